@@ -1,0 +1,53 @@
+import type { Fault } from './errors.ts'
+
+interface ErrorCodeRow {
+  fault: Fault
+  /** One sentence for the reference: when this happens. */
+  meaning: string
+  /** One sentence for the reference: what to do. */
+  remedy: string
+}
+
+const row = (fault: Fault, meaning: string, remedy: string): ErrorCodeRow => ({ fault, meaning, remedy })
+
+/** Every error code, in one table: the exit status and the troubleshooting reference are read from it. */
+export const errorCodes = {
+  E_USAGE: row('usage', 'The command line is not one nat64-forge understands.', 'Read `nat64-forge --help` or `nat64-forge COMMAND --help`.'),
+  E_TARGET_UNKNOWN: row('usage', 'No target of that name is shipped, and no such file exists.', 'List targets with `nat64-forge targets`, or give the path of a YAML file.'),
+  E_NOT_ROOT: row('missing', 'The step makes root file systems, and this user may not.', 'Run as root or with sudo.'),
+  E_TARGET: row('input', 'The target file has a syntax error, an unknown key, a wrong type or an impossible combination.', 'Correct the line and column that the message names; an editor with the published JSON Schema shows the same.'),
+  E_LOCK: row('input', 'The lock file is damaged, is for another target, or has an unknown version.', 'Take the lock.yaml of a successful build, or resolve anew with `--update`.'),
+  E_LOCK_STALE: row('input', 'The target changed since the lock was written.', 'Resolve anew with `--update`, or give the target file that belongs to the lock.'),
+  E_VANISHED: row('missing', 'A file that the lock names is no longer on the mirror.', 'Use a mirror that still has it (`--mirror`), or resolve anew with `--update`.'),
+  E_RESOLVE: row('missing', 'The archive does not have what the target asks for.', 'Check suite, flavour and version in the target; `--verbose` shows the apt command.'),
+  E_NO_MIRROR: row('missing', 'The host has no Debian mirror configured for the suite.', 'Add one to the host\'s apt sources, or give `--mirror URL`.'),
+  E_DOWNLOAD: row('missing', 'A download failed.', 'Check the network and the mirror; what was complete is kept, run the command again.'),
+  E_OFFLINE: row('missing', 'The network is needed, and `--offline` forbids it.', 'Run once without `--offline`, or give a lock whose files are all in the store.'),
+  E_DIGEST: row('input', 'A file\'s SHA-256 is not the one that was promised.', 'Do not use the file. Find out whether the lock, the specification or the file is wrong.'),
+  E_SIGNATURE: row('input', 'An OpenPGP signature does not verify with the given keyring.', 'Do not use the file. Check keyring and signature file.'),
+  E_ARCHIVE: row('input', 'An archive is damaged or would write outside its folder, make devices, or is absurdly large.', 'Get the archive again from a source you trust.'),
+  E_SOURCE: row('input', 'The sources are not Jool\'s, or are incomplete.', 'Point the source at an unpacked Jool release or checkout.'),
+  E_UNSUPPORTED: row('input', 'This version of Jool does not work with this kernel.', 'Use the version of Jool that the message names.'),
+  E_KERNEL: row('input', 'The kernel\'s build tree is incomplete or contradicts itself.', 'Use headers from the same build as the kernel.'),
+  E_COMPILE: row('input', 'Compiling failed.', 'Read the compiler\'s words below the message; `--debug-shell` opens a shell in the build root.'),
+  E_VERMAGIC: row('input', 'A module was built for another kernel than the target\'s.', 'Use the headers of exactly the router\'s kernel.'),
+  E_SYMBOL_CRC: row('input', 'A module imports a symbol with another CRC than the kernel exports.', 'Use the Module.symvers of exactly the router\'s kernel.'),
+  E_SYMBOL_MISSING: row('input', 'A module imports a symbol that neither the kernel nor the other modules export.', 'Enable the kernel option that the symbol belongs to, or use another version of Jool.'),
+  E_MODULE: row('input', 'A module is not what was asked for (name, version, licence, dependencies).', 'Read the message; the module is kept in the work folder with `--keep-workdir`.'),
+  E_ELF: row('input', 'A file is not the ELF object that it should be.', 'The file is truncated or not a kernel module; get or build it again.'),
+  E_PACKAGE: row('bug', 'A package failed its own check (lintian, contents, dependencies).', 'Report it with the log; the package was not published.'),
+  E_ISO: row('input', 'The image could not be made from its packages.', 'Read the tool\'s words below the message; `--debug-shell` opens a shell in the root.'),
+  E_SMOKE: row('smoke', 'The router booted, or failed to, and at least one check failed.', 'Read the table; console, journal and captures are in the `.failed` folder beside the output.'),
+  E_BOOT: row('smoke', 'The router did not reach the state in which it can be tested.', 'The message names the last milestone; the console log shows how far it got.'),
+  E_LAB: row('missing', 'The lab\'s network or the virtual machine could not be started on this host.', 'Read the message; `nat64-forge doctor` tells what the host lacks.'),
+  E_HOST_PACKAGES: row('missing', 'Programs that the build calls are not installed.', 'Install the packages with the apt line in the message.'),
+  E_DISK_FULL: row('missing', 'The disk is full.', 'Free space, or use `--store DIR` on another disk; `nat64-forge store gc` frees the cache. What was complete is kept.'),
+  E_COMMAND: row('missing', 'A program that the build calls failed.', 'Read its last words below the message; `--verbose` shows every command.'),
+  E_TIMEOUT: row('missing', 'A program did not finish in time and was ended.', 'Run again; if it repeats, read its log.'),
+  E_STORE: row('missing', 'The store cannot be used: not writable, or not made by this program.', 'Give another folder with `--store DIR`.'),
+  E_OUT: row('missing', 'The output folder cannot be used: not writable, or not one that nat64-forge made.', 'Give another folder with `--out DIR`.'),
+  E_INTERRUPTED: row('missing', 'The run was interrupted.', 'Run the command again; what was complete is reused.'),
+  E_BUG: row('bug', 'nat64-forge contradicted itself.', 'Report it with the command and the log.'),
+} as const satisfies Record<string, ErrorCodeRow>
+
+export type ErrorCode = keyof typeof errorCodes
