@@ -53,9 +53,11 @@ export interface ExecContext {
   signal?: AbortSignal
   /** Temporary files of the programs go here, so that a killed run leaves nothing elsewhere. */
   tmpDir?: string
+  /** Called with a command that failed, while its surroundings still exist. */
+  onFailure?: (argv: readonly string[], cwd: string | undefined) => Promise<void>
 }
 
-export function createExec({ log, signal, tmpDir }: ExecContext): Exec {
+export function createExec({ log, signal, tmpDir, onFailure }: ExecContext): Exec {
   return async (argv, options = {}) => {
     if (signal?.aborted) throw interrupted()
     const environment = fixedEnvironment(tmpDir, options.env)
@@ -72,6 +74,9 @@ export function createExec({ log, signal, tmpDir }: ExecContext): Exec {
         ...(options.input === undefined ? {} : { input: options.input }),
       })`${[...launcher(options.contained === true), ...argv]}`
       return await watch(child, options, shown, log, signal)
+    } catch (error) {
+      if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED') await onFailure?.(argv, options.cwd)
+      throw error
     } finally {
       if (outFd !== undefined) closeSync(outFd)
     }

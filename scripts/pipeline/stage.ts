@@ -85,7 +85,12 @@ export interface Stage<Spec = unknown, Locked = unknown, Plan = unknown, Artifac
   plan(input: PlanInput<Spec, Locked>, before: BeforePlans): Plan
   /** Does what the plan says. The result is JSON; paths in it are relative to `outDir`. */
   run(plan: Plan, deps: RunDeps<BeforeArtifacts>): Promise<Artifact>
+  /** False for a result that a later run must not take from the store (a failed test). Default: true. */
+  reusable?(artifact: Artifact): boolean
 }
+
+/** A stage whose types the pipeline does not know: it hands data on without looking inside. */
+export type AnyStage = Stage
 
 /** An artifact as later stages see it: its data and the folder with its files. */
 export type Stored<Artifact> = Artifact & { readonly dir: string }

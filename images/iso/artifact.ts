@@ -1,0 +1,15 @@
+import type { Sha256 } from '../../scripts/domain/digest.ts'
+
+export type { IsoPlan } from './plan.ts'
+
+/** A bootable router image. Paths are relative to the artifact's folder. */
+export interface IsoArtifact {
+  isoName: string
+  sha256: Sha256
+  sizeBytes: number
+  /** ISO 9660 volume ID. */
+  volumeId: string
+  squashfsBytes: number
+  /** Every Debian package inside, one `name version sourcePackage sourceVersion` a line. */
+  manifest: string
+}

@@ -1,0 +1,79 @@
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sha256File } from '../../scripts/lib/digest.ts'
+import type { Argv } from '../../scripts/lib/exec.ts'
+import type { HostTool } from '../../scripts/lib/host-tools.ts'
+import type { IsoPlan } from './plan.ts'
+import type { IsoDeps } from './run.ts'
+
+const isolinux = '/usr/lib/ISOLINUX'
+const syslinux = '/usr/lib/syslinux/modules/bios'
+const grubModules = '/usr/lib/grub/x86_64-efi'
+
+export const assembleTools: readonly HostTool[] = [
+  { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs the router\'s root file system' },
+  { command: 'xorriso', package: 'xorriso', why: 'writes the ISO' },
+  { command: `${isolinux}/isolinux.bin`, package: 'isolinux', why: 'boots the ISO under BIOS' },
+  { command: `${syslinux}/ldlinux.c32`, package: 'syslinux-common', why: 'boots the ISO under BIOS' },
+  { command: 'grub-mkimage', package: 'grub-common', why: 'makes the boot loader for UEFI' },
+  { command: `${grubModules}/linux.mod`, package: 'grub-efi-amd64-bin', why: 'boots the ISO under UEFI' },
+  { command: 'mformat', package: 'mtools', why: 'makes the EFI system partition' },
+]
+
+/**
+ * The ISO in `outDir`, laid out like VyOS's: live/filesystem.squashfs, live/vmlinuz, live/initrd.img, isolinux for
+ * BIOS, GRUB for UEFI, a hybrid partition table for USB sticks, sha256sum.txt over its files.
+ */
+export async function assembleIso(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
+  const { exec, log } = deps
+  const tree = join(deps.workDir, 'iso')
+  const env = { SOURCE_DATE_EPOCH: String(plan.target.sourceDateEpoch) }
+  for (const folder of ['live', 'isolinux', 'boot/grub', 'EFI/BOOT']) await mkdir(join(tree, folder), { recursive: true })
+  await copyFile(join(root, `boot/vmlinuz-${plan.release}`), join(tree, 'live/vmlinuz'))
+  await copyFile(join(root, `boot/initrd.img-${plan.release}`), join(tree, 'live/initrd.img'))
+
+  log.step('packing the root file system (squashfs)')
+  const squashfs = join(tree, 'live/filesystem.squashfs')
+  await exec(['mksquashfs', root, squashfs, ...plan.squashfs, '-noappend', '-no-progress', '-quiet', '-processors', String(deps.jobs)] as unknown as Argv, {
+    env, doing: 'pack the root file system', errorCode: 'E_ISO', timeoutMs: 30 * 60_000,
+  })
+
+  log.step('writing the ISO')
+  await copyFile(join(isolinux, 'isolinux.bin'), join(tree, 'isolinux/isolinux.bin'))
+  await copyFile(join(syslinux, 'ldlinux.c32'), join(tree, 'isolinux/ldlinux.c32'))
+  await writeFile(join(tree, 'isolinux/isolinux.cfg'), plan.isolinuxConfig)
+  await writeFile(join(tree, 'boot/grub/grub.cfg'), plan.grubConfig)
+  await makeEfiBoot(tree, env, deps)
+  await writeFile(join(tree, 'sha256sum.txt'), await checksums(tree))
+  await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', join(deps.outDir, plan.isoName), '-V', plan.volumeId, '-r', '-J', '-joliet-long',
+    '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
+    '-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot',
+    '-isohybrid-mbr', join(isolinux, 'isohdpfx.bin'), '-isohybrid-gpt-basdat', '-partition_offset', '16', tree,
+  ], { env, doing: 'write the ISO', errorCode: 'E_ISO' })
+  return { squashfsBytes: (await stat(squashfs)).size }
+}
+
+/** GRUB as one EFI program that finds the medium by the kernel on it, in a FAT image for the firmware. */
+async function makeEfiBoot(tree: string, env: Record<string, string>, { exec, workDir }: IsoDeps): Promise<void> {
+  const early = join(workDir, 'early-grub.cfg')
+  await writeFile(early, 'search --no-floppy --set=root --file /live/vmlinuz\nset prefix=($root)/boot/grub\nconfigfile ($root)/boot/grub/grub.cfg\n')
+  const program = join(tree, 'EFI/BOOT/BOOTX64.EFI')
+  await exec(['grub-mkimage', '--format=x86_64-efi', `--directory=${grubModules}`, `--output=${program}`, '--prefix=/boot/grub', `--config=${early}`,
+    'iso9660', 'fat', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'linux', 'serial', 'terminal', 'efi_gop', 'all_video', 'echo', 'test',
+  ], { env, doing: 'make the boot loader for UEFI', errorCode: 'E_ISO' })
+
+  const image = join(tree, 'boot/grub/efi.img')
+  const sectors = 2048 * Math.ceil((await stat(program)).size / 1048576 + 1)
+  await exec(['mformat', '-C', '-i', image, '-T', String(sectors), '-h', '16', '-s', '32', '-N', '4e363446', '-v', 'EFIBOOT', '::'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
+  await exec(['mmd', '-i', image, '::/EFI', '::/EFI/BOOT'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
+  await exec(['mcopy', '-m', '-i', image, program, '::/EFI/BOOT/BOOTX64.EFI'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
+}
+
+/** `sha256sum` lines over the ISO's files. isolinux.bin is patched while the ISO is written, so it is left out, as live-build does. */
+async function checksums(tree: string): Promise<string> {
+  const entries = await readdir(tree, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(tree.length + 1)).filter((path) => path !== 'isolinux/isolinux.bin').sort()
+  const lines: string[] = []
+  for (const path of paths) lines.push(`${await sha256File(join(tree, path))}  ./${path}`)
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,54 @@
+import type { DebsPlan } from '../../packaging/debs/artifact.ts'
+import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
+import type { PlanInput, TargetFacts } from '../../scripts/pipeline/stage.ts'
+import { grubConfig, isolinuxConfig } from './boot-menu.ts'
+import type { IsoLocked, IsoSpec } from './spec.ts'
+
+export interface IsoPlan {
+  target: TargetFacts
+  release: string
+  isoName: string
+  volumeId: string
+  hostname: string
+  rootPassword: string
+  /** From Debian's archive, all of them. */
+  packages: LockedPackage[]
+  /** From the repository of the debs stage, by name: what a user would type after `apt install`. */
+  ownPackages: string[]
+  /** Options of mksquashfs. */
+  squashfs: string[]
+  isolinuxConfig: string
+  grubConfig: string
+}
+
+const zstdLevel = { release: '15', fast: '1' } as const
+
+export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, before: { headers: HeadersPlan; debs: DebsPlan }): IsoPlan {
+  const { release } = before.headers
+  const kernel = { label: `${target.name} router (Linux ${release})`, commandLine: kernelCommandLine }
+  return {
+    target,
+    release,
+    isoName: `${target.name}-router.iso`,
+    volumeId: volumeId(`NAT64_${target.name}`),
+    hostname: spec.hostname,
+    rootPassword: spec.rootPassword,
+    packages: locked.packages,
+    ownPackages: before.debs.packages.map((pkg) => pkg.name),
+    squashfs: ['-comp', 'zstd', '-Xcompression-level', zstdLevel[spec.compression], '-b', '256K'],
+    isolinuxConfig: isolinuxConfig(kernel),
+    grubConfig: grubConfig(kernel),
+  }
+}
+
+// Interfaces are called eth0, eth1 in the order of the slots, as on VyOS. The last console is /dev/console.
+const kernelCommandLine = 'boot=live persistence net.ifnames=0 console=tty0 console=ttyS0,115200 loglevel=4'
+
+/** ISO 9660 volume ID: A–Z 0–9 _, at most 32 bytes (ECMA-119 §8.4.3). @throws ForgeError E_ISO */
+export function volumeId(label: string): string {
+  const id = label.toUpperCase().replace(/[^A-Z0-9_]/g, '_').slice(0, 32)
+  if (id === '') throw new ForgeError('E_ISO', 'the volume ID is empty')
+  return id
+}

@@ -1,0 +1,85 @@
+import { chmod, chown, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { localPool, mmdebstrapOptions } from '../../../scripts/lib/build-root.ts'
+import { ForgeError } from '../../../scripts/lib/errors.ts'
+import type { Argv } from '../../../scripts/lib/exec.ts'
+import type { IsoPlan } from '../plan.ts'
+import type { IsoDeps } from '../run.ts'
+
+/**
+ * The router's root file system in `root`: Debian's packages from the verified downloads, ours from the apt
+ * repository of the debs stage, all by one apt run as on any machine.
+ */
+export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ manifest: string }> {
+  deps.log.step(`making the router's root (Debian ${plan.target.suite}, ${String(plan.packages.length)} packages)`)
+  const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps)
+  const overlay = join(deps.workDir, 'overlay')
+  await layOut(join(deps.projectDir, 'images/iso/reference/root'), overlay)
+  await writeFile(join(overlay, 'etc/hostname'), `${plan.hostname}\n`)
+  await writeFile(join(overlay, 'etc/hosts'), `127.0.0.1 localhost\n127.0.1.1 ${plan.hostname}\n::1 localhost ip6-localhost ip6-loopback\n`)
+
+  const { debs } = deps.before
+  const { argv, env } = mmdebstrapOptions(plan.target.sourceDateEpoch)
+  const include = [...plan.packages.map((pkg) => pkg.name), ...plan.ownPackages].join(',')
+  await deps.exec(['mmdebstrap', ...argv,
+    // In place before any package: dpkg's exclusions and the initrd's contents are decided while packages install.
+    `--setup-hook=copy-in ${overlay}/etc /`,
+    `--include=${include}`, plan.target.suite, root,
+    `deb [trusted=yes] copy:${pool} ./`, `deb [trusted=yes] copy:${join(debs.dir, debs.aptDir)} ./`,
+  ] as unknown as Argv, { env, contained: true, doing: 'install the router\'s packages', errorCode: 'E_ISO', timeoutMs: 30 * 60_000 })
+
+  deps.log.step('configuring the router\'s root')
+  const inRoot = (doing: string, ...command: Argv): Promise<{ stdout: string }> =>
+    deps.exec(['chroot', root, ...command], { env, contained: true, doing, errorCode: 'E_ISO' })
+  await inRoot('enable networking in the router', 'systemctl', 'enable', '--quiet', 'systemd-networkd.service')
+  await inRoot('switch off what a live router does not need', 'systemctl', 'mask', '--quiet', 'apt-daily.timer', 'apt-daily-upgrade.timer', 'e2scrub_all.timer', 'e2scrub_reap.service', 'fstrim.timer', 'systemd-networkd-wait-online.service')
+  const hash = await deps.exec(['openssl', 'passwd', '-6', '-salt', 'nat64forge', '-stdin'], { input: `${plan.rootPassword}\n`, doing: 'hash the console password' })
+  await inRoot('set the console password', 'usermod', '-p', hash.stdout.trim(), 'root')
+  const { stdout: manifest } = await inRoot('list the router\'s packages', 'dpkg-query', '-W', '-f', '${Package} ${Version} ${source:Package} ${source:Version}\\n')
+  await expectInstalled(root, plan)
+  await removeTraces(root)
+  return { manifest }
+}
+
+/** The assets with the modes they have on the router, whoever checked them out under whatever umask. */
+async function layOut(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  await chown(to, 0, 0)
+  await chmod(to, 0o755)
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) {
+      await layOut(source, target)
+      continue
+    }
+    await copyFile(source, target)
+    await chown(target, 0, 0)
+    await chmod(target, ((await stat(source)).mode & 0o100) === 0 ? 0o644 : 0o755)
+  }
+}
+
+async function expectInstalled(root: string, plan: IsoPlan): Promise<void> {
+  for (const path of [`boot/vmlinuz-${plan.release}`, `boot/initrd.img-${plan.release}`, `lib/modules/${plan.release}/updates/jool/jool.ko`, `lib/modules/${plan.release}/modules.dep`]) {
+    await stat(join(root, path)).catch((cause: unknown) => {
+      throw new ForgeError('E_ISO', `the router's root has no ${path} although all packages were installed`, { cause })
+    })
+  }
+}
+
+/** What installation leaves behind: times, caches and identities that would make every image differ. */
+async function removeTraces(root: string): Promise<void> {
+  const traces = [
+    'var/cache/ldconfig/aux-cache', 'var/cache/debconf/templates.dat-old', 'var/cache/debconf/config.dat-old', 'var/lib/systemd/random-seed', 'var/lib/dbus/machine-id',
+    'etc/.pwd.lock', 'etc/passwd-', 'etc/group-', 'etc/shadow-', 'etc/gshadow-', 'etc/resolv.conf', 'var/lib/dpkg/status-old', 'var/lib/dpkg/diversions-old', 'var/lib/dpkg/statoverride-old',
+    'var/log/apt', 'var/log/dpkg.log', 'var/log/alternatives.log', 'var/log/bootstrap.log', 'var/log/journal', 'var/lib/apt/lists', 'var/cache/apt',
+  ]
+  for (const path of traces) await rm(join(root, path), { recursive: true, force: true })
+  await mkdir(join(root, 'var/log/apt'), { recursive: true })
+  await mkdir(join(root, 'var/lib/apt/lists/partial'), { recursive: true })
+  await mkdir(join(root, 'var/cache/apt/archives/partial'), { recursive: true })
+  // Empty means "make one at the first boot"; missing would turn every boot into a first boot with presets.
+  await writeFile(join(root, 'etc/machine-id'), '')
+  await writeFile(join(root, 'etc/apt/sources.list'), '# Add the Debian mirror that this router should use.\n')
+  for (const name of await readdir(join(root, 'etc/apt/sources.list.d')).catch(() => [])) await rm(join(root, 'etc/apt/sources.list.d', name))
+  await writeFile(join(root, 'etc/resolv.conf'), '')
+}

@@ -1,0 +1,21 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
+import { requireRoot } from '../../scripts/lib/build-root.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
+import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
+import type { IsoArtifact } from './artifact.ts'
+import { assembleIso } from './assemble.ts'
+import type { IsoPlan } from './plan.ts'
+import { makeReferenceRoot } from './reference/root.ts'
+
+export type IsoDeps = RunDeps<{ debs: Stored<DebsArtifact> }>
+
+export async function run(plan: IsoPlan, deps: IsoDeps): Promise<IsoArtifact> {
+  requireRoot('make a router image')
+  const root = join(deps.workDir, 'root')
+  const { manifest } = await makeReferenceRoot(root, plan, deps)
+  const { squashfsBytes } = await assembleIso(root, plan, deps)
+  const iso = join(deps.outDir, plan.isoName)
+  return { isoName: plan.isoName, sha256: await sha256File(iso), sizeBytes: (await stat(iso)).size, volumeId: plan.volumeId, squashfsBytes, manifest }
+}

@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import { lockedPackage } from '../../scripts/domain/remote-file.ts'
+
+/** What the router image is made of. */
+export const isoSpec = z.strictObject({
+  kind: z.literal('reference').default('reference').describe('The reference router: a minimal Debian of the target\'s suite that boots live, laid out like a VyOS image.'),
+  compression: z.enum(['release', 'fast']).default('release').describe('release: zstd level 15; fast: zstd level 1, for work on the image.'),
+  packages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a Debian package name')).default([]).describe('Further packages of the suite to install.'),
+  hostname: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('router').describe('Host name of the router.'),
+  rootPassword: z.string().min(1).regex(/^[\x21-\x7e]+$/, 'printable ASCII without blanks').default('router').describe('Password of root on the console. No network login is installed.'),
+}).prefault({})
+export type IsoSpec = z.infer<typeof isoSpec>
+
+export const isoLocked = z.strictObject({
+  /** Every package of the router but our own. */
+  packages: z.array(lockedPackage),
+})
+export type IsoLocked = z.infer<typeof isoLocked>

@@ -1,0 +1,31 @@
+import type { HeadersLocked, HeadersPlan } from '../../kernel/headers/artifact.ts'
+import type { SourceLocked } from '../../kernel/source/artifact.ts'
+import type { DebsArtifact, DebsPlan } from '../../packaging/debs/artifact.ts'
+import { buildRootTools } from '../../scripts/lib/build-root.ts'
+import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
+import type { IsoArtifact } from './artifact.ts'
+import { assembleTools } from './assemble.ts'
+import { plan, type IsoPlan } from './plan.ts'
+import { resolve } from './resolve.ts'
+import { run } from './run.ts'
+import { isoLocked, isoSpec, type IsoLocked, type IsoSpec } from './spec.ts'
+
+export const iso: Stage<
+  IsoSpec, IsoLocked, IsoPlan, IsoArtifact,
+  { source: SourceLocked; headers: HeadersLocked },
+  { headers: HeadersPlan; debs: DebsPlan },
+  { debs: Stored<DebsArtifact> }
+> = {
+  name: 'iso',
+  title: 'build the router image',
+  reads: ['debs'],
+  spec: isoSpec,
+  locked: isoLocked,
+  assets: ['images/iso/reference/root'],
+  tools: [
+    ...buildRootTools.filter((tool) => tool.command !== 'bwrap'),
+    ...assembleTools,
+    { command: 'openssl', package: 'openssl', why: 'hashes the console password' },
+  ],
+  resolve, plan, run,
+}

@@ -1,0 +1,161 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+import type { Exec } from '../../scripts/lib/exec.ts'
+import type { Log } from '../../scripts/lib/log.ts'
+import type { BootResult, CheckResult } from './artifact.ts'
+import { titles, type CheckId } from './checks/catalogue.ts'
+import { oneLine, runCheck, type Check, type CheckContext } from './checks/check.ts'
+import * as packets from './checks/packets.ts'
+import * as router from './checks/router.ts'
+import { userCheck } from './checks/user.ts'
+import { referenceDriver } from './drivers/reference.ts'
+import { SerialShell } from './drivers/serial-shell.ts'
+import type { AcceleratorProbe } from './lab/accelerator.ts'
+import { Guest } from './lab/guest.ts'
+import { connectHosts } from './lab/network.ts'
+import { makePersistenceDisk } from './lab/persistence.ts'
+import { Timeline } from './lab/timeline.ts'
+import { topology } from './lab/topology.ts'
+import { startTree, type LabTree } from './lab/tree.ts'
+import type { PlannedBoot, SmokePlan } from './plan.ts'
+
+export interface BootDeps {
+  iso: string
+  plan: SmokePlan
+  probe: AcceleratorProbe
+  exec: Exec
+  log: Log
+  signal: AbortSignal
+  workDir: string
+  outDir: string
+}
+
+/**
+ * Puts the ISO into a lab of its own, boots it and runs the boot's checks. A router that does not boot is a result, not an
+ * error: what was not reached has failed.
+ * @throws ForgeError E_LAB when the lab itself cannot be had, E_INTERRUPTED
+ */
+export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<BootResult> {
+  const { plan, probe, exec, log, signal, workDir, outDir } = deps
+  const { firmware } = boot
+  const persistenceImage = await makePersistenceDisk(exec, workDir)
+  await using tree = await startTree()
+  const timeline = new Timeline()
+  timeline.listen((event) => { log.step(`${firmware}: ${event.kind}`) })
+  const consoleFile = `console-${firmware}.log`
+  await using guest = await Guest.start(tree, {
+    accelerator: probe.accelerator, firmware, iso: deps.iso, memoryMiB: plan.memoryMiB, cpus: plan.cpus, persistenceImage,
+    speedFactor: probe.speedFactor, workDir, consoleFile: join(outDir, consoleFile), timeline, signal,
+  })
+  await connectHosts(tree)
+  await tree.ipv4Host.call('serve', { host: topology.far.host, port: topology.port })
+  const captures = await capture(tree, firmware, outDir)
+
+  const shell = new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal })
+  const driver = referenceDriver(shell, plan.login)
+  const scaled = (ms: number): number => ms * probe.speedFactor
+  const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
+
+  const checks: CheckResult[] = []
+  let lost: string | undefined
+  /** Runs a check, unless the router was lost before. */
+  const check = async (id: string, title: string, work: () => Promise<string>): Promise<boolean> => {
+    signal.throwIfAborted()
+    const result: CheckResult = lost === undefined
+      ? await runCheck(id, title, async () => await work().catch((error: unknown) => {
+        if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
+        throw error
+      }))
+      : { id, title, verdict: 'fail', detail: `not reached: ${lost}` }
+    checks.push(result)
+    log.note(`${firmware}: ${result.verdict === 'pass' ? 'pass' : 'FAIL'}  ${result.title}: ${result.detail}`)
+    return result.verdict === 'pass'
+  }
+  const builtIn = async (id: CheckId, work: Check): Promise<boolean> =>
+    !boot.checks.includes(id) || await check(id, titles[id], async () => await work(context))
+
+  await builtIn('boot', async () => {
+    const login = guest.until('login')
+    await guest.run()
+    await login
+    return `login prompt ${seconds(timeline, 'login')} after power-on (${probe.accelerator})`
+  })
+  await builtIn('configure', async () => {
+    await driver.login()
+    await driver.configure()
+    return `as ${plan.login.user}, on the serial console`
+  })
+  await builtIn('kernel', router.kernel)
+  await builtIn('modules', router.modules)
+  await builtIn('icmp', packets.icmp)
+  await builtIn('tcp-small', packets.tcpSmall)
+  await builtIn('udp-small', packets.udpSmall)
+  await builtIn('tcp-bulk', packets.tcpBulk)
+  await builtIn('udp-bulk', packets.udpBulk)
+  await builtIn('path-mtu', packets.pathMtu)
+  await builtIn('path-mtu-v4', packets.pathMtuV4)
+  await builtIn('fragments', packets.fragments)
+  await builtIn('traceroute', packets.traceroute)
+  if (boot.checks.includes('parallel')) {
+    let sessions: Promise<string> | undefined
+    await builtIn('parallel', async () => {
+      const { opened, detail } = await packets.openConnections(context)
+      sessions = router.sessionsShown(context, opened)
+      await sessions.catch(() => undefined)
+      await packets.closeConnections(context)
+      return detail
+    })
+    await builtIn('sessions', async () => await (sessions ?? Promise.reject(new Error('there were no connections to show'))))
+  }
+  for (const own of boot.userChecks) await check(own.id, own.title, async () => await userCheck(own, context))
+  await builtIn('units', router.units)
+  if (checks.every(({ verdict }) => verdict === 'pass')) timeline.record({ kind: 'checks-passed' })
+  await builtIn('kernel-log', router.kernelLog)
+  await builtIn('reboot', async () => {
+    const started = performance.now()
+    const login = guest.until('login')
+    timeline.rebooting()
+    driver.reboot()
+    await login
+    await packets.awaitTranslation(context)
+    const ms = performance.now() - started
+    const exchange = await packets.tcpSmall(context)
+    return `packets flow again ${(ms / 1000).toFixed(0)} s after the command; ${exchange}`
+  })
+  const evidence = [consoleFile, ...captures.files]
+  if (lost === undefined) evidence.push(...await journal())
+  await captures.stop()
+  return { firmware, milestones: timeline.milestones, checks, evidence }
+
+  async function journal(): Promise<string[]> {
+    try {
+      if (boot.checks.includes('reboot')) await driver.login()
+      const { output } = await driver.run('journalctl -b -o short-monotonic --no-pager | tail -n 1500', 120_000)
+      const file = `journal-${firmware}.log`
+      await writeFile(join(outDir, file), `${output}\n`)
+      return [file]
+    } catch {
+      // Evidence is a help, its absence no verdict: the checks have theirs.
+      return []
+    }
+  }
+}
+
+async function capture(tree: LabTree, firmware: string, outDir: string): Promise<{ files: string[]; stop: () => Promise<void> }> {
+  const sides = [{ host: tree.ipv6Host, file: `ipv6-side-${firmware}.pcap` }, { host: tree.ipv4Host, file: `ipv4-side-${firmware}.pcap` }]
+  const started = await Promise.all(sides.map(async ({ host, file }) => {
+    // Headers of the first packets: enough to see what happened, small enough to keep.
+    const argv = ['tcpdump', '-i', 'eth0', '-n', '-s', '128', '-c', '20000', '-Z', 'root', '-w', join(outDir, file)] as const
+    return { host, ...await host.call('start', { argv }) }
+  }))
+  return {
+    files: sides.map(({ file }) => file),
+    stop: async () => { await Promise.all(started.map(async ({ host, child }) => await host.call('stop', { child }))) },
+  }
+}
+
+function seconds(timeline: Timeline, name: string): string {
+  const milestone = timeline.milestones.find((one) => one.name === name)
+  return milestone ? `${(milestone.ms / 1000).toFixed(1)} s` : '?'
+}

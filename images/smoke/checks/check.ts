@@ -1,0 +1,40 @@
+import type { CheckResult } from '../artifact.ts'
+import type { RouterDriver } from '../drivers/router-driver.ts'
+import type { HostClient } from '../lab/host-client.ts'
+import type { Timeline } from '../lab/timeline.ts'
+import type { SmokePlan } from '../plan.ts'
+
+/** What a check may use. */
+export interface CheckContext {
+  ipv6Host: HostClient
+  ipv4Host: HostClient
+  transit: HostClient
+  driver: RouterDriver
+  timeline: Timeline
+  expected: SmokePlan['expected']
+  /** A deadline on this machine, from one on the reference machine. */
+  scaled: (ms: number) => number
+}
+
+/** Resolves to figures for the reader. @throws CheckFailed, or any error, when it did not pass */
+export type Check = (context: CheckContext) => Promise<string>
+
+export class CheckFailed extends Error {}
+
+/** @throws CheckFailed */
+export function demand(condition: boolean, detail: string): asserts condition {
+  if (!condition) throw new CheckFailed(detail)
+}
+
+/** A check's result; whatever it throws is its failure. */
+export async function runCheck(id: string, title: string, check: () => Promise<string>): Promise<CheckResult> {
+  try {
+    return { id, title, verdict: 'pass', detail: await check() }
+  } catch (error) {
+    return { id, title, verdict: 'fail', detail: oneLine(error) }
+  }
+}
+
+export function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, '; ').slice(0, 500)
+}

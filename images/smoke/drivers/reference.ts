@@ -1,0 +1,49 @@
+import { ForgeError } from '../../../scripts/lib/errors.ts'
+import { topology } from '../lab/topology.ts'
+import type { CommandResult, RouterDriver } from './router-driver.ts'
+import type { SerialShell } from './serial-shell.ts'
+
+const { v6, v4, pool4, pool6, instance } = topology
+
+/** The files an administrator of a Debian router with systemd-networkd and jool-tools would write. */
+export function referenceFiles(): Record<string, string> {
+  const network = (mac: string, lines: readonly string[]): string => [
+    '[Match]', `MACAddress=${mac}`, '[Network]', 'LinkLocalAddressing=ipv6', 'IPv6AcceptRA=no', 'ConfigureWithoutCarrier=yes', ...lines, '',
+  ].join('\n')
+  return {
+    '/etc/systemd/network/10-lab-v6.network': network(v6.mac, ['[Address]', `Address=${v6.router}/${String(v6.prefixLength)}`, 'DuplicateAddressDetection=none']),
+    '/etc/systemd/network/10-lab-v4.network': network(v4.mac, [
+      '[Address]', `Address=${v4.router}/${String(v4.prefixLength)}`, '[Route]', `Gateway=${v4.transit}`,
+    ]),
+    '/etc/jool/jool.conf': `${JSON.stringify({
+      instance,
+      framework: 'netfilter',
+      global: { pool6 },
+      pool4: ['TCP', 'UDP', 'ICMP'].map((protocol) => ({ protocol, prefix: `${pool4}/32`, 'port range': protocol === 'ICMP' ? '0-65535' : '1-65535' })),
+    }, undefined, 1)}\n`,
+  }
+}
+
+/** The reference router: a root shell, systemd-networkd, and jool-tools' own service. */
+export function referenceDriver(shell: SerialShell, login: { user: string; password: string }): RouterDriver {
+  const must = async (command: string): Promise<CommandResult> => {
+    const result = await shell.run(command)
+    if (result.status !== 0) throw new ForgeError('E_BOOT', `on the router: ${command}: exit status ${String(result.status)}`, { details: result.output })
+    return result
+  }
+  return {
+    login: async () => { await shell.login(login.user, login.password) },
+    run: async (command, timeoutMs) => await shell.run(command, timeoutMs),
+    configure: async () => {
+      await must('mkdir -p /etc/jool /etc/systemd/network')
+      for (const [path, text] of Object.entries(referenceFiles())) {
+        // Short lines: a terminal takes 4095 characters at once.
+        await must(`printf '%s\\n' ${text.trimEnd().split('\n').map((line) => `'${line}'`).join(' ')} > ${path}`)
+      }
+      await must('systemctl restart systemd-networkd')
+      await must('systemctl restart jool || { systemctl status --no-pager jool; false; }')
+      await must('sync')
+    },
+    reboot: () => { shell.send('systemctl reboot') },
+  }
+}

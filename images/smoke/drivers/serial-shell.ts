@@ -1,0 +1,85 @@
+import { ForgeError } from '../../../scripts/lib/errors.ts'
+import type { Console } from '../lab/console.ts'
+import type { CommandResult } from './router-driver.ts'
+
+export interface ShellOptions {
+  speedFactor: number
+  signal: AbortSignal
+}
+
+/**
+ * A POSIX shell on a serial line. Every command runs between two marks that its own echo cannot imitate
+ * (printf puts them together), so neither echo, prompts nor late console messages are taken for output.
+ */
+export class SerialShell {
+  readonly #console: Console
+  readonly #options: ShellOptions
+  #from = 0
+  #next = 1
+
+  constructor(console: Console, options: ShellOptions) {
+    this.#console = console
+    this.#options = options
+  }
+
+  /** Answers the login prompt that is on the screen. @throws ForgeError E_BOOT */
+  async login(user: string, password: string): Promise<void> {
+    this.#from = this.#console.text.length
+    this.#console.type(`${user}\r`)
+    const asked = await this.#until(/Password: ?$|[#$%>] ?$/, 30_000, 'the password prompt')
+    if (asked.startsWith('Password')) {
+      this.#from = this.#console.text.length
+      this.#console.type(`${password}\r`)
+    }
+    const greeted = await this.#until(/Login incorrect|[#$%>] ?$/, 60_000, 'a shell prompt')
+    if (greeted.startsWith('Login')) {
+      throw new ForgeError('E_BOOT', `the router refused the login as ${user}`, { hint: 'set smoke.login in the target' })
+    }
+    // A plain shell without line editing: what is typed is read as it is. Kernel messages go to the journal from here on.
+    this.#console.type('exec sh\r')
+    this.#console.type('stty -echo cols 1000; export TERM=dumb PAGER=cat SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 LC_ALL=C; PS1= PS2=; dmesg -n 1\r')
+    await this.run('true', 30_000)
+  }
+
+  /** @throws ForgeError E_BOOT when it does not end in time */
+  async run(command: string, timeoutMs = 60_000): Promise<CommandResult> {
+    const number = this.#next++
+    this.#from = this.#console.text.length
+    this.#console.type(`printf '@@%s %d@@\\n' begin ${String(number)}; { ${command}\r} </dev/null 2>&1; printf '\\n@@%s %d %d@@\\n' end ${String(number)} $?\r`)
+    const pattern = new RegExp(`@@begin ${String(number)}@@\\n([^]*?)\\n@@end ${String(number)} (\\d+)@@`)
+    await this.#until(pattern, timeoutMs, `the end of "${command}"`)
+    const match = pattern.exec(this.#console.text.slice(this.#from))
+    return { status: Number(match?.[2]), output: (match?.[1] ?? '').replace(/\n$/, '') }
+  }
+
+  /** Types a command that does not come back. */
+  send(command: string): void {
+    this.#console.type(`${command}\r`)
+  }
+
+  async #until(pattern: RegExp, timeoutMs: number, what: string): Promise<string> {
+    const { speedFactor, signal } = this.#options
+    return await new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this.#console.text.slice(this.#from))
+        if (!match) return
+        stop()
+        resolve(match[0])
+      }
+      const fail = (why: string): void => {
+        stop()
+        reject(new ForgeError('E_BOOT', `waiting for ${what} on the router's console: ${why}`, { details: this.#console.tail() }))
+      }
+      const stopListening = this.#console.listen(look)
+      const timer = setTimeout(() => { fail(`nothing after ${String(Math.round(timeoutMs * speedFactor / 1000))} s`) }, timeoutMs * speedFactor)
+      const onAbort = (): void => { fail('interrupted') }
+      signal.addEventListener('abort', onAbort, { once: true })
+      const stop = (): void => {
+        stopListening()
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+      }
+      look()
+    })
+  }
+}

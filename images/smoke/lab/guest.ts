@@ -1,0 +1,127 @@
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ForgeError } from '../../../scripts/lib/errors.ts'
+import { interrupted } from '../../../scripts/lib/exec.ts'
+import { Console } from './console.ts'
+import { isFatal } from './console-events.ts'
+import { ovmfVariables, qemuArgv, qemuFds, type MachineOptions } from './qemu-argv.ts'
+import { Qmp } from './qmp.ts'
+import type { LabEvent, Timeline } from './timeline.ts'
+import type { LabTree } from './tree.ts'
+
+/** How long a guest may stay silent, and take in all, before its boot counts as failed; times the speed factor. */
+export const bootDeadlines = { silenceMs: 75_000, totalMs: 240_000 } as const
+
+export interface GuestOptions extends Omit<MachineOptions, 'uefiVariables'> {
+  speedFactor: number
+  workDir: string
+  consoleFile: string
+  timeline: Timeline
+  signal: AbortSignal
+}
+
+/** A machine with a console. Stopped when started: `run` lets it go. */
+export class Guest implements AsyncDisposable {
+  readonly console: Console
+  readonly #tree: LabTree
+  readonly #qmp: Qmp
+  readonly #options: GuestOptions
+  readonly #child: number
+  #exit: string | undefined
+  readonly #onExit = new Set<() => void>()
+
+  private constructor(tree: LabTree, qmp: Qmp, console: Console, child: number, options: GuestOptions) {
+    this.console = console
+    this.#tree = tree
+    this.#qmp = qmp
+    this.#child = child
+    this.#options = options
+    tree.transit.onExit((exit) => {
+      if (exit.child !== child) return
+      this.#exit = `QEMU ended (${exit.signal ?? `exit status ${String(exit.status)}`})${exit.stderr.trim() === '' ? '' : `: ${exit.stderr.trim()}`}`
+      for (const listener of this.#onExit) listener()
+    })
+  }
+
+  /** Starts QEMU in the lab's namespaces; its tap devices exist when this returns. @throws ForgeError E_LAB */
+  static async start(tree: LabTree, options: GuestOptions): Promise<Guest> {
+    const uefiVariables = join(options.workDir, 'uefi-variables.fd')
+    if (options.firmware === 'uefi') await copyFile(ovmfVariables, uefiVariables)
+    const console = new Console(tree.serial, options.consoleFile, (event) => { options.timeline.record(event) })
+    tree.firmware.on('data', (data: Buffer) => {
+      if (data.toString('latin1').includes('SeaBIOS')) options.timeline.record({ kind: 'firmware', name: 'SeaBIOS' })
+    })
+    tree.firmware.on('error', () => undefined)
+    const qmp = new Qmp(tree.qmp)
+    const { child } = await tree.transit.call('start', {
+      argv: qemuArgv({ ...options, uefiVariables }), fds: [qemuFds.qmp, qemuFds.serial, qemuFds.firmware],
+    })
+    const guest = new Guest(tree, qmp, console, child, options)
+    try {
+      await Promise.race([qmp.ready(), guest.#ended()])
+    } catch (error) {
+      await guest[Symbol.asyncDispose]()
+      throw error
+    }
+    return guest
+  }
+
+  async run(): Promise<void> {
+    await this.#qmp.execute('cont')
+  }
+
+  /**
+   * Waits for an event that was not there before. Any output on the console shows that the guest lives and renews its time.
+   * @throws ForgeError E_BOOT naming the last milestone, with the console's tail
+   */
+  async until<Kind extends LabEvent['kind']>(kind: Kind): Promise<Extract<LabEvent, { kind: Kind }>> {
+    const { speedFactor, timeline, signal } = this.#options
+    const started = performance.now()
+    return await new Promise((resolve, reject) => {
+      const stops: (() => void)[] = []
+      const finish = (act: () => void): void => {
+        for (const stop of stops) stop()
+        act()
+      }
+      const fail = (why: string): void => { finish(() => { reject(this.bootFailure(why)) }) }
+      stops.push(timeline.listen((event) => {
+        if (event.kind === kind) finish(() => { resolve(event as Extract<LabEvent, { kind: Kind }>) })
+        else if (event.kind === 'failure' && isFatal(event.what)) fail(`${event.what}: ${event.line}`)
+      }))
+      const onExit = (): void => { fail(this.#exit ?? 'QEMU ended') }
+      this.#onExit.add(onExit)
+      stops.push(() => { this.#onExit.delete(onExit) })
+      const onAbort = (): void => { finish(() => { reject(interrupted()) }) }
+      signal.addEventListener('abort', onAbort, { once: true })
+      stops.push(() => { signal.removeEventListener('abort', onAbort) })
+      const watchdog = setInterval(() => {
+        const silent = performance.now() - Math.max(this.console.lastOutput, started)
+        if (silent > bootDeadlines.silenceMs * speedFactor) fail(`nothing on the console for ${seconds(silent)}`)
+        else if (performance.now() - started > bootDeadlines.totalMs * speedFactor) fail(`not there after ${seconds(performance.now() - started)}`)
+      }, 500)
+      stops.push(() => { clearInterval(watchdog) })
+      if (this.#exit !== undefined) onExit()
+    })
+  }
+
+  bootFailure(why: string): ForgeError {
+    return new ForgeError('E_BOOT', `${why} (last milestone: ${this.#options.timeline.last})`, { details: this.console.tail() })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tree.transit.call('stop', { child: this.#child }).catch(() => undefined)
+    await this.console.close()
+  }
+
+  async #ended(): Promise<never> {
+    return await new Promise((_, reject) => {
+      const fail = (): void => { reject(new ForgeError('E_LAB', this.#exit ?? 'QEMU ended', { hint: 'nat64-forge doctor' })) }
+      if (this.#exit !== undefined) fail()
+      else this.#onExit.add(fail)
+    })
+  }
+}
+
+function seconds(ms: number): string {
+  return `${String(Math.round(ms / 1000))} s`
+}

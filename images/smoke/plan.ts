@@ -1,0 +1,45 @@
+import type { PlanInput } from '../../scripts/pipeline/stage.ts'
+import { checkIds, fullSet, shortSet, type CheckId } from './checks/catalogue.ts'
+import type { Firmware, SmokeSpec, UserCheck } from './spec.ts'
+
+export interface PlannedBoot {
+  firmware: Firmware
+  checks: CheckId[]
+  userChecks: UserCheck[]
+}
+
+export interface SmokePlan {
+  driver: SmokeSpec['driver']
+  login: SmokeSpec['login']
+  memoryMiB: number
+  cpus: number
+  /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
+  expected: { joolVersion?: string; kernelRelease?: string }
+  boots: PlannedBoot[]
+}
+
+export interface SmokeBefore {
+  source: { joolVersion: string }
+  headers: { release: string }
+}
+
+/** Everything is asked of the first boot; the other firmware has to boot, translate and no more. */
+export function planSmoke({ spec }: Pick<PlanInput<SmokeSpec, unknown>, 'spec'>, before: SmokeBefore): SmokePlan {
+  return planBoots(spec, { joolVersion: before.source.joolVersion, kernelRelease: before.headers.release })
+}
+
+/** The same for somebody's ISO, of which less may be known. */
+export function planBoots(spec: SmokeSpec, expected: SmokePlan['expected']): SmokePlan {
+  return {
+    driver: spec.driver,
+    login: spec.login,
+    memoryMiB: spec.memoryMiB,
+    cpus: spec.cpus,
+    expected,
+    boots: [...new Set(spec.firmware)].map((firmware, index) => ({
+      firmware,
+      checks: checkIds.filter((id) => (index === 0 ? fullSet : shortSet).has(id) && (id !== 'reboot' || spec.reboot)),
+      userChecks: index === 0 ? spec.checks : [],
+    })),
+  }
+}

@@ -1,0 +1,47 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Exec } from '../../scripts/lib/exec.ts'
+import type { Log } from '../../scripts/lib/log.ts'
+import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
+import type { BootResult, SmokeArtifact } from './artifact.ts'
+import { smokeBoot } from './boot.ts'
+import { probeAccelerator } from './lab/accelerator.ts'
+import type { SmokePlan } from './plan.ts'
+
+export interface SmokeIsoInput {
+  /** Path of the ISO. */
+  iso: string
+  plan: SmokePlan
+  exec: Exec
+  log: Log
+  signal: AbortSignal
+  /** Scratch, not kept. */
+  workDir: string
+  /** Console, journal and captures are put here. */
+  outDir: string
+}
+
+/**
+ * Boots any ISO in the lab, once for each planned boot. A failed check is a result with verdict `fail`, not an error.
+ * @throws ForgeError E_LAB, E_INTERRUPTED
+ */
+export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
+  const { plan, exec, log, workDir } = input
+  log.step('find out whether KVM boots a guest here')
+  const probe = await probeAccelerator(exec, workDir)
+  log.note(`${probe.accelerator === 'kvm' ? 'KVM' : 'no KVM that boots: emulating (TCG)'}, speed factor ${String(probe.speedFactor)}`)
+  const boots: BootResult[] = []
+  for (const boot of plan.boots) {
+    const ownDir = join(workDir, boot.firmware)
+    await mkdir(ownDir, { recursive: true })
+    boots.push(await smokeBoot(boot, { ...input, probe, workDir: ownDir }))
+  }
+  const passed = boots.every(({ checks }) => checks.every(({ verdict }) => verdict !== 'fail'))
+  return { accelerator: probe.accelerator, speedFactor: probe.speedFactor, verdict: passed ? 'pass' : 'fail', boots }
+}
+
+/** The stage: the ISO of the stage before. */
+export async function runSmoke(plan: SmokePlan, deps: RunDeps<{ iso: Stored<{ isoName: string }> }>): Promise<SmokeArtifact> {
+  const { before, exec, log, signal, workDir, outDir } = deps
+  return await smokeIso({ iso: join(before.iso.dir, before.iso.isoName), plan, exec, log, signal, workDir, outDir })
+}

@@ -1,0 +1,61 @@
+import { isIPv4 } from 'node:net'
+import { z } from 'zod'
+
+const id = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'lower-case letters, digits and hyphens')
+
+/** A person's own check: who sends what to whom, and whether it must arrive. */
+export const trafficCheck = z.strictObject({
+  id,
+  title: z.string().min(1),
+  from: z.literal('ipv6-host').default('ipv6-host'),
+  to: z.union([z.literal('ipv4-host'), z.string().refine(isIPv4, 'an IPv4 address or "ipv4-host"')]),
+  protocol: z.enum(['tcp', 'udp', 'icmp']),
+  port: z.number().int().min(1).max(65535).optional(),
+  sizeBytes: z.number().int().min(1).max(100_000_000).optional(),
+  expect: z.enum(['arrives', 'blocked']),
+}).refine((check) => check.protocol !== 'icmp' || check.port === undefined, 'ICMP has no ports')
+  .refine((check) => check.protocol !== 'udp' || (check.sizeBytes ?? 0) <= 60_000, { path: ['sizeBytes'], error: 'one UDP datagram holds at most 60000 bytes here' })
+  .refine((check) => check.protocol !== 'icmp' || (check.sizeBytes ?? 0) <= 60_000, { path: ['sizeBytes'], error: 'one echo request holds at most 60000 bytes here' })
+
+/** A person's own check: a command on the router and what it must print: `text`, or `/a pattern/`. */
+export const routerCheck = z.strictObject({
+  id,
+  title: z.string().min(1),
+  router: z.string().min(1).regex(/^[^\n\r]*$/, 'one line'),
+  prints: z.string().min(1).refine(isTextOrPattern, 'not a valid pattern'),
+})
+
+export const smokeSpec = z.strictObject({
+  firmware: z.array(z.enum(['bios', 'uefi'])).min(1).default(['bios', 'uefi']),
+  /** Reboot the router in its first boot, and check that everything comes back. */
+  reboot: z.boolean().default(true),
+  memoryMiB: z.number().int().min(256).max(65536).default(768),
+  cpus: z.number().int().min(1).max(64).default(2),
+  login: z.strictObject({ user: z.string().default('root'), password: z.string().default('router') }).prefault({}),
+  /** Who speaks to the router on its console. */
+  driver: z.enum(['reference']).default('reference'),
+  checks: z.array(z.union([trafficCheck, routerCheck])).default([])
+    .refine((checks) => new Set(checks.map((check) => check.id)).size === checks.length, 'two checks have the same id'),
+})
+
+export type TrafficCheck = z.infer<typeof trafficCheck>
+export type RouterCheck = z.infer<typeof routerCheck>
+export type UserCheck = TrafficCheck | RouterCheck
+export type SmokeSpec = z.infer<typeof smokeSpec>
+export type Firmware = SmokeSpec['firmware'][number]
+
+/** `/…/` is a pattern (multi-line), anything else is looked for as it stands. */
+export function expectedText(prints: string): RegExp {
+  const pattern = /^\/(.+)\/(i?)$/s.exec(prints)
+  if (pattern?.[1] !== undefined) return new RegExp(pattern[1], `m${pattern[2] ?? ''}`)
+  return new RegExp(prints.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+}
+
+function isTextOrPattern(text: string): boolean {
+  try {
+    expectedText(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,44 @@
+import semver from 'semver'
+import type { JoolVersion } from '../../scripts/domain/jool-version.ts'
+import { kernelSeries, type KernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+
+interface SupportRow {
+  jool: string
+  /** What Jool's authors claim for this version, as a range of kernel series. */
+  claimed: string
+  /** Series on which a test of this project built, loaded and passed packets. */
+  verified: readonly string[]
+}
+
+/** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`. */
+export const supportTable: readonly SupportRow[] = [
+  { jool: '4.1.9', claimed: '4.9 - 6.1', verified: [] },
+  { jool: '4.1.10', claimed: '4.14 - 6.3', verified: [] },
+  { jool: '4.1.11', claimed: '4.18 - 6.7', verified: [] },
+  { jool: '4.1.12', claimed: '4.19 - 6.10', verified: [] },
+  { jool: '4.1.13', claimed: '5.15 - 6.11', verified: ['6.1'] },
+  { jool: '4.1.14', claimed: '5.15 - 6.15', verified: [] },
+  { jool: '4.1.15', claimed: '5.15 - 6.18', verified: [] },
+]
+
+export type Support = { kind: 'claimed' | 'verified' } | { kind: 'verified-beyond-claim'; note: string }
+
+/** @throws ForgeError E_UNSUPPORTED naming a version of Jool that would do */
+export function supportOf(jool: JoolVersion, release: KernelRelease): Support {
+  const series = kernelSeries(release)
+  const shown = `${String(series.major)}.${String(series.minor)}`
+  const row = supportTable.find((candidate) => candidate.jool === jool)
+  if (!row) {
+    throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} is not in the support table`, { hint: 'add a row to kernel/modules/support.ts, with the range of kernels from Jool\'s release notes' })
+  }
+  const claimed = semver.satisfies(series, row.claimed)
+  if (row.verified.includes(shown)) {
+    return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${row.claimed.replace(' - ', ' to ')}; on ${shown} it was tested here and works` }
+  }
+  if (claimed) return { kind: 'claimed' }
+  const others = supportTable.filter((candidate) => semver.satisfies(series, candidate.claimed) || candidate.verified.includes(shown)).map((candidate) => candidate.jool)
+  throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} supports Linux ${row.claimed.replace(' - ', ' to ')}, the target's kernel is ${release}`, {
+    hint: others.length > 0 ? `use Jool ${others.at(-1) ?? ''} (${others.join(', ')} would do)` : 'no known version of Jool supports this kernel',
+  })
+}

@@ -1,0 +1,41 @@
+/** A lintian tag that stays, and why. */
+export interface Override {
+  tag: string
+  /** Only where the tag speaks of this; default: wherever it does. */
+  about?: string
+  why: string
+}
+
+const notForDebian: Override = {
+  tag: 'initial-upload-closes-no-bugs',
+  why: 'This is not an upload to Debian, where a first one closes the bug that asked for it.',
+}
+
+const localMail = ['bogus-mail-host', 'bogus-mail-host-in-debian-changelog'].map((tag): Override => ({
+  tag,
+  why: 'Built for one\'s own routers: the maintainer is whoever uses the machine it was built on.',
+}))
+
+const withoutDebhelper: Override = {
+  tag: 'maintainer-script-should-not-use-dpkg-maintscript-helper',
+  why: 'Packed without debhelper, which would write the same calls.',
+}
+
+const protectedField: Override = {
+  tag: 'unknown-field',
+  about: 'Protected',
+  why: 'dpkg knows Protected since 1.20.1 (deb-control(5)), lintian does not yet.',
+}
+
+export function overridesFor(kind: 'modules' | 'metapackage' | 'tools', maintainer: string): Override[] {
+  return [
+    ...(/@[^.]+>$/.test(maintainer) ? localMail : []),
+    ...(kind === 'metapackage' ? [protectedField] : []),
+    ...(kind === 'tools' ? [notForDebian, withoutDebhelper] : []),
+  ]
+}
+
+/** Text of usr/share/lintian/overrides/<package>; empty when there is nothing to override. */
+export function overridesText(packageName: string, overrides: readonly Override[]): string {
+  return overrides.map(({ tag, about = '*', why }) => `# ${why}\n${packageName}: ${tag} ${about}\n`).join('')
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm, copyFile, mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { StageName } from '../domain/stage-name.ts'
+import { debugShellArgv } from '../lib/debug-shell.ts'
+import { ForgeError } from '../lib/errors.ts'
+import { prepare, type Prepared } from '../pipeline/prepare.ts'
+import type { BuildReport } from '../pipeline/report/report.ts'
+import { runStages, stageLog } from '../pipeline/run.ts'
+import { Session } from '../pipeline/session.ts'
+import { stages } from '../pipeline/stages.ts'
+import { findTarget, loadTarget, type LoadedTarget } from '../pipeline/target.ts'
+import { requireHostTools } from './doctor.ts'
+import type { BuildOptions } from './options.ts'
+import { output } from './output.ts'
+import { createProgress } from './progress.ts'
+
+export const projectDir = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+
+/** What a command that builds prints on standard output. */
+export async function build(until: StageName, options: BuildOptions, signal: AbortSignal, { always = [] }: { always?: readonly StageName[] } = {}): Promise<void> {
+  const wanted = stages.slice(0, stages.findIndex((stage) => stage.name === until) + 1)
+  const loaded = await loadedTarget(options)
+  if (options.dryRun !== true) await requireHostTools(wanted)
+  const progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
+  await using session = await openSession(options, signal, progress.emit)
+  const prepared = await prepare(loaded, { lockedFile: options.locked, update: options.update === true }, stages, session)
+  if (options.dryRun === true) {
+    process.stdout.write(`${JSON.stringify(dryRun(prepared, until), null, 2)}\n`)
+    return
+  }
+  progress.start(wanted.map(({ name, title }) => ({ name, title })))
+  let report: BuildReport
+  try {
+    const results = await runStages(prepared, { until, always, traceFile: options.trace, onStage: progress.onStage }, wanted, session)
+    report = await output(prepared, results, options.out)
+  } catch (error) {
+    throw await withLogs(error, session, wanted.map((stage) => stage.name), join(options.out, `${prepared.lock.target.target}.failed`))
+  } finally {
+    progress.stop()
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+  else process.stdout.write(`${join(options.out, prepared.lock.target.target)}\n`)
+  if (report.verdict === 'fail') throw smokeFailure(report, options.out)
+}
+
+export async function loadedTarget(options: Pick<BuildOptions, 'target' | 'locked' | 'fast'>): Promise<LoadedTarget | undefined> {
+  // A lock holds its target; a target file beside it is only compared.
+  if (options.locked !== undefined && options.target === undefined) return undefined
+  const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
+  if (options.fast !== true) return loaded
+  const iso = { ...(loaded.target.iso as object), compression: 'fast' }
+  return { ...loaded, target: { ...loaded.target, iso } }
+}
+
+export function openSession(options: BuildOptions, signal: AbortSignal, emit: Parameters<typeof Session.open>[0]['emit']): Promise<Session> {
+  if (options.debugShell === true && !process.stdin.isTTY) {
+    throw new ForgeError('E_USAGE', '--debug-shell needs a terminal', { hint: 'leave it out in scripts; --keep-workdir keeps what the step saw' })
+  }
+  return Session.open({
+    storeDir: options.store, outDir: options.out, projectDir,
+    mirrors: {
+      ...(options.debianMirror === undefined ? {} : { debian: options.debianMirror }),
+      ...(options.debianSecurityMirror === undefined ? {} : { security: options.debianSecurityMirror }),
+    },
+    mirrorDir: options.mirror, offline: options.offline === true, keepWorkdir: options.keepWorkdir === true,
+    jobs: availableParallelism(), signal, emit,
+    onCommandFailed: options.debugShell === true ? openDebugShell : undefined,
+  })
+}
+
+function dryRun({ lock, plans, keys }: Prepared, until: StageName): object {
+  const names = stages.map((stage) => stage.name)
+  const wanted = names.slice(0, names.indexOf(until) + 1)
+  return {
+    target: lock.target.target,
+    sourceDateEpoch: lock.sourceDateEpoch,
+    stages: wanted.map((name) => ({ name, key: keys.find((key) => key.stage === name)?.key, plan: plans[name] })),
+  }
+}
+
+async function openDebugShell(argv: readonly string[], cwd: string | undefined): Promise<void> {
+  const [program, ...words] = debugShellArgv(argv)
+  process.stderr.write(`\nA command failed; this shell sees what it saw. \`exit\` goes on.\n$ ${argv.join(' ')}\n`)
+  const shell = spawn(program, words, { stdio: 'inherit', ...(cwd === undefined ? {} : { cwd }) })
+  await once(shell, 'exit')
+}
+
+/** The logs of a failed run outlive its scratch folder. */
+async function withLogs(error: unknown, session: Session, names: readonly StageName[], dir: string): Promise<unknown> {
+  if (!(error instanceof ForgeError)) return error
+  const logs: string[] = []
+  for (const name of names) {
+    const to = join(dir, 'logs', `${name}.log`)
+    try {
+      await mkdir(join(dir, 'logs'), { recursive: true })
+      await copyFile(stageLog(session, name), to)
+      logs.push(to)
+    } catch {
+      // Stages that did not run have no log.
+    }
+  }
+  const last = logs.at(-1)
+  if (last === undefined) {
+    await rm(dir, { recursive: true, force: true })
+    return error
+  }
+  return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, `log: ${last}`].filter((part) => part !== undefined).join('\n') })
+}
+
+function smokeFailure(report: BuildReport, out: string): ForgeError {
+  const failed = report.smoke?.checks.filter((check) => check.verdict === 'fail') ?? []
+  return new ForgeError('E_SMOKE', `${String(failed.length)} of ${String(report.smoke?.checks.length ?? 0)} checks failed: ${failed.slice(0, 5).map((check) => check.id).join(', ')}`, {
+    hint: `console, journal and captures are in ${join(out, `${report.target}.failed`)}`,
+    details: failed.map((check) => `${check.id}: ${check.detail}`).join('\n'),
+  })
+}

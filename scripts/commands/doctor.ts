@@ -1,0 +1,89 @@
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import type { StageName } from '../domain/stage-name.ts'
+import { ForgeError } from '../lib/errors.ts'
+import { createExec } from '../lib/exec.ts'
+import type { HostTool } from '../lib/host-tools.ts'
+import { silentLog } from '../lib/log.ts'
+import type { AnyStage } from '../pipeline/stage.ts'
+import { stages } from '../pipeline/stages.ts'
+
+/** Needed by every build, whatever its stages. */
+const always: readonly HostTool[] = [
+  { command: 'apt-get', package: 'apt', why: 'reads Debian\'s archive' },
+  { command: '/usr/lib/apt/apt-helper', package: 'apt', why: 'downloads files' },
+  { command: '/etc/ssl/certs/ca-certificates.crt', package: 'ca-certificates', why: 'verifies https mirrors' },
+  { command: 'flock', package: 'util-linux', why: 'lets two runs share one store' },
+]
+
+/** Needed by the project's own tests, beside what the stages need. */
+export const testTools: readonly HostTool[] = [
+  { command: 'diffoscope', package: 'diffoscope-minimal', why: 'shows why two builds differ' },
+]
+
+export interface ToolState extends HostTool {
+  stages: (StageName | 'all' | 'tests')[]
+  present: boolean
+}
+
+/** Every host program that the stages call, and whether it is there. */
+export async function hostTools(wanted: readonly AnyStage[], { tests = false }: { tests?: boolean } = {}): Promise<ToolState[]> {
+  const tools = new Map<string, ToolState>()
+  const add = async (tool: HostTool, user: ToolState['stages'][number]): Promise<void> => {
+    const known = tools.get(tool.command)
+    if (known) known.stages.push(user)
+    else tools.set(tool.command, { ...tool, stages: [user], present: await isPresent(tool.command) })
+  }
+  for (const tool of always) await add(tool, 'all')
+  for (const stage of wanted) for (const tool of stage.tools) await add(tool, stage.name)
+  if (tests) for (const tool of testTools) await add(tool, 'tests')
+  return [...tools.values()]
+}
+
+/** @throws ForgeError E_HOST_PACKAGES with the one apt line that helps */
+export async function requireHostTools(wanted: readonly AnyStage[]): Promise<void> {
+  const missing = (await hostTools(wanted)).filter((tool) => !tool.present)
+  if (missing.length === 0) return
+  throw new ForgeError('E_HOST_PACKAGES', `${String(missing.length)} programs that this build calls are not installed`, {
+    hint: aptLine(missing),
+    details: missing.map((tool) => `${tool.command} (${tool.package}): ${tool.why}`).join('\n'),
+  })
+}
+
+export async function doctor({ json = false, install = false, tests = false }: { json?: boolean; install?: boolean; tests?: boolean }): Promise<void> {
+  const tools = await hostTools(stages, { tests })
+  const missing = tools.filter((tool) => !tool.present)
+  if (json) process.stdout.write(`${JSON.stringify({ tools, aptLine: missing.length > 0 ? aptLine(missing) : null }, null, 2)}\n`)
+  else if (!install) for (const tool of tools) process.stdout.write(`${tool.present ? 'ok      ' : 'MISSING '} ${tool.package.padEnd(24)} ${tool.why} (${tool.stages.join(', ')})\n`)
+  if (missing.length === 0) return
+  if (!install) throw new ForgeError('E_HOST_PACKAGES', `${String(missing.length)} programs are not installed`, { hint: aptLine(missing) })
+  await installPackages(missing)
+}
+
+async function installPackages(missing: readonly ToolState[]): Promise<void> {
+  const prefix = process.getuid?.() === 0 ? [] : await isPresent('sudo') ? ['sudo', '-n'] : undefined
+  if (!prefix) throw new ForgeError('E_HOST_PACKAGES', `${String(missing.length)} programs are not installed, and only root can install them`, { hint: aptLine(missing), details: missing.map((tool) => `${tool.command} (${tool.package}): ${tool.why}`).join('\n') })
+  process.stderr.write(`installing Debian packages: ${packagesOf(missing).join(' ')}\n`)
+  const exec = createExec({ log: silentLog })
+  const hint = aptLine(missing)
+  const run = (...words: string[]): Promise<unknown> => exec([...prefix, ...words] as unknown as readonly [string, ...string[]], { doing: 'install Debian packages', errorCode: 'E_HOST_PACKAGES', hint, timeoutMs: 30 * 60_000 })
+  await run('apt-get', 'update', '-q')
+  await run('apt-get', 'install', '-y', '-q', '--no-install-recommends', ...packagesOf(missing))
+  const still = (await hostTools(stages)).filter((tool) => !tool.present)
+  if (still.length > 0) throw new ForgeError('E_HOST_PACKAGES', `apt installed everything, but ${still.map((tool) => tool.command).join(', ')} is still missing`)
+}
+
+function aptLine(missing: readonly ToolState[]): string {
+  return `apt-get install --no-install-recommends ${packagesOf(missing).join(' ')}`
+}
+
+function packagesOf(tools: readonly ToolState[]): string[] {
+  return [...new Set(tools.map((tool) => tool.package))].sort()
+}
+
+async function isPresent(command: string): Promise<boolean> {
+  if (command.startsWith('/')) return access(command).then(() => true, () => false)
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
+  for (const folder of folders) if (folder !== '' && await access(join(folder, command), constants.X_OK).then(() => true, () => false)) return true
+  return false
+}

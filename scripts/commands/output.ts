@@ -1,0 +1,88 @@
+import { access, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
+import type { IsoArtifact } from '../../images/iso/artifact.ts'
+import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
+import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
+import type { StageName } from '../domain/stage-name.ts'
+import { writeLock } from '../pipeline/lock.ts'
+import type { Prepared } from '../pipeline/prepare.ts'
+import { alreadyPublished, publish, type OutputPart } from '../pipeline/publish.ts'
+import { renderHtml } from '../pipeline/report/html.ts'
+import { renderJUnit } from '../pipeline/report/junit.ts'
+import type { BuildReport } from '../pipeline/report/report.ts'
+import type { StageResult } from '../pipeline/run.ts'
+
+/**
+ * Puts a run's results into `out/<target>`, or, when the router failed its test, the evidence alone into
+ * `out/<target>.failed`. Nothing is touched when the same results are there already.
+ */
+export async function output(prepared: Prepared, results: readonly StageResult[], outDir: string): Promise<BuildReport> {
+  const name = prepared.lock.target.target
+  const smoke = artifactOf<SmokeArtifact>(results, 'smoke')
+  const verdict = smoke?.verdict ?? 'pass'
+  const report = (artifacts: BuildReport['artifacts']): BuildReport => ({
+    target: name, verdict,
+    stages: results.map(({ name: stage, key, cached, ms }) => ({ name: stage, key, cached, ms })),
+    artifacts,
+    ...(smoke ? { smoke: smokeReport(smoke) } : {}),
+  })
+  const dir = join(outDir, verdict === 'pass' ? name : `${name}.failed`)
+  const fresh = results.some((result) => !result.cached)
+  if (!fresh && verdict === 'pass' && await alreadyPublished(dir, results.map((result) => result.key))) return report([])
+
+  let final = report([])
+  await publish(dir, await partsOf(prepared, results, verdict), (artifacts) => {
+    final = report(artifacts)
+    return [
+      { path: 'report.json', from: { text: `${JSON.stringify(final, null, 2)}\n` } },
+      { path: 'report.html', from: { text: renderHtml(final, facts(prepared, results)) } },
+      ...(final.smoke ? [{ path: 'junit.xml', from: { text: renderJUnit(final) } }] : []),
+    ]
+  })
+  if (verdict === 'pass') await rm(join(outDir, `${name}.failed`), { recursive: true, force: true })
+  return final
+}
+
+async function partsOf(prepared: Prepared, results: readonly StageResult[], verdict: 'pass' | 'fail'): Promise<OutputPart[]> {
+  const parts: OutputPart[] = [{ path: 'lock.yaml', from: { text: writeLock(prepared.lock) } }]
+  for (const { name, logFile } of results) if (await exists(logFile)) parts.push({ path: `logs/${name}.log`, from: { copy: logFile } })
+  const copy = (stage: StageName, from: string, path: string): void => {
+    const result = results.find((candidate) => candidate.name === stage)
+    if (result) parts.push({ path, from: { copy: join(result.dir, from) } })
+  }
+  if (results.some((result) => result.name === 'smoke')) copy('smoke', 'evidence', 'smoke')
+  if (verdict === 'fail') return parts
+  const modules = artifactOf<ModulesArtifact>(results, 'modules')
+  const debs = artifactOf<DebsArtifact>(results, 'debs')
+  const iso = artifactOf<IsoArtifact>(results, 'iso')
+  // Modules on their own only when nothing was made of them: otherwise they are in the packages.
+  if (modules && !debs) copy('modules', 'modules', 'modules')
+  if (debs) {
+    copy('debs', debs.packagesDir, 'packages')
+    copy('debs', debs.aptDir, 'apt')
+  }
+  if (iso) {
+    copy('iso', iso.isoName, iso.isoName)
+    parts.push({ path: 'iso-packages.txt', from: { text: iso.manifest } })
+  }
+  return parts
+}
+
+function facts(prepared: Prepared, results: readonly StageResult[]): Parameters<typeof renderHtml>[1] {
+  const modules = artifactOf<ModulesArtifact>(results, 'modules')
+  return {
+    title: `nat64-forge: ${prepared.lock.target.target}`,
+    generatedFrom: { joolVersion: modules?.joolVersion ?? '', kernelRelease: modules?.release ?? '', suite: prepared.lock.target.suite },
+    notes: modules ? [`${String(modules.crcsChecked)} imported symbols have the kernel's CRC`] : [],
+    logs: results.map((result) => `logs/${result.name}.log`),
+  }
+}
+
+function artifactOf<T>(results: readonly StageResult[], name: StageName): T | undefined {
+  return results.find((result) => result.name === name)?.artifact as T | undefined
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false)
+}

@@ -1,0 +1,42 @@
+import { ForgeError } from './errors.ts'
+import type { Exec } from './exec.ts'
+
+/** Where Debian's archives are served, without trailing slash. The locks name archives by role, so any mirror will do. */
+export interface Mirrors {
+  debian: string
+  'debian-security': string
+}
+
+export interface MirrorOptions {
+  /** URL that stands for the host's own choice. */
+  debian?: string
+  security?: string
+}
+
+const suiteName = /^(bullseye|bookworm|trixie|forky|sid|stable|oldstable|testing|unstable)(-security|-updates)?$/
+
+/** The mirrors that the host's own apt uses, unless given. @throws ForgeError E_NO_MIRROR */
+export async function hostMirrors(exec: Exec, given: MirrorOptions = {}): Promise<Mirrors> {
+  const found = given.debian === undefined || given.security === undefined
+    ? mirrorsOf((await exec(['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'], { doing: 'read the host\'s apt configuration' })).stdout)
+    : {}
+  const debian = given.debian ?? found.debian
+  if (debian === undefined) {
+    throw new ForgeError('E_NO_MIRROR', 'the host\'s apt has no Debian mirror', { hint: 'add one to /etc/apt/sources.list.d, or give --debian-mirror URL' })
+  }
+  // Mirrors carry both archives side by side, so one follows from the other.
+  const security = given.security ?? found['debian-security'] ?? `${debian.replace(/\/+$/, '')}-security`
+  return { debian: debian.replace(/\/+$/, ''), 'debian-security': security.replace(/\/+$/, '') }
+}
+
+/** Reads `URI RELEASE` lines; the first match of each role wins, as in apt. */
+export function mirrorsOf(lines: string): Partial<Mirrors> {
+  const mirrors: Partial<Mirrors> = {}
+  for (const line of lines.split('\n')) {
+    const [uri, release] = line.trim().split(' ')
+    const match = suiteName.exec((release ?? '').replace('/updates', '-security'))
+    if (uri === undefined || !match) continue
+    mirrors[match[2] === '-security' ? 'debian-security' : 'debian'] ??= uri.replace(/\/+$/, '')
+  }
+  return mirrors
+}

@@ -1,0 +1,64 @@
+import { markup, type Markup } from './markup.ts'
+import type { BuildReport } from './report.ts'
+
+type Check = NonNullable<BuildReport['smoke']>['checks'][number]
+
+/** JUnit XML: one suite for the stages, one for each boot of the smoke test. A failed build never looks green. */
+export function renderJUnit(report: BuildReport): string {
+  const checks = report.smoke?.checks ?? []
+  const boots = [...new Set(checks.map(bootOf))]
+  const unexplained = report.verdict === 'fail' && !checks.some((check) => check.verdict === 'fail')
+  const suites = [buildSuite(report, unexplained), ...boots.map((boot) => bootSuite(report, boot))]
+  const failures = checks.filter((check) => check.verdict === 'fail').length + Number(unexplained)
+  const tests = report.stages.length + checks.length + Number(unexplained)
+  const document = markup`<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="nat64-forge ${report.target}" tests="${tests}" failures="${failures}" errors="0" time="${seconds(totalMs(report))}">
+${suites}</testsuites>
+`
+  return document.text
+}
+
+/** The boot that a check belongs to: `bios` of `bios/tcp-bulk`. */
+function bootOf({ id }: Check): string {
+  return id.includes('/') ? id.slice(0, id.indexOf('/')) : 'router'
+}
+
+function buildSuite(report: BuildReport, unexplained: boolean): Markup {
+  const cases = report.stages.map((stage) => markup`    <testcase classname="${report.target}.build" name="${stage.name}${stage.cached ? ' (cached)' : ''}" time="${seconds(stage.ms)}"/>
+`)
+  if (unexplained) {
+    cases.push(markup`    <testcase classname="${report.target}.build" name="verdict" time="0.000"><failure message="the build failed before a check could"/></testcase>
+`)
+  }
+  return markup`  <testsuite name="build" tests="${cases.length}" failures="${Number(unexplained)}" errors="0" skipped="0" time="${seconds(totalMs(report))}">
+${cases}  </testsuite>
+`
+}
+
+function bootSuite(report: BuildReport, boot: string): Markup {
+  const checks = (report.smoke?.checks ?? []).filter((check) => bootOf(check) === boot)
+  const milestones = (report.smoke?.milestones ?? []).filter(({ name }) => name.startsWith(`${boot}/`))
+  const count = (verdict: Check['verdict']): number => checks.filter((check) => check.verdict === verdict).length
+  const properties = [
+    markup`<property name="accelerator" value="${report.smoke?.accelerator}"/>`,
+    ...milestones.map(({ name, ms }) => markup`<property name="${name.slice(boot.length + 1)} (ms)" value="${Math.round(ms)}"/>`),
+  ]
+  return markup`  <testsuite name="smoke ${boot}" tests="${checks.length}" failures="${count('fail')}" errors="0" skipped="${count('skip')}" time="${seconds(milestones.at(-1)?.ms ?? 0)}">
+    <properties>${properties}</properties>
+${checks.map((check) => testCase(report.target, boot, check))}  </testsuite>
+`
+}
+
+function testCase(target: string, boot: string, { id, title, verdict, detail }: Check): Markup {
+  const outcome = { pass: markup`<system-out>${detail}</system-out>`, fail: markup`<failure message="${detail}"/>`, skip: markup`<skipped message="${detail}"/>` }[verdict]
+  return markup`    <testcase classname="${target}.smoke.${boot}" name="${id}: ${title}">${outcome}</testcase>
+`
+}
+
+function totalMs(report: BuildReport): number {
+  return report.stages.reduce((sum, stage) => sum + stage.ms, 0)
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3)
+}
