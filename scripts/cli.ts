@@ -8,7 +8,8 @@ import { storeOption, withBuildOptions, type BuildOptions } from './commands/opt
 import { storeCollect, storeShow } from './commands/store.ts'
 import { listTargets } from './commands/targets.ts'
 import { stageNames, type StageName } from './domain/stage-name.ts'
-import { exitStatus, ForgeError } from './lib/errors.ts'
+import { exitStatus } from './lib/error-codes.ts'
+import { ForgeError } from './lib/errors.ts'
 import { describeError } from './lib/describe-error.ts'
 import { stages } from './pipeline/stages.ts'
 

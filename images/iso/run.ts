@@ -1,15 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
 import { requireRoot } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
-import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
 import type { IsoArtifact } from './artifact.ts'
 import { assembleIso } from './assemble.ts'
+import type { IsoDeps } from './deps.ts'
 import type { IsoPlan } from './plan.ts'
 import { makeReferenceRoot } from './reference/root.ts'
-
-export type IsoDeps = RunDeps<{ debs: Stored<DebsArtifact> }>
 
 export async function run(plan: IsoPlan, deps: IsoDeps): Promise<IsoArtifact> {
   requireRoot('make a router image')

@@ -5,7 +5,7 @@ import type { Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { BootResult, CheckResult } from './artifact.ts'
 import { titles, type CheckId } from './checks/catalogue.ts'
-import { oneLine, runCheck, type Check, type CheckContext } from './checks/check.ts'
+import { demand, oneLine, runCheck, type Check, type CheckContext } from './checks/check.ts'
 import * as packets from './checks/packets.ts'
 import * as router from './checks/router.ts'
 import { userCheck } from './checks/user.ts'
@@ -30,6 +30,8 @@ export interface BootDeps {
   workDir: string
   outDir: string
 }
+
+const bootId = 'cat /proc/sys/kernel/random/boot_id'
 
 /**
  * Puts the ISO into a lab of its own, boots it and runs the boot's checks. A router that does not boot is a result, not an
@@ -113,6 +115,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   if (checks.every(({ verdict }) => verdict === 'pass')) timeline.record({ kind: 'checks-passed' })
   await builtIn('kernel-log', router.kernelLog)
   await builtIn('reboot', async () => {
+    const before = await driver.run(bootId)
     const started = performance.now()
     const login = guest.until('login')
     timeline.rebooting()
@@ -121,6 +124,9 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     await packets.awaitTranslation(context)
     const ms = performance.now() - started
     const exchange = await packets.tcpSmall(context)
+    await driver.login()
+    const after = await driver.run(bootId)
+    demand(before.status === 0 && after.status === 0 && before.output !== after.output, 'the kernel is still the same boot')
     return `packets flow again ${(ms / 1000).toFixed(0)} s after the command; ${exchange}`
   })
   const evidence = [consoleFile, ...captures.files]
@@ -130,7 +136,6 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
 
   async function journal(): Promise<string[]> {
     try {
-      if (boot.checks.includes('reboot')) await driver.login()
       const { output } = await driver.run('journalctl -b -o short-monotonic --no-pager | tail -n 1500', 120_000)
       const file = `journal-${firmware}.log`
       await writeFile(join(outDir, file), `${output}\n`)

@@ -52,7 +52,7 @@ export async function buildDeb(plan: PackagePlan, stageDir: string, debFile: str
 /** The tools' library dependencies, and what the maintainer scripts call; sorted. */
 export function toolsDepends(libraries: readonly string[]): string[] {
   const others = libraries.filter((relation) => !/^init-system-helpers\b/.test(relation))
-  // deb-systemd-invoke knows daemon-reload since then.
+  // What debhelper asks for: deb-systemd-helper and deb-systemd-invoke that take several units.
   return [...others, 'init-system-helpers (>= 1.54~)'].sort((a, b) => (a < b ? -1 : 1))
 }
 

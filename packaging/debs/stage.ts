@@ -11,7 +11,7 @@ import type { Stage } from '../../scripts/pipeline/stage.ts'
 export const debs: Stage<DebsSpec, DebsLocked, DebsPlan, DebsArtifact, unknown, PlansBefore, ArtifactsBefore> = {
   name: 'debs',
   title: 'make the packages and the apt repository',
-  reads: ['source', 'headers', 'modules'],
+  reads: ['source', 'modules'],
   spec: debsSpec,
   locked: debsLocked,
   assets: packagingSources,

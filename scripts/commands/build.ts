@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { rm, copyFile, mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StageName } from '../domain/stage-name.ts'
-import { debugShellArgv } from '../lib/debug-shell.ts'
+import { openDebugShell } from '../lib/debug-shell.ts'
 import { ForgeError } from '../lib/errors.ts'
 import { prepare, type Prepared } from '../pipeline/prepare.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
@@ -16,6 +14,7 @@ import { findTarget, loadTarget, type LoadedTarget } from '../pipeline/target.ts
 import { requireHostTools } from './doctor.ts'
 import type { BuildOptions } from './options.ts'
 import { output } from './output.ts'
+import type { Progress } from './progress-display.ts'
 import { createProgress } from './progress.ts'
 
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
@@ -25,8 +24,8 @@ export async function build(until: StageName, options: BuildOptions, signal: Abo
   const wanted = stages.slice(0, stages.findIndex((stage) => stage.name === until) + 1)
   const loaded = await loadedTarget(options)
   if (options.dryRun !== true) await requireHostTools(wanted)
-  const progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
-  await using session = await openSession(options, signal, progress.emit)
+  using progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
+  await using session = await openSession(options, signal, progress)
   const prepared = await prepare(loaded, { lockedFile: options.locked, update: options.update === true }, stages, session)
   if (options.dryRun === true) {
     process.stdout.write(`${JSON.stringify(dryRun(prepared, until), null, 2)}\n`)
@@ -56,7 +55,7 @@ export async function loadedTarget(options: Pick<BuildOptions, 'target' | 'locke
   return { ...loaded, target: { ...loaded.target, iso } }
 }
 
-export function openSession(options: BuildOptions, signal: AbortSignal, emit: Parameters<typeof Session.open>[0]['emit']): Promise<Session> {
+export function openSession(options: BuildOptions, signal: AbortSignal, progress: Pick<Progress, 'emit' | 'stop'>): Promise<Session> {
   if (options.debugShell === true && !process.stdin.isTTY) {
     throw new ForgeError('E_USAGE', '--debug-shell needs a terminal', { hint: 'leave it out in scripts; --keep-workdir keeps what the step saw' })
   }
@@ -67,8 +66,8 @@ export function openSession(options: BuildOptions, signal: AbortSignal, emit: Pa
       ...(options.debianSecurityMirror === undefined ? {} : { security: options.debianSecurityMirror }),
     },
     mirrorDir: options.mirror, offline: options.offline === true, keepWorkdir: options.keepWorkdir === true,
-    jobs: availableParallelism(), signal, emit,
-    onCommandFailed: options.debugShell === true ? openDebugShell : undefined,
+    jobs: availableParallelism(), signal, emit: progress.emit,
+    onCommandFailed: options.debugShell === true ? (argv, cwd) => { progress.stop(); return openDebugShell(argv, cwd) } : undefined,
   })
 }
 
@@ -80,13 +79,6 @@ function dryRun({ lock, plans, keys }: Prepared, until: StageName): object {
     sourceDateEpoch: lock.sourceDateEpoch,
     stages: wanted.map((name) => ({ name, key: keys.find((key) => key.stage === name)?.key, plan: plans[name] })),
   }
-}
-
-async function openDebugShell(argv: readonly string[], cwd: string | undefined): Promise<void> {
-  const [program, ...words] = debugShellArgv(argv)
-  process.stderr.write(`\nA command failed; this shell sees what it saw. \`exit\` goes on.\n$ ${argv.join(' ')}\n`)
-  const shell = spawn(program, words, { stdio: 'inherit', ...(cwd === undefined ? {} : { cwd }) })
-  await once(shell, 'exit')
 }
 
 /** The logs of a failed run outlive its scratch folder. */

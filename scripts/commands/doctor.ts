@@ -18,7 +18,7 @@ const always: readonly HostTool[] = [
 
 /** Needed by the project's own tests, beside what the stages need. */
 export const testTools: readonly HostTool[] = [
-  { command: 'diffoscope', package: 'diffoscope-minimal', why: 'shows why two builds differ' },
+  { command: 'zsh', package: 'zsh', why: 'tries the completion script' },
 ]
 
 export interface ToolState extends HostTool {

@@ -8,7 +8,7 @@ import type { BuildOptions } from './options.ts'
 /** Prints whether the store has a stage's result, and if not, which input differs from the last time. */
 export async function explain(stage: StageName, options: BuildOptions, signal: AbortSignal): Promise<void> {
   const loaded = await loadedTarget(options)
-  await using session = await openSession(options, signal, () => undefined)
+  await using session = await openSession(options, signal, { emit: () => undefined, stop: () => undefined })
   const prepared = await prepare(loaded, { lockedFile: options.locked, update: options.update === true }, stages, session)
   const key = prepared.keys.find((candidate) => candidate.stage === stage)
   if (!key) return

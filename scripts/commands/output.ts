@@ -36,7 +36,7 @@ export async function output(prepared: Prepared, results: readonly StageResult[]
     final = report(artifacts)
     return [
       { path: 'report.json', from: { text: `${JSON.stringify(final, null, 2)}\n` } },
-      { path: 'report.html', from: { text: renderHtml(final, facts(prepared, results)) } },
+      { path: 'report.html', from: { text: renderHtml(final, facts(prepared, results, artifacts)) } },
       ...(final.smoke ? [{ path: 'junit.xml', from: { text: renderJUnit(final) } }] : []),
     ]
   })
@@ -69,13 +69,13 @@ async function partsOf(prepared: Prepared, results: readonly StageResult[], verd
   return parts
 }
 
-function facts(prepared: Prepared, results: readonly StageResult[]): Parameters<typeof renderHtml>[1] {
+function facts(prepared: Prepared, results: readonly StageResult[], artifacts: BuildReport['artifacts']): Parameters<typeof renderHtml>[1] {
   const modules = artifactOf<ModulesArtifact>(results, 'modules')
   return {
     title: `nat64-forge: ${prepared.lock.target.target}`,
     generatedFrom: { joolVersion: modules?.joolVersion ?? '', kernelRelease: modules?.release ?? '', suite: prepared.lock.target.suite },
     notes: modules ? [`${String(modules.crcsChecked)} imported symbols have the kernel's CRC`] : [],
-    logs: results.map((result) => `logs/${result.name}.log`),
+    logs: artifacts.map((artifact) => artifact.path).filter((path) => path.startsWith('logs/')),
   }
 }
 

@@ -1,4 +1,6 @@
-import type { Fault } from './errors.ts'
+/** Who must act, as an exit status: the number a shell or CI sees. */
+export const exitStatus = { smoke: 1, usage: 64, input: 65, missing: 69, bug: 70 } as const
+export type Fault = keyof typeof exitStatus
 
 interface ErrorCodeRow {
   fault: Fault

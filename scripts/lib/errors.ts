@@ -1,8 +1,4 @@
-import { errorCodes, type ErrorCode } from './error-codes.ts'
-
-/** Who must act, as an exit status: the number a shell or CI sees. */
-export const exitStatus = { smoke: 1, usage: 64, input: 65, missing: 69, bug: 70 } as const
-export type Fault = keyof typeof exitStatus
+import { errorCodes, exitStatus, type ErrorCode, type Fault } from './error-codes.ts'
 
 export interface ErrorDetails {
   /** What the reader can do next: a command to run, a key to change. */

@@ -139,7 +139,7 @@ async function download(files: readonly (readonly [RemoteFile, string])[], dir: 
   if (/Hash Sum mismatch/i.test(words)) {
     throw new ForgeError('E_DIGEST', `${file.fileName} arrived with another SHA-256 than ${file.sha256}`, { hint: 'try another mirror; do not use the file', details: words, cause: failure })
   }
-  throw failure ?? new ForgeError('E_DOWNLOAD', `could not fetch ${listed(absent)}`)
+  throw failure instanceof Error ? failure : new ForgeError('E_DOWNLOAD', `could not fetch ${listed(absent)}`)
 }
 
 async function verify(file: RemoteFile, path: string): Promise<void> {

@@ -29,7 +29,7 @@ export async function resolveLock(target: Target, stages: readonly AnyStage[], d
   const locked: Record<string, unknown> = {}
   for (const stage of stages) locked[stage.name] = await stage.resolve({ target: facts, spec: target[stage.name], before: locked }, deps)
   const { dateEpoch } = await deps.archive.open(target.suite, target.architecture)
-  return { lockVersion: 1, targetSha256: targetDigest(target), sourceDateEpoch: dateEpoch, target, stages: locked as Record<StageName, unknown> }
+  return { lockVersion: 1, targetSha256: targetDigest(target), sourceDateEpoch: dateEpoch, target, stages: locked }
 }
 
 export function writeLock(lock: Lock): string {

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { localPool, mmdebstrapOptions } from '../../../scripts/lib/build-root.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { Argv } from '../../../scripts/lib/exec.ts'
+import type { IsoDeps } from '../deps.ts'
 import type { IsoPlan } from '../plan.ts'
-import type { IsoDeps } from '../run.ts'
 
 /**
  * The router's root file system in `root`: Debian's packages from the verified downloads, ours from the apt

@@ -44,6 +44,6 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
       await must('systemctl restart jool || { systemctl status --no-pager jool; false; }')
       await must('sync')
     },
-    reboot: () => { shell.send('systemctl reboot') },
+    reboot: () => { shell.leave('systemctl reboot') },
   }
 }

@@ -24,6 +24,7 @@ export class SerialShell {
 
   /** Answers the login prompt that is on the screen. @throws ForgeError E_BOOT */
   async login(user: string, password: string): Promise<void> {
+    this.#console.attended = true
     this.#from = this.#console.text.length
     this.#console.type(`${user}\r`)
     const asked = await this.#until(/Password: ?$|[#$%>] ?$/, 30_000, 'the password prompt')
@@ -35,8 +36,11 @@ export class SerialShell {
     if (greeted.startsWith('Login')) {
       throw new ForgeError('E_BOOT', `the router refused the login as ${user}`, { hint: 'set smoke.login in the target' })
     }
-    // A plain shell without line editing: what is typed is read as it is. Kernel messages go to the journal from here on.
-    this.#console.type('exec sh\r')
+    // A plain shell without line editing: what is typed is read as it is. Its prompt is awaited, because the shell that
+    // goes away drops what was typed ahead. Kernel messages go to the journal from here on.
+    this.#from = this.#console.text.length
+    this.#console.type("exec env PS1='@@''sh ' sh\r")
+    await this.#until(/@@sh $/, 60_000, 'a plain shell\'s prompt')
     this.#console.type('stty -echo cols 1000; export TERM=dumb PAGER=cat SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 LC_ALL=C; PS1= PS2=; dmesg -n 1\r')
     await this.run('true', 30_000)
   }
@@ -52,8 +56,9 @@ export class SerialShell {
     return { status: Number(match?.[2]), output: (match?.[1] ?? '').replace(/\n$/, '') }
   }
 
-  /** Types a command that does not come back. */
-  send(command: string): void {
+  /** Types a command that ends the session. */
+  leave(command: string): void {
+    this.#console.attended = false
     this.#console.type(`${command}\r`)
   }
 

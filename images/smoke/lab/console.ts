@@ -17,6 +17,11 @@ export class Console {
   #text = ''
   #lineStart = 0
   #promptSeen = false
+  /**
+   * True while somebody works on the console: then output is a command's and tells of nothing but the end,
+   * whatever log it shows.
+   */
+  attended = false
   /** When the guest last printed anything; `performance.now()`. */
   lastOutput = performance.now()
 
@@ -64,16 +69,20 @@ export class Console {
       this.#lineStart = end + 1
       for (const event of eventsIn(line)) {
         // A prompt was told when it appeared, not when its line ended.
-        if (event.kind !== 'login') this.#onEvent(event)
+        if (event.kind !== 'login') this.#tell(event)
       }
       this.#promptSeen = false
     }
     for (const event of this.#promptSeen ? [] : eventsIn(this.#text.slice(this.#lineStart))) {
       if (event.kind === 'login' || (event.kind === 'failure' && event.what === 'no root file system')) {
         this.#promptSeen = true
-        this.#onEvent(event)
+        this.#tell(event)
       }
     }
     for (const listener of this.#listeners) listener()
+  }
+
+  #tell(event: ConsoleEvent): void {
+    if (!this.attended || event.kind === 'shutdown' || (event.kind === 'failure' && event.what === 'kernel panic')) this.#onEvent(event)
   }
 }

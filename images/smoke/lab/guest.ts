@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { interrupted } from '../../../scripts/lib/exec.ts'
 import { Console } from './console.ts'
-import { isFatal } from './console-events.ts'
+import { eventsIn, isFatal } from './console-events.ts'
 import { ovmfVariables, qemuArgv, qemuFds, type MachineOptions } from './qemu-argv.ts'
 import { Qmp } from './qmp.ts'
 import type { LabEvent, Timeline } from './timeline.ts'
@@ -48,8 +48,14 @@ export class Guest implements AsyncDisposable {
     const uefiVariables = join(options.workDir, 'uefi-variables.fd')
     if (options.firmware === 'uefi') await copyFile(ovmfVariables, uefiVariables)
     const console = new Console(tree.serial, options.consoleFile, (event) => { options.timeline.record(event) })
+    let rest = ''
     tree.firmware.on('data', (data: Buffer) => {
-      if (data.toString('latin1').includes('SeaBIOS')) options.timeline.record({ kind: 'firmware', name: 'SeaBIOS' })
+      const lines = (rest + data.toString('latin1')).split('\n')
+      rest = lines.pop() ?? ''
+      // The BIOS says here what a screen would show.
+      for (const event of lines.flatMap(eventsIn)) {
+        if (event.kind === 'firmware' || event.kind === 'failure') options.timeline.record(event)
+      }
     })
     tree.firmware.on('error', () => undefined)
     const qmp = new Qmp(tree.qmp)

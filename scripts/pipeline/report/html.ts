@@ -34,7 +34,7 @@ ${fact('Jool', joolVersion)}${fact('Kernel', kernelRelease)}${fact('Debian suite
 </header>
 <main>
 ${notes(extra.notes)}${stages(report)}${report.smoke ? checks(report.smoke) : undefined}${report.smoke ? milestones(report.smoke) : undefined}${artifacts(report)}${logs(extra.logs)}</main>
-<footer>The same as data: <a href="./report.json">report.json</a>, <a href="./junit.xml">junit.xml</a>. To build exactly this again: <code>nat64-forge build --locked lock.yaml</code></footer>
+<footer>The same as data: <a href="./report.json">report.json</a>${report.smoke ? markup`, <a href="./junit.xml">junit.xml</a>` : undefined}. To build exactly this again: <code>nat64-forge build --locked lock.yaml</code></footer>
 </body>
 </html>
 `
@@ -44,23 +44,24 @@ ${notes(extra.notes)}${stages(report)}${report.smoke ? checks(report.smoke) : un
 function headline({ verdict, smoke }: BuildReport): string {
   const failed = smoke?.checks.filter((check) => check.verdict === 'fail').length ?? 0
   if (failed > 0) return `${String(failed)} of ${digits(smoke?.checks.length ?? 0)} checks failed`
-  if (verdict === 'fail') return 'The build failed'
+  if (verdict === 'fail') return smoke ? 'The smoke test failed' : 'The build failed'
   return smoke ? 'The router translates packets' : 'Built; not put to the smoke test'
 }
 
-function figures({ stages: ran, smoke, artifacts: files }: BuildReport): Markup[] {
+function figures({ stages: ran, smoke, artifacts: files }: BuildReport): (Markup | undefined)[] {
   const cached = ran.filter((stage) => stage.cached).length
   const iso = files.find(({ path }) => path.endsWith('.iso'))
   const count = (verdict: Check['verdict']): number => smoke?.checks.filter((check) => check.verdict === verdict).length ?? 0
   return [
-    fact('Time', `${duration(totalMs(ran))}${cached > 0 ? ` (${String(cached)} of ${String(ran.length)} stages cached)` : ''}`),
+    fact('Time', `${duration(totalMs(ran))}${cached > 0 ? ` (${String(cached)} of ${String(ran.length)} cached)` : ''}`),
     ...(smoke ? [fact('Checks', `${String(count('pass'))} passed, ${String(count('fail'))} failed, ${String(count('skip'))} skipped`), fact('Accelerator', smoke.accelerator.toUpperCase())] : []),
     ...(iso ? [fact('ISO', fileSize(iso.sizeBytes))] : []),
   ]
 }
 
-function fact(name: string, value: string): Markup {
-  return markup`<div><dt>${name}</dt><dd>${value}</dd></div>
+function fact(name: string, value: string): Markup | undefined {
+  // A build that stopped early does not know everything.
+  return value === '' ? undefined : markup`<div><dt>${name}</dt><dd>${value}</dd></div>
 `
 }
 

@@ -24,7 +24,7 @@ function bootOf({ id }: Check): string {
 }
 
 function buildSuite(report: BuildReport, unexplained: boolean): Markup {
-  const cases = report.stages.map((stage) => markup`    <testcase classname="${report.target}.build" name="${stage.name}${stage.cached ? ' (cached)' : ''}" time="${seconds(stage.ms)}"/>
+  const cases = report.stages.map((stage) => markup`    <testcase classname="${report.target}.build" name="${stage.name}" time="${seconds(stage.ms)}">${stage.cached ? markup`<system-out>found in the store</system-out>` : undefined}</testcase>
 `)
   if (unexplained) {
     cases.push(markup`    <testcase classname="${report.target}.build" name="verdict" time="0.000"><failure message="the build failed before a check could"/></testcase>

@@ -7,7 +7,7 @@ export class Markup {
   }
 }
 
-type Part = string | number | Markup | readonly Markup[] | undefined
+type Part = string | number | Markup | readonly (Markup | undefined)[] | undefined
 
 /** HTML or XML with its values escaped: `` markup`<td>${detail}</td>` ``. Lists of markup are joined; `undefined` is nothing. */
 export function markup(template: TemplateStringsArray, ...parts: readonly Part[]): Markup {
@@ -27,6 +27,6 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 function render(part: Part): string {
   if (part === undefined) return ''
   if (part instanceof Markup) return part.text
-  if (typeof part === 'object') return part.map((item) => item.text).join('')
+  if (typeof part === 'object') return part.map((item) => item?.text ?? '').join('')
   return escapeMarkup(String(part))
 }

@@ -26,7 +26,7 @@ h2 + h3 { margin-top: 0 }
 small { margin-left: 0.4rem; color: var(--faint); font-weight: 400; font-size: 0.9em }
 .pass .mark, .pass .verdict { color: var(--pass) }
 .fail .mark, .fail .verdict { color: var(--fail) }
-.facts { display: flex; flex-wrap: wrap; gap: 0.75rem 2.25rem; margin: 0 }
+.facts { display: flex; flex-wrap: wrap; gap: 0.75rem 1.75rem; margin: 0 }
 dt { color: var(--faint); font-size: 0.82rem }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums }
 .failures { margin: 0 0 1.1rem; padding: 0.7rem 1rem 0.7rem 2rem; background: var(--fail-soft); border-radius: 6px }
@@ -40,6 +40,7 @@ th:last-child, td:last-child { padding-right: 0 }
 thead th { border-top: 0; padding-top: 0; color: var(--faint); font-size: 0.82rem }
 tbody th { font-weight: 600; white-space: nowrap }
 .chart td, .chart th { vertical-align: middle }
+.chart th:first-child { width: 22% }
 .bar { width: 50% }
 .track { display: block; background: var(--track); border-radius: 4px; overflow: hidden }
 .fill { display: block; height: 0.8rem; min-width: 2px; border-radius: 4px; background: var(--accent) }

@@ -1,0 +1,29 @@
+import { z } from 'zod'
+import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
+import type { SourcePlan } from '../../kernel/source/artifact.ts'
+import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
+import type { IsoArtifact } from '../iso/artifact.ts'
+import type { SmokeArtifact } from './artifact.ts'
+import { planSmoke, type SmokePlan } from './plan.ts'
+import { runSmoke } from './run.ts'
+import { smokeSpec, type SmokeSpec } from './spec.ts'
+import { smokeTools } from './tools.ts'
+
+const nothing = z.strictObject({})
+
+export const smoke: Stage<
+  SmokeSpec, z.infer<typeof nothing>, SmokePlan, SmokeArtifact,
+  unknown, { source: SourcePlan; headers: HeadersPlan }, { iso: Stored<IsoArtifact> }
+> = {
+  name: 'smoke',
+  title: 'boot the router and send packets through it',
+  reads: ['iso'],
+  spec: smokeSpec,
+  locked: nothing,
+  assets: ['images/smoke/lab/hosts'],
+  tools: smokeTools,
+  resolve: () => Promise.resolve({}),
+  plan: planSmoke,
+  run: runSmoke,
+  reusable: (artifact) => artifact.verdict === 'pass',
+}

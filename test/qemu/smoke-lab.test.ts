@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { mkdir, readdir, readFile, readlink, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import type { BootResult } from '../../images/smoke/artifact.ts'
+import { planBoots } from '../../images/smoke/plan.ts'
+import { smokeIso } from '../../images/smoke/run.ts'
+import { smokeSpec } from '../../images/smoke/spec.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { lacks } from '../support/needs-tools.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+const withoutTools = lacks('qemu-system-x86_64', 'unshare', 'setpriv', 'ip', 'mke2fs', 'tcpdump')
+
+describe.skipIf(withoutTools)('the lab', () => {
+  it('a disc without a boot record fails at once, naming how far it came, and keeps the console', async () => {
+    const dir = await temporaryFolder()
+    const iso = join(dir, 'empty.iso')
+    await writeFile(iso, '')
+    await truncate(iso, 4 << 20)
+    const outDir = join(dir, 'out')
+    const workDir = join(dir, 'work')
+    await Promise.all([outDir, workDir].map(async (path) => await mkdir(path)))
+    const signal = new AbortController().signal
+    const started = performance.now()
+    const artifact = await smokeIso({
+      iso, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), {}),
+      exec: createExec({ log: silentLog, signal }), log: silentLog, signal, workDir, outDir,
+    })
+    expect(artifact.verdict).toBe('fail')
+    const [boot] = artifact.boots as [BootResult]
+    expect(boot.checks[0]).toMatchObject({ id: 'boot', verdict: 'fail' })
+    expect(boot.checks[0]?.detail).toContain('no boot device')
+    expect(boot.checks[0]?.detail).toContain('last milestone: firmware')
+    expect(boot.checks.slice(1).every(({ verdict, detail }) => verdict === 'fail' && detail.startsWith('not reached: '))).toBe(true)
+    expect(boot.evidence).toContain('console-bios.log')
+    expect(await readdir(outDir)).toEqual(expect.arrayContaining(boot.evidence))
+    expect(performance.now() - started).toBeLessThan(60_000)
+    expect(await processesIn(dir)).toEqual([])
+  })
+
+  it('kill -9 of the runner leaves no process and no namespace', async () => {
+    const dir = await temporaryFolder()
+    const mark = `lab-test-${String(process.pid)}`
+    const script = join(dir, 'runner.mts')
+    await writeFile(script, [
+      `import { startTree } from ${JSON.stringify(join(project, 'images/smoke/lab/tree.ts'))}`,
+      'const tree = await startTree()',
+      `await tree.transit.call('start', { argv: ['qemu-system-x86_64', '-name', '${mark}', '-S', '-nodefaults', '-display', 'none', '-machine', 'q35', '-netdev', 'tap,id=a,ifname=lab-v6,script=no,downscript=no'] })`,
+      `await tree.ipv6Host.call('start', { argv: ['sleep', '3600'] })`,
+      'console.log("ready")',
+      'setInterval(() => undefined, 1000)',
+    ].join('\n'))
+    const namespacesBefore = await networkNamespaces()
+    const runner = spawn(process.execPath, ['--import', 'tsx', script], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise<void>((resolve, reject) => {
+      runner.stdout.once('data', () => { resolve() })
+      runner.once('exit', () => { reject(new Error('the runner ended early')) })
+    })
+    const alive = await processesIn(mark)
+    expect(alive.length).toBe(1)
+    expect((await networkNamespaces()).filter((name) => !namespacesBefore.includes(name)).length).toBe(3)
+
+    const gone = new Promise<void>((resolve) => { runner.once('exit', () => { resolve() }) })
+    runner.kill('SIGKILL')
+    await gone
+    await expect.poll(async () => await processesIn(mark), { timeout: 10_000 }).toEqual([])
+    await expect.poll(async () => (await networkNamespaces()).filter((name) => !namespacesBefore.includes(name)), { timeout: 10_000 }).toEqual([])
+    expect(await readFile('/proc/net/dev', 'utf8')).not.toContain('lab-')
+  })
+})
+
+/** Command lines of living processes that contain the text. */
+async function processesIn(text: string): Promise<string[]> {
+  const lines = await eachProcess(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' '))
+  return lines.filter((line) => line.includes(text) && line.startsWith('qemu'))
+}
+
+async function networkNamespaces(): Promise<string[]> {
+  return [...new Set(await eachProcess(async (pid) => await readlink(`/proc/${pid}/ns/net`)))]
+}
+
+async function eachProcess(read: (pid: string) => Promise<string>): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  // A process may end while it is looked at.
+  return (await Promise.all(pids.map(async (pid) => await read(pid).catch(() => '')))).filter((text) => text !== '')
+}

@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { buildDeb } from '../../packaging/debs/build-deb.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { madeUpArtifacts } from '../support/debs-inputs.ts'
+import { epoch, kernel56, plansFor } from '../support/debs-plans.ts'
+import { lacks } from '../support/needs-tools.ts'
+
+const projectDir = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+
+/** dpkg installs into an empty folder, and the real maintainer scripts run against it; what they call writes a log. */
+describe.skipIf(lacks('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('maintainer scripts of the modules', () => {
+  const release = kernel56.release
+  let dir: string
+  let root: string
+  let deb: string
+  let calls: string
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'scripts-'))
+    root = join(dir, 'root')
+    calls = join(dir, 'calls')
+    for (const folder of ['var/lib/dpkg/info', 'var/lib/dpkg/updates', 'var/lib/dpkg/triggers', 'var/log', 'tmp']) mkdirSync(join(root, folder), { recursive: true })
+    writeFileSync(join(root, 'var/lib/dpkg/status'), '')
+    writeFileSync(calls, '')
+    mkdirSync(join(dir, 'bin'))
+    writeFileSync(join(dir, 'bin/depmod'), `#!/bin/sh\necho "depmod $*" >> ${calls}\n`, { mode: 0o755 })
+
+    const plan = plansFor(kernel56).packages[0]
+    if (plan === undefined) throw new Error('no package for the kernel')
+    const before = await madeUpArtifacts(join(dir, 'before'))
+    mkdirSync(join(dir, 'stage'))
+    deb = join(dir, plan.fileName)
+    await buildDeb(plan, join(dir, 'stage'), deb, {
+      projectDir, sourceDateEpoch: epoch, tools: { dir: 'unused', depends: [] },
+      modules: new Map(before.modules.modules.map(({ name, file }) => [name, join(before.modules.dir, file)])),
+    }, createExec({ log: silentLog }))
+  })
+  afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+  const dpkg = (...args: string[]): void => {
+    execFileSync('dpkg', [`--root=${root}`, '--force-script-chrootless', '--force-depends', '--force-not-root', ...args], {
+      stdio: 'pipe', env: { ...process.env, PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+    })
+  }
+  const withKernel = (): void => { mkdirSync(join(root, 'lib/modules', release, 'kernel'), { recursive: true }) }
+  const expectCalls = async (...lines: string[]): Promise<void> => { expect((await readFile(calls, 'utf8')).split('\n').filter(Boolean)).toEqual(lines) }
+  const depmod = (): string => `depmod -b ${root}/ ${release}`
+
+  test('index the modules on installation, on upgrade once, and on removal', async () => {
+    withKernel()
+    dpkg('--install', deb)
+    await expectCalls(depmod())
+    dpkg('--install', deb)
+    await expectCalls(depmod(), depmod())
+    dpkg('--remove', `jool-modules-${release}`)
+    await expectCalls(depmod(), depmod(), depmod())
+    expect(existsSync(join(root, 'lib/modules', release, 'updates'))).toBe(false)
+  })
+
+  test('leave an image without this kernel alone, and its folder goes with the package', async () => {
+    dpkg('--install', deb)
+    expect(readFileSync(join(root, 'lib/modules', release, 'updates/jool/jool.ko'), 'utf8')).toBe('module jool\n')
+    dpkg('--purge', `jool-modules-${release}`)
+    await expectCalls()
+    expect(existsSync(join(root, 'lib/modules'))).toBe(false)
+  })
+})

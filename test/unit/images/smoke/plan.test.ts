@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest'
+import { planBoots, planSmoke } from '../../../../images/smoke/plan.ts'
+import { smokeSpec } from '../../../../images/smoke/spec.ts'
+import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
+import { smokeReport } from '../../../../images/smoke/artifact.ts'
+
+const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' } }
+
+it('the default plan asks everything of the BIOS boot, and a short set of the UEFI boot', () => {
+  expect(planSmoke({ spec: smokeSpec.parse({}) }, before)).toMatchInlineSnapshot(`
+    {
+      "boots": [
+        {
+          "checks": [
+            "boot",
+            "configure",
+            "kernel",
+            "modules",
+            "icmp",
+            "tcp-small",
+            "udp-small",
+            "tcp-bulk",
+            "udp-bulk",
+            "path-mtu",
+            "path-mtu-v4",
+            "fragments",
+            "traceroute",
+            "parallel",
+            "sessions",
+            "units",
+            "reboot",
+            "kernel-log",
+          ],
+          "firmware": "bios",
+          "userChecks": [],
+        },
+        {
+          "checks": [
+            "boot",
+            "configure",
+            "kernel",
+            "modules",
+            "icmp",
+            "tcp-small",
+            "udp-small",
+            "kernel-log",
+          ],
+          "firmware": "uefi",
+          "userChecks": [],
+        },
+      ],
+      "cpus": 2,
+      "driver": "reference",
+      "expected": {
+        "joolVersion": "4.1.13",
+        "kernelRelease": "6.1.0-56-amd64",
+      },
+      "login": {
+        "password": "router",
+        "user": "root",
+      },
+      "memoryMiB": 768,
+    }
+  `)
+})
+
+it('without a reboot there is no reboot check, and own checks go to the first boot', () => {
+  const checks = [{ id: 'a', title: 'A', router: 'true', prints: 'x' }]
+  const { boots } = planBoots(smokeSpec.parse({ reboot: false, firmware: ['uefi', 'bios'], checks }), {})
+  expect(boots.map((boot) => [boot.firmware, boot.checks.includes('reboot'), boot.checks.includes('parallel'), boot.userChecks.length]))
+    .toEqual([['uefi', false, true, 1], ['bios', false, false, 0]])
+})
+
+it('the report is flat, and its names say which boot', () => {
+  const artifact: SmokeArtifact = {
+    accelerator: 'tcg', speedFactor: 1, verdict: 'pass',
+    boots: [{ firmware: 'bios', milestones: [{ name: 'login', ms: 5 }], checks: [{ id: 'icmp', title: 'T', verdict: 'pass', detail: 'D' }], evidence: [] }],
+  }
+  expect(smokeReport(artifact)).toEqual({
+    accelerator: 'tcg', milestones: [{ name: 'bios/login', ms: 5 }], checks: [{ id: 'bios/icmp', title: 'T', verdict: 'pass', detail: 'D' }],
+  })
+})

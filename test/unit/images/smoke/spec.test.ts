@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { expectedText, smokeSpec } from '../../../../images/smoke/spec.ts'
+
+const traffic = { id: 'dns', title: 'DNS', to: '192.0.2.53', protocol: 'udp', port: 53, expect: 'arrives' }
+
+it('an empty section means everything', () => {
+  expect(smokeSpec.parse({})).toEqual({
+    firmware: ['bios', 'uefi'], reboot: true, memoryMiB: 768, cpus: 2, login: { user: 'root', password: 'router' }, driver: 'reference', checks: [],
+  })
+})
+
+it('takes checks of both kinds', () => {
+  const checks = [traffic, { id: 'pool', title: 'pool4', router: 'jool -i lab pool4 display', prints: '203.0.113.64' }]
+  expect(smokeSpec.parse({ checks }).checks).toEqual([{ ...traffic, from: 'ipv6-host' }, checks[1]])
+})
+
+describe('refuses', () => {
+  const wrong: [string, unknown][] = [
+    ['an unknown key', { firmwares: [] }],
+    ['an IPv6 address as an IPv4 target', { checks: [{ ...traffic, to: '2001:db8::1' }] }],
+    ['a port for ICMP', { checks: [{ ...traffic, protocol: 'icmp' }] }],
+    ['a datagram that cannot be', { checks: [{ ...traffic, sizeBytes: 70_000 }] }],
+    ['a check that is both kinds', { checks: [{ ...traffic, router: 'true', prints: 'x' }] }],
+    ['two checks of one id', { checks: [traffic, traffic] }],
+    ['a command of two lines', { checks: [{ id: 'a', title: 'a', router: 'a\nb', prints: 'x' }] }],
+    ['a pattern that is none', { checks: [{ id: 'a', title: 'a', router: 'a', prints: '/(/' }] }],
+    ['no firmware', { firmware: [] }],
+  ]
+  it.each(wrong)('%s', (_what, spec) => {
+    expect(smokeSpec.safeParse(spec).success).toBe(false)
+  })
+})
+
+it('what a command must print is a text as it stands, or a pattern between slashes', () => {
+  expect(expectedText('a.c').test('xa.cx')).toBe(true)
+  expect(expectedText('a.c').test('abc')).toBe(false)
+  expect(expectedText('/^a.c$/').test('x\nabc\n')).toBe(true)
+  expect(expectedText('/ABC/i').test('abc')).toBe(true)
+})
