@@ -1,17 +1,8 @@
-import { Argument, Command, CommanderError, Option } from 'commander'
-import packageJson from '../package.json' with { type: 'json' }
-import { build } from './commands/build.ts'
-import { completionScript } from './commands/completion.ts'
-import { doctor } from './commands/doctor.ts'
-import { explain } from './commands/explain.ts'
-import { storeOption, withBuildOptions, type BuildOptions } from './commands/options.ts'
-import { storeCollect, storeShow } from './commands/store.ts'
-import { listTargets } from './commands/targets.ts'
-import { stageNames, type StageName } from './domain/stage-name.ts'
+import { CommanderError } from 'commander'
+import { createProgram } from './commands/program.ts'
+import { describeError } from './lib/describe-error.ts'
 import { exitStatus } from './lib/error-codes.ts'
 import { ForgeError } from './lib/errors.ts'
-import { describeError } from './lib/describe-error.ts'
-import { stages } from './pipeline/stages.ts'
 
 // Output must not depend on the caller's umask.
 process.umask(0o022)
@@ -25,71 +16,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-const examples = (lines: readonly [string, string][]): string => `\nExamples:\n${lines.map(([command, what]) => `  ${command.padEnd(52)} ${what}`).join('\n')}\n`
-
-function createProgram(): Command {
-  const program = new Command('nat64-forge')
-    .description('Builds and proves router images that translate between IPv6 and IPv4 (Jool), from one target file.')
-    .version(packageJson.version)
-    .showHelpAfterError('(add --help for what is possible)')
-    .exitOverride()
-    .addHelpText('after', examples([
-      ['nat64-forge build', 'everything, for Debian 12: packages, ISO, packet test'],
-      ['nat64-forge build --until debs --target debian-13', 'only the packages'],
-      ['nat64-forge build --locked out/debian-12/lock.yaml', 'exactly what was built before'],
-      ['nat64-forge doctor', 'which Debian packages this host lacks'],
-    ]))
-
-  withBuildOptions(program.command('build').description('Build a target, from Jool\'s sources to a tested router image'))
-    .addOption(new Option('--until <stage>', 'stop after this stage').choices(stageNames).default('smoke'))
-    .addHelpText('after', examples([
-      ['nat64-forge build --until iso --fast', 'a router image quickly, not booted'],
-      ['nat64-forge build --dry-run --until modules', 'what would be compiled, with which inputs'],
-      ['nat64-forge build --store /var/cache/forge --json', 'in CI: report on standard output'],
-    ]))
-    .action((options: BuildOptions & { until: StageName }) => build(options.until, options, interrupt.signal))
-
-  for (const stage of stages) {
-    withBuildOptions(program.command(stage.name).description(`Build up to this stage: ${stage.title}`))
-      .addHelpText('after', examples([[`nat64-forge ${stage.name} --target debian-12`, stage.title]]))
-      // A test that answers from memory is no test: the verb always boots.
-      .action((options: BuildOptions) => build(stage.name, options, interrupt.signal, stage.name === 'smoke' ? { always: ['smoke'] } : {}))
-  }
-
-  program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
-    .option('--json', 'print as JSON')
-    .option('--install', 'install what is missing (root or sudo)')
-    .option('--tests', 'include what the project\'s own tests need')
-    .addHelpText('after', examples([['nat64-forge doctor --install', 'install what is missing']]))
-    .action((options: { json?: boolean; install?: boolean; tests?: boolean }) => doctor(options))
-
-  program.command('targets').description('List the shipped targets')
-    .option('--json', 'print as JSON')
-    .addHelpText('after', examples([['nat64-forge targets', 'names to give to --target']]))
-    .action((options: { json?: boolean }) => listTargets(options))
-
-  withBuildOptions(program.command('explain').description('Say why a stage would run: which input of its cache key changed').addArgument(new Argument('<stage>').choices(stageNames)))
-    .addHelpText('after', examples([['nat64-forge explain iso', 'why the next build makes the image again']]))
-    .action((stage: StageName, options: BuildOptions) => explain(stage, options, interrupt.signal))
-
-  const store = program.command('store').description('Look at the store, or free space in it')
-  store.command('show').description('How much the store holds').addOption(storeOption()).option('--json', 'print as JSON')
-    .addHelpText('after', examples([['nat64-forge store show', 'size by kind']]))
-    .action((options: { store: string; json?: boolean }) => storeShow(options))
-  store.command('gc').description('Remove what was not used for longest, until the store is small enough').addOption(storeOption())
-    .requiredOption('--max-size <size>', 'for example 500M or 2G')
-    .addHelpText('after', examples([['nat64-forge store gc --max-size 2G', 'keep the 2 GiB used last']]))
-    .action((options: { store: string; maxSize: string }) => storeCollect(options))
-
-  program.command('completion').description('Print a completion script for a shell').addArgument(new Argument('<shell>').choices(['bash', 'zsh']))
-    .addHelpText('after', examples([['source <(nat64-forge completion bash)', 'complete commands, options, targets']]))
-    .action((shell: 'bash' | 'zsh') => { process.stdout.write(completionScript(program, shell)) })
-
-  return program
-}
-
 try {
-  await createProgram().parseAsync()
+  await createProgram(interrupt.signal).parseAsync()
 } catch (error) {
   process.exitCode = statusOf(error)
 }

@@ -44,7 +44,8 @@ export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, be
 }
 
 // Interfaces are called eth0, eth1 in the order of the slots, as on VyOS. The last console is /dev/console.
-const kernelCommandLine = 'boot=live persistence net.ifnames=0 console=tty0 console=ttyS0,115200 loglevel=4'
+// Level 6 shows what the kernel found, without debugging: enough to see where a boot stopped.
+const kernelCommandLine = 'boot=live persistence net.ifnames=0 console=tty0 console=ttyS0,115200 loglevel=6'
 
 /** ISO 9660 volume ID: A–Z 0–9 _, at most 32 bytes (ECMA-119 §8.4.3). @throws ForgeError E_ISO */
 export function volumeId(label: string): string {

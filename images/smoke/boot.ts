@@ -56,7 +56,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
 
   const shell = new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal })
   const driver = referenceDriver(shell, plan.login)
-  const scaled = (ms: number): number => ms * probe.speedFactor
+  const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
   const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
 
   const checks: CheckResult[] = []
@@ -151,7 +151,7 @@ async function capture(tree: LabTree, firmware: string, outDir: string): Promise
   const sides = [{ host: tree.ipv6Host, file: `ipv6-side-${firmware}.pcap` }, { host: tree.ipv4Host, file: `ipv4-side-${firmware}.pcap` }]
   const started = await Promise.all(sides.map(async ({ host, file }) => {
     // Headers of the first packets: enough to see what happened, small enough to keep.
-    const argv = ['tcpdump', '-i', 'eth0', '-n', '-s', '128', '-c', '20000', '-Z', 'root', '-w', join(outDir, file)] as const
+    const argv = ['tcpdump', '-i', 'eth0', '-n', '-s', '96', '-c', '100000', '-U', '--immediate-mode', '-Z', 'root', '-w', join(outDir, file)] as const
     return { host, ...await host.call('start', { argv }) }
   }))
   return {

@@ -36,7 +36,7 @@ export const smokeSpec = z.strictObject({
   driver: z.enum(['reference']).default('reference'),
   checks: z.array(z.union([trafficCheck, routerCheck])).default([])
     .refine((checks) => new Set(checks.map((check) => check.id)).size === checks.length, 'two checks have the same id'),
-})
+}).prefault({})
 
 export type TrafficCheck = z.infer<typeof trafficCheck>
 export type RouterCheck = z.infer<typeof routerCheck>

@@ -7,7 +7,7 @@ import type { ModulesLocked, ModulesSpec } from './spec.ts'
 import { supportOf } from './support.ts'
 
 const compile = ['make', 'libc6-dev', 'kmod', 'binutils', 'xz-utils']
-const autotools = ['autoconf', 'automake', 'libtool', 'pkg-config', 'dpkg-dev', 'libnl-genl-3-dev', 'libxtables-dev']
+const autotools = ['gcc', 'autoconf', 'automake', 'libtool', 'pkg-config', 'dpkg-dev', 'libnl-genl-3-dev', 'libxtables-dev']
 
 export async function resolve({ target, before }: ResolveInput<ModulesSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<ModulesLocked> {
   // Asked here too, so that an unsupported pair is refused before a build root is looked up.

@@ -51,7 +51,7 @@ async function partsOf(prepared: Prepared, results: readonly StageResult[], verd
     const result = results.find((candidate) => candidate.name === stage)
     if (result) parts.push({ path, from: { copy: join(result.dir, from) } })
   }
-  if (results.some((result) => result.name === 'smoke')) copy('smoke', 'evidence', 'smoke')
+  for (const path of artifactOf<SmokeArtifact>(results, 'smoke')?.boots.flatMap((boot) => boot.evidence) ?? []) copy('smoke', path, join('smoke', path))
   if (verdict === 'fail') return parts
   const modules = artifactOf<ModulesArtifact>(results, 'modules')
   const debs = artifactOf<DebsArtifact>(results, 'debs')

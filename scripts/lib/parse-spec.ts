@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { isMap, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml'
 import { z } from 'zod'
 import type { ErrorCode } from './error-codes.ts'
 import { ForgeError } from './errors.ts'
@@ -16,11 +16,27 @@ export function parseSpec<T>(text: string, fileName: string, schema: z.ZodType<T
     const { line, col } = counter.linePos(syntax.pos[0])
     throw new ForgeError(code, `${fileName}:${String(line)}:${String(col)} not YAML: ${syntax.message}`)
   }
-  const result = schema.safeParse(document.toJS() ?? {})
+  const result = schema.safeParse(dataOf(document, counter, fileName, code) ?? {})
   if (result.success) return result.data
   const context: Context = { document, counter, fileName, schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema }
   const problems = result.error.issues.flatMap((issue) => describe(issue, context))
   throw new ForgeError(code, problems.join('\n'), { hint: 'an editor with the published JSON Schema shows what is allowed where' })
+}
+
+/** Aliases are followed only here: one may have no anchor, or many may multiply without bound. */
+function dataOf(document: Document.Parsed, counter: LineCounter, fileName: string, code: ErrorCode): unknown {
+  try {
+    return document.toJS()
+  } catch (cause) {
+    let offset = 0
+    visit(document, { Alias: (_key, alias) => {
+      if (alias.resolve(document)) return undefined
+      offset = alias.range?.[0] ?? 0
+      return visit.BREAK
+    } })
+    const { line, col } = counter.linePos(offset)
+    throw new ForgeError(code, `${fileName}:${String(line)}:${String(col)} not YAML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
 }
 
 interface JsonSchema {

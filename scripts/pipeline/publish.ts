@@ -89,7 +89,8 @@ async function refuseForeign(dir: string): Promise<void> {
     if (isErrno(error, 'ENOENT')) return []
     throw new ForgeError('E_OUT', `the output ${dir} cannot be used`, { hint: 'give another folder with --out DIR', cause: error })
   })
-  if (names.length > 0 && !names.includes('report.json')) {
+  // A build that failed early leaves its logs alone.
+  if (names.length > 0 && !names.includes('report.json') && !names.every((name) => name === 'logs')) {
     throw new ForgeError('E_OUT', `${dir} holds files that nat64-forge did not write; it replaces its output as a whole and will not delete them`, { hint: 'move them away, or give another folder with --out DIR' })
   }
 }

@@ -23,7 +23,8 @@ describe.skipIf(withoutTools)('the lab', () => {
     await truncate(iso, 4 << 20)
     const outDir = join(dir, 'out')
     const workDir = join(dir, 'work')
-    await Promise.all([outDir, workDir].map(async (path) => await mkdir(path)))
+    await mkdir(outDir)
+    await mkdir(workDir)
     const signal = new AbortController().signal
     const started = performance.now()
     const artifact = await smokeIso({

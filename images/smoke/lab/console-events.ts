@@ -37,7 +37,7 @@ const eventPatterns: readonly { pattern: RegExp; event: (match: RegExpExecArray)
   { pattern: /GNU GRUB|Welcome to GRUB!/, event: () => ({ kind: 'boot-loader', name: 'GRUB' }) },
   { pattern: /Linux version (\S+) \(/, event: (match) => ({ kind: 'kernel', release: match[1] ?? '' }) },
   { pattern: /^Loading, please wait\.\.\./, event: () => ({ kind: 'initramfs' }) },
-  { pattern: /systemd\[1\]: systemd \S+ running in system mode|^Welcome to .+!$/, event: () => ({ kind: 'init', name: 'systemd' }) },
+  { pattern: /systemd\[1\]: systemd \S+ running in system mode|^Welcome to (?!GRUB!).+!$/, event: () => ({ kind: 'init', name: 'systemd' }) },
   { pattern: /^(\S+) login: ?$/, event: (match) => ({ kind: 'login', host: match[1] ?? '' }) },
   { pattern: /reboot: Restarting system|reboot: Power down/, event: () => ({ kind: 'shutdown' }) },
 ]

@@ -73,11 +73,10 @@ export class Console {
       }
       this.#promptSeen = false
     }
-    for (const event of this.#promptSeen ? [] : eventsIn(this.#text.slice(this.#lineStart))) {
-      if (event.kind === 'login' || (event.kind === 'failure' && event.what === 'no root file system')) {
-        this.#promptSeen = true
-        this.#tell(event)
-      }
+    const unfinished = this.#text.slice(this.#lineStart)
+    if (!this.#promptSeen && / login: ?$|^\(initramfs\) *$/.test(unfinished)) {
+      this.#promptSeen = true
+      for (const event of eventsIn(unfinished)) this.#tell(event)
     }
     for (const listener of this.#listeners) listener()
   }

@@ -8,7 +8,7 @@
 export const topology = {
   pool6: '64:ff9b::/96',
   v6: { mac: '52:54:00:64:00:06', tap: 'lab-v6', router: '2001:db8:64::1', host: '2001:db8:64::2', prefixLength: 64, mtu: 1500 },
-  v4: { mac: '52:54:00:64:00:04', tap: 'lab-v4', router: '192.0.2.1', transit: '192.0.2.254', prefixLength: 24, mtu: 1500 },
+  v4: { mac: '52:54:00:64:00:04', tap: 'lab-v4', router: '192.0.2.1', transit: '192.0.2.2', prefixLength: 30, mtu: 1500 },
   far: { transit: '198.51.100.1', host: '198.51.100.2', prefixLength: 24, mtu: 1400 },
   /** Used for nothing else, so that every port is free for translation. */
   pool4: '203.0.113.64',

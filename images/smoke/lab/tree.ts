@@ -35,7 +35,7 @@ export async function startTree(): Promise<LabTree> {
     env: { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
   })
   let stderr = ''
-  child.stderr?.on('data', (data: Buffer) => { stderr = (stderr + data.toString()).slice(-4000) })
+  child.stderr.on('data', (data: Buffer) => { stderr = (stderr + data.toString()).slice(-4000) })
   const closed = new Promise<void>((resolve) => {
     child.once('close', () => { resolve() })
     child.once('error', (error) => { stderr += error.message; resolve() })
@@ -45,7 +45,7 @@ export async function startTree(): Promise<LabTree> {
   const ipv6Host = new HostClient('IPv6 host', wire(child, 6), wire(child, 6), words)
   const ipv4Host = new HostClient('IPv4 host', wire(child, 7), wire(child, 7), words)
   const end = async (): Promise<void> => {
-    child.stdin?.end()
+    child.stdin.end()
     const late = setTimeout(() => { child.kill('SIGKILL') }, exitGraceMs)
     await closed
     clearTimeout(late)

@@ -6,6 +6,7 @@ describe('a line of the console', () => {
     ['BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM QM00003 " from PciRoot(0x0)/Pci(0x1F,0x2)', { kind: 'firmware', name: 'OVMF' }],
     ['ISOLINUX 6.04 20200816 ETCD Copyright (C) 1994-2015 H. Peter Anvin et al', { kind: 'boot-loader', name: 'ISOLINUX' }],
     ['                             GNU GRUB  version 2.06', { kind: 'boot-loader', name: 'GRUB' }],
+    ['Welcome to GRUB!', { kind: 'boot-loader', name: 'GRUB' }],
     ['[    0.000000] Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.org) (gcc-12)', { kind: 'kernel', release: '6.1.0-56-amd64' }],
     ['Loading, please wait...', { kind: 'initramfs' }],
     ['[    9.1] systemd[1]: systemd 252.39-1~deb12u2 running in system mode (+PAM)', { kind: 'init', name: 'systemd' }],

@@ -38,6 +38,11 @@ it('a login prompt is told once, when it appears and before its line ends', asyn
   expect(events).toEqual([{ kind: 'login', host: 'router' }])
 })
 
+it('the initramfs giving up is told by its prompt, which no line end follows', async () => {
+  const { events } = await consoleSaying(['BusyBox v1.35.0 built-in shell (ash)\n(initr', 'amfs) '])
+  expect(events).toEqual([{ kind: 'failure', what: 'no root file system', line: '(initramfs)' }])
+})
+
 it('while somebody works there, a log that is shown is no event, but a panic is', async () => {
   const { events } = await consoleSaying(['Linux version 6.1.0-1 (a@b)\n', 'Linux version 6.1.0-2 (a@b)\nWARNING: CPU: 1 PID: 2 at x\n', 'Kernel panic - not syncing: x\n'], 1)
   expect(events.map((event) => event.kind === 'failure' ? event.what : event.kind)).toEqual(['kernel', 'kernel panic'])

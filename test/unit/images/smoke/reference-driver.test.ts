@@ -21,9 +21,9 @@ it('the files the driver writes on the router', () => {
     IPv6AcceptRA=no
     ConfigureWithoutCarrier=yes
     [Address]
-    Address=192.0.2.1/24
+    Address=192.0.2.1/30
     [Route]
-    Gateway=192.0.2.254
+    Gateway=192.0.2.2
     # /etc/jool/jool.conf
     {
      "instance": "lab",
