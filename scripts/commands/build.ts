@@ -43,7 +43,7 @@ export async function build(until: StageName, options: BuildOptions, signal: Abo
   }
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   else process.stdout.write(`${join(options.out, prepared.lock.target.target)}\n`)
-  if (report.verdict === 'fail') throw smokeFailure(report, options.out)
+  if (report.verdict === 'fail') throw smokeFailure(report, join(options.out, `${report.target}.failed`))
 }
 
 export async function loadedTarget(options: Pick<BuildOptions, 'target' | 'locked' | 'fast'>): Promise<LoadedTarget | undefined> {
@@ -103,10 +103,10 @@ async function withLogs(error: unknown, session: Session, names: readonly StageN
   return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, `log: ${last}`].filter((part) => part !== undefined).join('\n') })
 }
 
-function smokeFailure(report: BuildReport, out: string): ForgeError {
+export function smokeFailure(report: BuildReport, evidenceDir: string): ForgeError {
   const failed = report.smoke?.checks.filter((check) => check.verdict === 'fail') ?? []
   return new ForgeError('E_SMOKE', `${String(failed.length)} of ${String(report.smoke?.checks.length ?? 0)} checks failed: ${failed.slice(0, 5).map((check) => check.id).join(', ')}`, {
-    hint: `console, journal and captures are in ${join(out, `${report.target}.failed`)}`,
+    hint: `console, journal and captures are in ${evidenceDir}`,
     details: failed.map((check) => `${check.id}: ${check.detail}`).join('\n'),
   })
 }

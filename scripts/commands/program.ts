@@ -7,6 +7,7 @@ import { completionScript } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
 import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
+import { smokeAny } from './smoke.ts'
 import { storeCollect, storeShow } from './store.ts'
 import { listTargets } from './targets.ts'
 
@@ -36,11 +37,18 @@ export function createProgram(interrupt: AbortSignal): Command {
     .action((options: BuildOptions & { until: StageName }) => build(options.until, options, interrupt))
 
   for (const stage of stages) {
+    if (stage.name === 'smoke') continue
     withBuildOptions(program.command(stage.name).description(`Build up to this stage: ${stage.title}`))
       .addHelpText('after', examples([[`nat64-forge ${stage.name} --target debian-12`, stage.title]]))
-      // A test that answers from memory is no test: the verb always boots.
-      .action((options: BuildOptions) => build(stage.name, options, interrupt, stage.name === 'smoke' ? { always: ['smoke'] } : {}))
+      .action((options: BuildOptions) => build(stage.name, options, interrupt))
   }
+
+  withBuildOptions(program.command('smoke').description('Boot the router and send packets through it; always boots, also when the result is known').addArgument(new Argument('[iso]', 'any router image, instead of the target\'s own')))
+    .addHelpText('after', examples([
+      ['nat64-forge smoke --target debian-12', 'build what is missing, then boot and test'],
+      ['nat64-forge smoke router.iso', 'put an image of one\'s own into the lab'],
+    ]))
+    .action((iso: string | undefined, options: BuildOptions) => iso === undefined ? build('smoke', options, interrupt, { always: ['smoke'] }) : smokeAny(iso, options, interrupt))
 
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')

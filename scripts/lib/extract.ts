@@ -32,7 +32,7 @@ export interface ExtractOptions {
  */
 export async function extractTar(file: string, dir: string, options: ExtractOptions): Promise<void> {
   const wanted = wantedPaths(options.only)
-  await inspectTar(file, options.limits, wanted)
+  await inspectTar(file, options, wanted)
   await mkdir(dir, { recursive: true })
   try {
     await tar.extract({
@@ -50,7 +50,7 @@ function wantedPaths(only: readonly string[] | undefined): (path: string) => boo
   return (path) => only.some((prefix) => cleanPath(path) === prefix || cleanPath(path).startsWith(`${prefix}/`))
 }
 
-async function inspectTar(file: string, limits: ExtractLimits, wanted: (path: string) => boolean): Promise<void> {
+async function inspectTar(file: string, options: ExtractOptions, wanted: (path: string) => boolean): Promise<void> {
   let bytes = 0
   let entries = 0
   let problem: ForgeError | undefined
@@ -60,7 +60,7 @@ async function inspectTar(file: string, limits: ExtractLimits, wanted: (path: st
       entries += 1
       bytes += entry.size
       // What is not unpacked still counts, but may be of any type: packages hold absolute links elsewhere.
-      problem ??= problemOf(entry, entries, bytes, file, limits, wanted(entry.path))
+      problem ??= problemOf(entry, entries, bytes, file, options, wanted(entry.path))
       entry.resume()
     },
   })
@@ -85,7 +85,7 @@ async function inspectTar(file: string, limits: ExtractLimits, wanted: (path: st
   if (entries === 0) throw damaged(file, new Error('no entries'))
 }
 
-function problemOf(entry: tar.ReadEntry, entries: number, bytes: number, file: string, limits: ExtractLimits, wanted: boolean): ForgeError | undefined {
+function problemOf(entry: tar.ReadEntry, entries: number, bytes: number, file: string, { limits, strip = 0 }: ExtractOptions, wanted: boolean): ForgeError | undefined {
   const refuse = (why: string): ForgeError => new ForgeError('E_ARCHIVE', `${file}: "${entry.path}" ${why}; nothing was unpacked`, { hint: 'get the archive again from a source you trust' })
   if (entries > limits.maxEntries) return refuse(`is entry ${String(entries)}, more than the ${String(limits.maxEntries)} that are plausible`)
   if (bytes > limits.maxBytes) return refuse(`brings the archive above ${String(limits.maxBytes / 1048576)} MiB`)
@@ -95,13 +95,21 @@ function problemOf(entry: tar.ReadEntry, entries: number, bytes: number, file: s
     case 'File': case 'OldFile': case 'ContiguousFile': case 'Directory': case 'GNUDumpDir':
       return undefined
     case 'SymbolicLink':
-      return (entry.linkpath ?? '').startsWith('/') || escapes(posix.join(posix.dirname(entry.path), entry.linkpath ?? ''))
+      return linkEscapes(entry.path.split('/').slice(strip).join('/'), entry.linkpath ?? '')
         ? refuse(`links to "${entry.linkpath ?? ''}" outside the folder`) : undefined
     case 'Link':
       return escapes(entry.linkpath ?? '') ? refuse(`links to "${entry.linkpath ?? ''}" outside the folder`) : undefined
     default:
       return refuse(`is a ${entry.type}`)
   }
+}
+
+/**
+ * Nothing is written through a link, so a link's own folder is a real one and leading `..` mean what they say;
+ * `..` behind a name may climb from wherever another link leads.
+ */
+function linkEscapes(path: string, target: string): boolean {
+  return target.startsWith('/') || /(^|\/)(?!\.\.?(\/|$))[^/]+\/(.*\/)?\.\.(\/|$)/.test(target) || escapes(posix.join(posix.dirname(path), target))
 }
 
 function escapes(path: string): boolean {

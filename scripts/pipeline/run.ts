@@ -1,7 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { appendFile, copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import type { StageName } from '../domain/stage-name.ts'
 import { canonicalJson, sha256Of } from '../lib/digest.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
@@ -62,14 +61,19 @@ async function runStage(stage: AnyStage, key: StageKey, prepared: Prepared, opti
     const logFile = stageLog(session, stage.name)
     await mkdir(join(store.workDir, 'logs'), { recursive: true })
     const file = createWriteStream(logFile, { flags: 'w' })
+    // Watched from the start: on a full disk the log fails first, in the middle of the stage.
+    let logProblem: Error | undefined
+    file.on('error', (error) => { logProblem = error })
+    const closed = new Promise<void>((done) => { file.once('close', done) })
     const workDir = join(store.workDir, `work-${stage.name}`)
     try {
       await mkdir(workDir, { recursive: true })
       const artifact = await stage.run(prepared.plans[stage.name], depsOf(stage, session, { outDir, workDir, file, results }))
+      if (logProblem) throw logProblem
       return { artifact, inputs: key.inputs, ms: Math.round(performance.now() - started), reusable: stage.reusable?.(artifact) ?? true }
     } finally {
       file.end()
-      await once(file, 'close')
+      await closed
       if (!session.options.keepWorkdir) await rm(workDir, { recursive: true, force: true })
       await copyFile(logFile, join(outDir, '..', 'stage.log')).catch(() => undefined)
     }

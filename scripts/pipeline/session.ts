@@ -44,7 +44,7 @@ export class Session implements AsyncDisposable {
   }
 
   static async open(options: SessionOptions): Promise<Session> {
-    const store = await Store.open(options.storeDir)
+    const store = await Store.open(options.storeDir, options.signal)
     await mkdir(join(store.workDir, 'tmp'))
     return new Session(options, store)
   }

@@ -34,24 +34,31 @@ export class Store implements BlobStore {
   /** This run's scratch folder. */
   readonly workDir: string
   readonly #locks: FileLock[]
+  readonly #signal: AbortSignal | undefined
 
-  private constructor(dir: string, workDir: string, locks: FileLock[]) {
+  private constructor(dir: string, workDir: string, locks: FileLock[], signal: AbortSignal | undefined) {
     this.dir = dir
     this.workDir = workDir
     this.#locks = locks
+    this.#signal = signal
   }
 
-  /** @throws ForgeError E_STORE when the folder is not a store and not empty, or cannot be written */
-  static async open(path: string): Promise<Store> {
+  /**
+   * `signal` ends waiting for another run.
+   * @throws ForgeError E_STORE when the folder is not a store and not empty, or cannot be written
+   */
+  static async open(path: string, signal?: AbortSignal): Promise<Store> {
     const dir = resolve(path)
     await prepare(dir)
-    const inUse = await lockFile(join(dir, 'locks/in-use.lock'), { shared: true })
+    const inUse = await lockFile(join(dir, 'locks/in-use.lock'), { shared: true, signal })
+    // Otherwise a sweeping run could take the lock of one that has just made its lock file, and remove it as a leftover.
+    await using _arriving = await lockFile(join(dir, 'locks/arriving.lock'), { signal })
     await sweep(join(dir, 'work'))
     const name = `run-${randomBytes(6).toString('hex')}`
     const own = await lockFile(join(dir, 'work', `${name}.lock`))
     const workDir = join(dir, 'work', name)
     await mkdir(workDir)
-    return new Store(dir, workDir, [own, inUse])
+    return new Store(dir, workDir, [own, inUse], signal)
   }
 
   /** Removes this run's scratch folder, unless `keep`. */
@@ -104,7 +111,7 @@ export class Store implements BlobStore {
   async obtain(kind: string, key: string, build: (dir: string) => Promise<StoredRecord>, onWait?: () => void): Promise<StoredEntry & { hit: boolean }> {
     const there = await this.find(kind, key)
     if (there) return { ...there, hit: true }
-    await using _lock = await lockFile(join(this.dir, 'locks', `${kind}-${key.slice(0, 32)}.lock`), onWait ? { onWait } : {})
+    await using _lock = await lockFile(join(this.dir, 'locks', `${kind}-${key.slice(0, 32)}.lock`), { onWait, signal: this.#signal })
     const meanwhile = await this.find(kind, key)
     if (meanwhile) return { ...meanwhile, hit: true }
 

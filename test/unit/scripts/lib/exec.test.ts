@@ -171,7 +171,7 @@ describe('a program is ended with its whole process group', () => {
 
   test('also when this process is killed with -9', async () => {
     const dir = await temporaryFolder()
-    const script = join(dir, 'parent.ts')
+    const script = join(dir, 'parent.mts')
     await writeFile(script, [
       `import { createExec } from ${JSON.stringify(join(process.cwd(), 'scripts/lib/exec.ts'))}`,
       `import { silentLog } from ${JSON.stringify(join(process.cwd(), 'scripts/lib/log.ts'))}`,

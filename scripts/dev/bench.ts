@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { describeError } from '../lib/describe-error.ts'
+import { coldBuild } from './bench/cold-build.ts'
+import { modulesVersusDkms } from './bench/modules-vs-dkms.ts'
+import { noopBuild } from './bench/noop-build.ts'
+import { smokeMilestones } from './bench/smoke.ts'
+import type { BenchContext, Figure, Measure } from './bench/figure.ts'
+
+// Measures what the project promises, against what a person would do by hand, in one run.
+//
+//   npm run bench -- [--json] [--only ID]
+
+const measures: readonly { ids: readonly string[]; run: Measure }[] = [
+  { ids: ['cold-build', 'node-rss'], run: coldBuild },
+  { ids: ['noop-build'], run: noopBuild },
+  { ids: ['modules-vs-dkms'], run: modulesVersusDkms },
+  { ids: ['smoke-first-packet'], run: smokeMilestones },
+]
+
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' } } })
+const known = measures.flatMap((measure) => measure.ids)
+if (values.only !== undefined && !known.includes(values.only)) {
+  process.stderr.write(`there is no benchmark ${values.only}; there are ${known.join(', ')}\n`)
+  process.exit(64)
+}
+
+const work = await mkdtemp(join(tmpdir(), 'nat64-forge-bench-'))
+const context: BenchContext = {
+  workDir: work,
+  storeDir: values.store ?? join(work, 'store'),
+  say: (line) => { process.stderr.write(`${line}\n`) },
+}
+try {
+  for (const measure of measures) {
+    if (values.only !== undefined && !measure.ids.includes(values.only)) continue
+    for (const figure of await measure.run(context)) process.stdout.write(`${values.json ? JSON.stringify(figure) : line(figure)}\n`)
+  }
+} catch (error) {
+  process.stderr.write(describeError(error))
+  process.exitCode = 1
+} finally {
+  await rm(work, { recursive: true, force: true })
+}
+
+function line({ id, value, unit, against }: Figure): string {
+  return `${id.padEnd(28)} ${String(value).padStart(10)} ${unit.padEnd(6)} ${against}`
+}
