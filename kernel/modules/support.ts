@@ -17,7 +17,7 @@ export const supportTable: readonly SupportRow[] = [
   { jool: '4.1.10', claimed: '4.14 - 6.3', verified: [] },
   { jool: '4.1.11', claimed: '4.18 - 6.7', verified: [] },
   { jool: '4.1.12', claimed: '4.19 - 6.10', verified: [] },
-  { jool: '4.1.13', claimed: '5.15 - 6.11', verified: ['6.1'] },
+  { jool: '4.1.13', claimed: '5.15 - 6.11', verified: ['6.1', '6.12'] },
   { jool: '4.1.14', claimed: '5.15 - 6.15', verified: [] },
   { jool: '4.1.15', claimed: '5.15 - 6.18', verified: [] },
 ]

@@ -44,7 +44,7 @@ export function withBuildOptions(command: Command): Command {
     .option('--verbose', 'show every command, copy-pasteable, and what it prints')
     .option('--keep-workdir', 'keep the scratch folder')
     .option('--debug-shell', 'when a command fails, open a shell where it failed')
-    .option('--fast', 'compress the image quickly instead of well')
+    .addOption(new Option('--fast', 'compress the image quickly instead of well').conflicts('locked'))
     .option('--mirror <dir>', 'take the files that the target names by URL from this folder')
     .option('--debian-mirror <url>', 'a Debian mirror instead of the one in the host\'s apt configuration')
     .option('--debian-security-mirror <url>', 'the same for Debian\'s security archive')

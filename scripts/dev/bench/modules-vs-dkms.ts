@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HeadersArtifact } from '../../../kernel/headers/artifact.ts'
 import type { ModulesPlan } from '../../../kernel/modules/artifact.ts'
@@ -30,13 +30,15 @@ export const modulesVersusDkms: Measure = async (context) => {
   await makeBuildRoot(recipe, root, { exec, workDir: join(context.workDir, 'dkms'), fetch: session.fetch })
   await exec(['mkdir', '-p', join(root, 'lib/modules', release), join(root, 'var/lib/dkms')])
 
+  const trees = await readdir(join(headers.dir, headers.usrSrc))
   const dkms = async (): Promise<void> => {
     const state = join(context.workDir, 'dkms-state')
     await exec(['rm', '-rf', state])
     await mkdir(state)
     await runInRoot(exec, ['dkms', 'build', '-m', 'jool', '-v', joolVersion, '-k', release, '--kernelsourcedir', headers.buildTree], {
       root, doing: 'run dkms build', errorCode: 'E_COMPILE', cwd: '/usr/src',
-      binds: [{ from: join(headers.dir, headers.usrSrc), to: '/usr/src' }, { from: join(source.dir, source.srcDir), to: `/usr/src/jool-${joolVersion}` }, { from: state, to: '/var/lib/dkms', writable: true }],
+      // Beside the kernel's tree must stand Jool's, so /usr/src is put together from parts.
+      binds: [...trees.map((name) => ({ from: join(headers.dir, headers.usrSrc, name), to: `/usr/src/${name}` })), { from: join(source.dir, source.srcDir), to: `/usr/src/jool-${joolVersion}` }, { from: state, to: '/var/lib/dkms', writable: true }],
     })
     const { stdout } = await exec(['find', state, '-name', 'jool*.ko*'])
     if (stdout.trim().split('\n').length < 3) throw new ForgeError('E_COMPILE', 'dkms built no modules, so its time means nothing')
