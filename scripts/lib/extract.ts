@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as tar from 'tar'
-import { ForgeError } from './errors.ts'
+import { ForgeError, isErrno } from './errors.ts'
 
 export interface ExtractLimits {
   /** Sum of the files' sizes. */
@@ -28,7 +28,7 @@ export interface ExtractOptions {
 /**
  * Unpacks a tar archive (plain or gzip) into a new folder. The whole archive is looked at before the first byte is
  * written: one bad entry refuses all of it.
- * @throws ForgeError E_ARCHIVE for absolute paths, `..`, links that leave the folder, devices, too much data, damage
+ * @throws ForgeError E_DISK_FULL, E_ARCHIVE for absolute paths, `..`, links that leave the folder, devices, too much data, damage
  */
 export async function extractTar(file: string, dir: string, options: ExtractOptions): Promise<void> {
   const wanted = wantedPaths(options.only)
@@ -122,5 +122,6 @@ function cleanPath(path: string): string {
 
 function damaged(file: string, cause: unknown): ForgeError {
   if (cause instanceof ForgeError) return cause
+  if (isErrno(cause, 'ENOSPC')) return new ForgeError('E_DISK_FULL', `the disk became full while unpacking ${file}`, { hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache', cause })
   return new ForgeError('E_ARCHIVE', `${file} is damaged or not a tar archive: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'get the archive again', cause })
 }

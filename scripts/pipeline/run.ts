@@ -3,11 +3,12 @@ import { appendFile, copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StageName } from '../domain/stage-name.ts'
 import { canonicalJson, sha256Of } from '../lib/digest.ts'
-import { ForgeError, isErrno } from '../lib/errors.ts'
+import { ForgeError } from '../lib/errors.ts'
 import type { LogEvent } from '../lib/log.ts'
 import type { StageKey } from './cache-key.ts'
 import type { Prepared } from './prepare.ts'
 import type { Session } from './session.ts'
+import { fromFileSystem } from './store.ts'
 import type { AnyStage, RunDeps } from './stage.ts'
 
 export interface StageResult {
@@ -123,11 +124,4 @@ function keyOf(prepared: Prepared, stage: StageName): StageKey {
 
 async function trace({ traceFile }: RunOptions, line: object): Promise<void> {
   if (traceFile !== undefined) await appendFile(traceFile, `${JSON.stringify(line)}\n`)
-}
-
-function fromFileSystem(error: unknown, storeDir: string): unknown {
-  if (isErrno(error, 'ENOSPC')) {
-    return new ForgeError('E_DISK_FULL', `the disk of ${storeDir} is full`, { hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache', cause: error })
-  }
-  return error
 }

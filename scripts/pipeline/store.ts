@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { RemoteFile } from '../domain/remote-file.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
 import type { BlobStore } from '../lib/fetch.ts'
@@ -139,14 +139,26 @@ export class Store implements BlobStore {
 
   async writeNote(name: string, text: string): Promise<void> {
     const path = join(this.workDir, `note-${randomBytes(4).toString('hex')}`)
-    await writeFile(path, text)
-    await rename(path, join(this.dir, 'notes', name))
+    try {
+      await writeFile(path, text)
+      await rename(path, join(this.dir, 'notes', name))
+    } catch (error) {
+      throw fromFileSystem(error, this.dir)
+    }
   }
+}
+
+/** The same error, or E_DISK_FULL when that is what the file system meant. */
+export function fromFileSystem(error: unknown, storeDir: string): unknown {
+  if (isErrno(error, 'ENOSPC')) {
+    return new ForgeError('E_DISK_FULL', `the disk of ${storeDir} is full`, { hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache', cause: error })
+  }
+  return error
 }
 
 async function prepare(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true })
+    await makeFolder(dir)
     const names = await readdir(dir)
     if (!names.includes(marker)) {
       if (names.length > 0 && !names.every((name) => name === 'lost+found')) {
@@ -165,6 +177,18 @@ async function prepare(dir: string): Promise<void> {
     if (error instanceof ForgeError) throw error
     if (isErrno(error, 'ENOSPC')) throw new ForgeError('E_DISK_FULL', `the disk of the store ${dir} is full`, { cause: error })
     throw new ForgeError('E_STORE', `the store ${dir} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { hint: 'give another folder with --store DIR', cause: error })
+  }
+}
+
+// Not `recursive: true`: below file systems that make no folders (/proc), Node 20 then tries for ever.
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path)
   }
 }
 

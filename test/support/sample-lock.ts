@@ -1,3 +1,4 @@
+import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import type { LockedPackage, RemoteFile } from '../../scripts/domain/remote-file.ts'
 import { sha256Of } from '../../scripts/lib/digest.ts'
 import { parseSpec } from '../../scripts/lib/parse-spec.ts'
@@ -19,7 +20,7 @@ export function samplePackage(name: string, version: string, architecture = 'amd
 const debianTools = ['libc6 (>= 2.34)', 'libnl-3-200 (>= 3.2.27)', 'libnl-genl-3-200 (>= 3.2.24)', 'libxtables12 (>= 1.8.9)']
 
 /** Debian's Jool, as `source` locks it. */
-export const debianSource = {
+export const debianSource: SourceLocked = {
   provider: 'debian', joolVersion: '4.1.13', debianVersion: '4.1.13-1.1', dkms: samplePackage('jool-dkms', '4.1.13-1.1', 'all'), tools: samplePackage('jool-tools', '4.1.13-1.1'),
   toolsDepends: debianTools, reference: { sourcePackage: 'jool', version: '4.1.13-1.1', files: [sampleFile('jool_4.1.13.orig.tar.gz')], included: false },
 }
@@ -35,8 +36,9 @@ export function sampleLock({ source = debianSource, sourceSpec = '', epoch: sour
     stages: {
       source,
       headers: {
-        provider: 'debian', release: '6.1.0-56-amd64', flavour: 'amd64', imageVersion: '6.1.192-2', metapackageVersion: '6.1.192-2', buildDepends: ['gcc-12'],
+        provider: 'debian', release: '6.1.0-56-amd64', flavour: 'amd64',
         packages: [samplePackage('linux-headers-6.1.0-56-amd64', '6.1.192-2'), samplePackage('linux-headers-6.1.0-56-common', '6.1.192-2', 'all'), samplePackage('linux-kbuild-6.1', '6.1.192-2')],
+        imageVersion: '6.1.192-2', metapackageVersion: '6.1.192-2', buildDepends: ['gcc-12'],
       },
       modules: { buildRoot: [samplePackage('gcc-12', '12.2.0-14+deb12u1'), samplePackage('make', '4.3-4.1')] },
       debs: {},

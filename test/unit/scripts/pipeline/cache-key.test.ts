@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Exec } from '../../../../scripts/lib/exec.ts'
@@ -116,9 +116,9 @@ test('the inputs that differ are named, also those that came and went', () => {
 
 test('the project\'s own stages have keys, and equal ones the second time', async () => {
   const { stages: real } = await import('../../../../scripts/pipeline/stages.ts')
-  const first = await keys(process.cwd(), {}, tools({}), real)
+  const own = Object.fromEntries(real.map((stage) => [stage.name, {}]))
+  const first = await keys(process.cwd(), own, tools({}), real)
   expect(first.map((key) => key.stage)).toEqual(['source', 'headers', 'modules', 'debs', 'iso', 'smoke'])
   expect(new Set(first.map((key) => key.inputs['code'])).size).toBe(6)
-  expect(await keys(process.cwd(), {}, tools({}), real)).toEqual(first)
-  expect(JSON.parse(await readFile('package-lock.json', 'utf8'))).toHaveProperty('packages')
+  expect(await keys(process.cwd(), own, tools({}), real)).toEqual(first)
 })

@@ -26,7 +26,7 @@ describe('an output', () => {
     })
     const parts = [['logs/a.log', 'log'], ['packages/sub/x.deb', 'deb'], ['packages/tool', 'tool']] as const
     expect(seen).toEqual(parts.map(([path, words]) => ({ path, sha256: sha256Of(words), sizeBytes: words.length })))
-    expect(await readFile(join(out, 'SHA256SUMS'), 'utf8')).toBe([...parts, ['report.json', '{}']].map(([path, words]) => `${sha256Of(words ?? '')}  ${path ?? ''}\n`).join(''))
+    expect(await readFile(join(out, 'SHA256SUMS'), 'utf8')).toBe([...parts, ['report.json', '{}'] as const].map(([path, words]) => `${sha256Of(words)}  ${path}\n`).join(''))
     expect((await visible(join(dir, 'out')))).toEqual(['debian-12'])
   })
 

@@ -174,9 +174,11 @@ describe('collecting garbage', () => {
     await store.close()
     const { entries, totalBytes } = await storeUsage(dir)
     expect(entries.map((entry) => entry.path.slice(dir.length + 1).split('/').slice(0, 2).join('/'))).toEqual(['artifacts/oldest', `blobs/${key.slice(0, 2)}`, 'artifacts/middle', 'artifacts/newest'])
-    const freed = (entries[0]?.sizeBytes ?? 0) + 1000
-    expect(await collectGarbage(dir, totalBytes - 1001 - (entries[0]?.sizeBytes ?? 0) + 1001)).toEqual({ removed: 1, freedBytes: freed - 1000, totalBytes: totalBytes - freed + 1000 })
-    expect(await collectGarbage(dir, 2 * 1100)).toEqual({ removed: 1, freedBytes: 1000, totalBytes: totalBytes - freed })
+    const [oldest = 0, download = 0] = entries.map((entry) => entry.sizeBytes)
+    expect(download).toBe(1000)
+    // One byte too many: exactly the oldest goes. Two entries' worth allowed: exactly the next goes.
+    expect(await collectGarbage(dir, totalBytes - 1)).toEqual({ removed: 1, freedBytes: oldest, totalBytes: totalBytes - oldest })
+    expect(await collectGarbage(dir, 2 * oldest)).toEqual({ removed: 1, freedBytes: download, totalBytes: totalBytes - oldest - download })
     expect((await readdir(join(dir, 'artifacts/oldest')))).toEqual([])
     expect((await readdir(join(dir, 'artifacts/middle')))).toEqual([key])
     expect((await collectGarbage(dir, 0)).totalBytes).toBe(0)

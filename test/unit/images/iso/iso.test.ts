@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { grubConfig, isolinuxConfig } from '../../../../images/iso/boot-menu.ts'
+import { plan, volumeId } from '../../../../images/iso/plan.ts'
+import { resolve } from '../../../../images/iso/resolve.ts'
+import { isoSpec } from '../../../../images/iso/spec.ts'
+import type { DebsPlan } from '../../../../packaging/debs/artifact.ts'
+import type { HeadersLocked, HeadersPlan } from '../../../../kernel/headers/artifact.ts'
+import type { SourceLocked } from '../../../../kernel/source/artifact.ts'
+import { fakeDeps } from '../../../support/fake-archive.ts'
+import { rejection } from '../../../support/rejection.ts'
+import { debianSource, sampleLock, samplePackage } from '../../../support/sample-lock.ts'
+
+const entry = { label: 'debian-12 router (Linux 6.1.0-56-amd64)', commandLine: 'boot=live console=ttyS0,115200' }
+
+test('the menu for BIOS', async () => {
+  await expect(isolinuxConfig(entry)).toMatchFileSnapshot('../../../golden/iso/isolinux.cfg')
+})
+
+test('the menu for UEFI', async () => {
+  await expect(grubConfig(entry)).toMatchFileSnapshot('../../../golden/iso/grub.cfg')
+})
+
+describe('a volume ID', () => {
+  test.each([['NAT64_debian-12', 'NAT64_DEBIAN_12'], ['a.b c/ü', 'A_B_C__'], ['X'.repeat(40), 'X'.repeat(32)]])('of %j is %j', (label, id) => {
+    expect(volumeId(label)).toBe(id)
+  })
+
+  test('is never empty', async () => {
+    expect(await rejection(() => volumeId(''))).toMatchObject({ code: 'E_ISO' })
+  })
+})
+
+describe('the plan of an image', () => {
+  const target = { name: 'my.router', suite: 'bookworm', architecture: 'amd64', sourceDateEpoch: 1 } as const
+  const before = { headers: { release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }] } as DebsPlan }
+  const planned = (spec: object) => plan({ target, spec: isoSpec.parse(spec), locked: { packages: [] } }, before)
+
+  test('compresses well by default, quickly on wish', () => {
+    expect(planned({}).squashfs).toEqual(['-comp', 'zstd', '-Xcompression-level', '15', '-b', '256K'])
+    expect(planned({ compression: 'fast' }).squashfs).toEqual(['-comp', 'zstd', '-Xcompression-level', '1', '-b', '256K'])
+  })
+
+  test('names image, volume and packages after target and earlier stages', () => {
+    expect(planned({ hostname: 'r1', rootPassword: 's3cret' })).toMatchObject({
+      isoName: 'my.router-router.iso', volumeId: 'NAT64_MY_ROUTER', hostname: 'r1', rootPassword: 's3cret', release: '6.1.0-56-amd64', ownPackages: ['jool-modules-6.1.0-56-amd64', 'jool-tools'],
+    })
+  })
+
+  test('makes the serial line the last console, which is the router\'s own', () => {
+    expect(/console=\S+(?!.*console=)/.exec(planned({}).isolinuxConfig)?.[0]).toBe('console=ttyS0,115200')
+    expect(planned({}).grubConfig).toContain('linux /live/vmlinuz boot=live')
+  })
+})
+
+test.each([[{ hostname: 'Router' }], [{ hostname: '-x' }], [{ rootPassword: '' }], [{ rootPassword: 'a b' }], [{ packages: ['a;b'] }], [{ kind: 'vyos' }], [{ compression: 'none' }]])('a target cannot ask for %j', (spec) => {
+  expect(isoSpec.safeParse(spec).success).toBe(false)
+})
+
+describe('resolving the image\'s packages', () => {
+  const target = { name: 't', suite: 'bookworm', architecture: 'amd64' } as const
+  const headers = sampleLock().stages.headers as HeadersLocked
+  const closure = async (source: unknown, spec: object = {}, locked = headers): Promise<string[]> => {
+    const { deps, asked } = fakeDeps({ packages: [samplePackage('systemd', '252')] })
+    expect(await resolve({ target, spec: isoSpec.parse(spec), before: { source: source as SourceLocked, headers: locked } }, deps)).toEqual({ packages: [samplePackage('systemd', '252')] })
+    return asked[0]?.slice(1) ?? []
+  }
+
+  test('adds the kernel, its metapackage, the tools\' libraries and what the target names', async () => {
+    const names = await closure(debianSource, { packages: ['frr', 'mtr-tiny'] })
+    expect(names.slice(-8)).toEqual(['linux-image-6.1.0-56-amd64', 'linux-image-amd64', 'libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12', 'frr', 'mtr-tiny'])
+    expect(names).toEqual(expect.arrayContaining(['?essential', 'live-boot', 'systemd-sysv', 'nftables', 'iproute2', 'kmod']))
+  })
+
+  test('knows the libraries of tools that are compiled here', async () => {
+    expect((await closure({ provider: 'directory' })).slice(-4)).toEqual(['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12'])
+  })
+
+  test('follows no metapackage for an exact kernel', async () => {
+    const { flavour: _, ...exact } = headers
+    expect(await closure(debianSource, {}, exact)).not.toContain('linux-image-amd64')
+  })
+})
