@@ -7,12 +7,9 @@ import { ForgeError } from './lib/errors.ts'
 // Output must not depend on the caller's umask.
 process.umask(0o022)
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) ends the words, not the work: the exit status still tells how that went.
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit()
-  })
+  stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
 }
 
 const interrupt = new AbortController()

@@ -8,6 +8,6 @@ export interface IsoArtifact {
   /** ISO 9660 volume ID. */
   volumeId: string
   squashfsBytes: number
-  /** Every Debian package inside, one `name version sourcePackage sourceVersion` a line. */
+  /** Every Debian package inside, boot loaders of the host last, one `name version sourcePackage sourceVersion` a line. */
   manifest: string
 }

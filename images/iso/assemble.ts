@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import type { Argv } from '../../scripts/lib/exec.ts'
@@ -45,6 +45,7 @@ export async function assembleIso(root: string, plan: IsoPlan, deps: IsoDeps): P
   await writeFile(join(tree, 'boot/grub/grub.cfg'), plan.grubConfig)
   await makeEfiBoot(tree, env, deps)
   await writeFile(join(tree, 'sha256sum.txt'), await checksums(tree))
+  await setTimes(tree, plan.target.sourceDateEpoch)
   await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', join(deps.outDir, plan.isoName), '-V', plan.volumeId, '-r', '-J', '-joliet-long',
     '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
     '-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot',
@@ -62,11 +63,18 @@ async function makeEfiBoot(tree: string, env: Record<string, string>, { exec, wo
     'iso9660', 'fat', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'linux', 'serial', 'terminal', 'efi_gop', 'all_video', 'echo', 'test',
   ], { env, doing: 'make the boot loader for UEFI', errorCode: 'E_ISO' })
 
+  await utimes(program, Number(env['SOURCE_DATE_EPOCH']), Number(env['SOURCE_DATE_EPOCH']))
   const image = join(tree, 'boot/grub/efi.img')
   const sectors = 2048 * Math.ceil((await stat(program)).size / 1048576 + 1)
   await exec(['mformat', '-C', '-i', image, '-T', String(sectors), '-h', '16', '-s', '32', '-N', '4e363446', '-v', 'EFIBOOT', '::'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
   await exec(['mmd', '-i', image, '::/EFI', '::/EFI/BOOT'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
   await exec(['mcopy', '-m', '-i', image, program, '::/EFI/BOOT/BOOTX64.EFI'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
+}
+
+/** Every file and folder gets the image's one date: xorriso writes down what it finds. */
+async function setTimes(tree: string, epochSeconds: number): Promise<void> {
+  for (const entry of await readdir(tree, { recursive: true, withFileTypes: true })) await utimes(join(entry.parentPath, entry.name), epochSeconds, epochSeconds)
+  await utimes(tree, epochSeconds, epochSeconds)
 }
 
 /** `sha256sum` lines over the ISO's files. isolinux.bin is patched while the ISO is written, so it is left out, as live-build does. */

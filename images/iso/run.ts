@@ -13,6 +13,13 @@ export async function run(plan: IsoPlan, deps: IsoDeps): Promise<IsoArtifact> {
   const root = join(deps.workDir, 'root')
   const { manifest } = await makeReferenceRoot(root, plan, deps)
   const { squashfsBytes } = await assembleIso(root, plan, deps)
+  const boot = await bootLoaders(deps)
   const iso = join(deps.outDir, plan.isoName)
-  return { isoName: plan.isoName, sha256: await sha256File(iso), sizeBytes: (await stat(iso)).size, volumeId: plan.volumeId, squashfsBytes, manifest }
+  return { isoName: plan.isoName, sha256: await sha256File(iso), sizeBytes: (await stat(iso)).size, volumeId: plan.volumeId, squashfsBytes, manifest: manifest + boot }
+}
+
+/** What of the host ends up in the image, in the manifest's form: its licences ask for source as much as the router's own packages do. */
+async function bootLoaders({ exec }: IsoDeps): Promise<string> {
+  const { stdout } = await exec(['dpkg-query', '-W', '-f', '${Package} ${Version} ${source:Package} ${source:Version}\\n', 'isolinux', 'syslinux-common', 'grub-efi-amd64-bin'], { doing: 'list the boot loaders', errorCode: 'E_ISO' })
+  return stdout
 }

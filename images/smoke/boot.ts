@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ForgeError } from '../../scripts/lib/errors.ts'
-import type { Exec } from '../../scripts/lib/exec.ts'
+import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { BootResult, CheckResult } from './artifact.ts'
 import { titles, type CheckId } from './checks/catalogue.ts'
@@ -59,20 +59,23 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
   const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
 
+  // No traffic or command is waited for when there is no router any more, or nobody who wants to know.
+  const ended = Promise.race([guest.ended(), whenAborted(signal)])
+  ended.catch(() => undefined)
   const checks: CheckResult[] = []
   let lost: string | undefined
   /** Runs a check, unless the router was lost before. */
   const check = async (id: string, title: string, work: () => Promise<string>): Promise<boolean> => {
-    signal.throwIfAborted()
+    if (signal.aborted) throw interrupted()
     const result: CheckResult = lost === undefined
-      ? await runCheck(id, title, async () => await work().catch((error: unknown) => {
+      ? await runCheck(id, title, async () => await Promise.race([work(), ended]).catch((error: unknown) => {
         if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
         throw error
       }))
       : { id, title, verdict: 'fail', detail: `not reached: ${lost}` }
     checks.push(result)
-    log.note(`${firmware}: ${result.verdict === 'pass' ? 'pass' : 'FAIL'}  ${result.title}: ${result.detail}`)
-    return result.verdict === 'pass'
+    log.note(`${firmware}: ${result.verdict === 'fail' ? 'FAIL' : result.verdict}  ${result.title}: ${result.detail}`)
+    return result.verdict !== 'fail'
   }
   const builtIn = async (id: CheckId, work: Check): Promise<boolean> =>
     !boot.checks.includes(id) || await check(id, titles[id], async () => await work(context))
@@ -110,10 +113,11 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     })
     await builtIn('sessions', async () => await (sessions ?? Promise.reject(new Error('there were no connections to show'))))
   }
+  await builtIn('unload', router.unload)
   for (const own of boot.userChecks) await check(own.id, own.title, async () => await userCheck(own, context))
   await builtIn('units', router.units)
-  if (checks.every(({ verdict }) => verdict === 'pass')) timeline.record({ kind: 'checks-passed' })
   await builtIn('kernel-log', router.kernelLog)
+  if (checks.every(({ verdict }) => verdict !== 'fail')) timeline.record({ kind: 'checks-passed' })
   await builtIn('reboot', async () => {
     const before = await driver.run(bootId)
     const started = performance.now()
@@ -121,14 +125,19 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     timeline.rebooting()
     driver.reboot()
     await login
-    await packets.awaitTranslation(context)
-    const ms = performance.now() - started
+    // The log in is for the checks that follow too, so it is done also when no packet flows.
+    const flows = packets.awaitTranslation(context).then(() => performance.now() - started)
+    const loggedIn = driver.login()
+    await Promise.allSettled([flows, loggedIn])
+    await loggedIn
+    const ms = await flows
     const exchange = await packets.tcpSmall(context)
-    await driver.login()
     const after = await driver.run(bootId)
     demand(before.status === 0 && after.status === 0 && before.output !== after.output, 'the kernel is still the same boot')
     return `packets flow again ${(ms / 1000).toFixed(0)} s after the command; ${exchange}`
   })
+  await builtIn('units-after-reboot', router.units)
+  await builtIn('kernel-log-after-reboot', router.kernelLog)
   const evidence = [consoleFile, ...captures.files]
   if (lost === undefined) evidence.push(...await journal())
   await captures.stop()
@@ -145,6 +154,14 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
       return []
     }
   }
+}
+
+async function whenAborted(signal: AbortSignal): Promise<never> {
+  return await new Promise((_, reject) => {
+    const onAbort = (): void => { reject(interrupted()) }
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+  })
 }
 
 async function capture(tree: LabTree, firmware: string, outDir: string): Promise<{ files: string[]; stop: () => Promise<void> }> {

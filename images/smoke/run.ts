@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Exec } from '../../scripts/lib/exec.ts'
+import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
 import type { BootResult, SmokeArtifact } from './artifact.ts'
@@ -26,6 +26,15 @@ export interface SmokeIsoInput {
  * @throws ForgeError E_LAB, E_INTERRUPTED
  */
 export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
+  try {
+    return await bootAll(input)
+  } catch (error) {
+    // Whatever an interrupt broke on its way.
+    throw input.signal.aborted ? interrupted() : error
+  }
+}
+
+async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   const { plan, exec, log, workDir } = input
   log.step('find out whether KVM boots a guest here')
   const probe = await probeAccelerator(exec, workDir)

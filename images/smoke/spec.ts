@@ -1,19 +1,31 @@
 import { isIPv4 } from 'node:net'
 import { z } from 'zod'
+import { checkIds } from './checks/catalogue.ts'
+import { topology } from './lab/topology.ts'
 
 const id = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'lower-case letters, digits and hyphens')
+  .refine((text) => !(checkIds as readonly string[]).includes(text), 'the id of a built-in check')
 
-/** A person's own check: who sends what to whom, and whether it must arrive. */
+const { v4, far } = topology
+/** Nothing sent to these from the IPv4 host comes to the router: "blocked" would always be true. */
+const besideTheRouter: readonly string[] = [v4.transit, far.transit, far.host]
+const notUnicast = /^(0|127|22[4-9]|2[34]\d|25[0-5])\./
+
+/**
+ * A person's own check: who sends what to whom, and whether it must arrive. From the IPv4 host, `to` is an address that the
+ * router has or translates (pool4); the IPv6 host answers on the same port, so a static BIB entry leads there.
+ */
 export const trafficCheck = z.strictObject({
   id,
   title: z.string().min(1),
-  from: z.literal('ipv6-host').default('ipv6-host'),
-  to: z.union([z.literal('ipv4-host'), z.string().refine(isIPv4, 'an IPv4 address or "ipv4-host"')]),
+  from: z.enum(['ipv6-host', 'ipv4-host']).default('ipv6-host'),
+  to: z.union([z.literal('ipv4-host'), z.string().refine((text) => isIPv4(text) && !notUnicast.test(text), 'a unicast IPv4 address or "ipv4-host"')]),
   protocol: z.enum(['tcp', 'udp', 'icmp']),
   port: z.number().int().min(1).max(65535).optional(),
   sizeBytes: z.number().int().min(1).max(100_000_000).optional(),
   expect: z.enum(['arrives', 'blocked']),
 }).refine((check) => check.protocol !== 'icmp' || check.port === undefined, 'ICMP has no ports')
+  .refine(({ from, to }) => from === 'ipv6-host' || (to !== 'ipv4-host' && !besideTheRouter.includes(to)), { path: ['to'], error: 'from the IPv4 host, an address that is behind or on the router' })
   .refine((check) => check.protocol !== 'udp' || (check.sizeBytes ?? 0) <= 60_000, { path: ['sizeBytes'], error: 'one UDP datagram holds at most 60000 bytes here' })
   .refine((check) => check.protocol !== 'icmp' || (check.sizeBytes ?? 0) <= 60_000, { path: ['sizeBytes'], error: 'one echo request holds at most 60000 bytes here' })
 

@@ -38,7 +38,7 @@ export async function run(plan: ModulesPlan, deps: Deps): Promise<ModulesArtifac
 async function compileModules(root: string, plan: ModulesPlan, deps: Deps): Promise<string> {
   const { source, headers } = deps.before
   const work = join(deps.workDir, 'jool')
-  await cp(join(source.dir, source.srcDir, 'src'), join(work, 'src'), { recursive: true })
+  await cp(join(source.dir, source.srcDir, 'src'), join(work, 'src'), { recursive: true, verbatimSymlinks: true })
   await writeFile(join(work, 'src/mod/Kbuild'), `obj-m += ${modules.map(([, folder]) => `${folder}/`).join(' ')}\n`)
   deps.log.step(`compiling Jool ${plan.joolVersion} for ${plan.release}`)
   await runInRoot(deps.exec, [

@@ -12,3 +12,13 @@ export interface SourcePlan {
 export function plan({ locked }: PlanInput<SourceSpec, SourceLocked>): SourcePlan {
   return { joolVersion: joolVersion(locked.joolVersion), tools: locked.provider === 'debian' ? 'debian' : 'compiled', locked }
 }
+
+/** Digests say what the sources are; where they lie on this machine does not matter. */
+export function keyOf(plan: SourcePlan): unknown {
+  switch (plan.locked.provider) {
+    case 'debian': return plan
+    case 'upstream': return { ...plan, locked: { joolVersion: plan.locked.joolVersion, sha256: plan.locked.tarball.sha256, signature: plan.locked.signature?.sha256 } }
+    case 'directory': return { ...plan, locked: { joolVersion: plan.locked.joolVersion, treeSha256: plan.locked.treeSha256 } }
+    default: return plan.locked satisfies never
+  }
+}

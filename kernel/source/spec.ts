@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { lockedPackage, remoteFile } from '../../scripts/domain/remote-file.ts'
+import { dependency, lockedPackage, packageName, packageVersion, remoteFile } from '../../scripts/domain/remote-file.ts'
 import { suites } from '../../scripts/domain/suite.ts'
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256: 64 hexadecimal digits, lower case')
@@ -10,7 +10,7 @@ export const sourceSpec = z.discriminatedUnion('provider', [
   z.strictObject({
     provider: z.literal('debian'),
     suite: z.enum(suites).default('trixie').describe('The Debian suite whose jool-dkms and jool-tools are used; may be newer than the target\'s suite.'),
-    version: z.string().optional().describe('Exact Debian version, for example 4.1.13-1.1. Default: the newest in the suite.'),
+    version: packageVersion.optional().describe('Exact Debian version, for example 4.1.13-1.1. Default: the newest in the suite.'),
   }).describe('Debian\'s packages: module sources from jool-dkms, tools from jool-tools.'),
   z.strictObject({
     provider: z.literal('upstream'),
@@ -32,8 +32,8 @@ export type SourceSpec = z.infer<typeof sourceSpec>
 
 /** A source package that belongs to shipped binaries, and whether the mirror had its files. */
 export const sourceReference = z.strictObject({
-  sourcePackage: z.string(),
-  version: z.string(),
+  sourcePackage: packageName,
+  version: packageVersion,
   files: z.array(remoteFile),
   /** False when the mirror's index names the files but does not serve them. */
   included: z.boolean(),
@@ -41,7 +41,7 @@ export const sourceReference = z.strictObject({
 export type SourceReference = z.infer<typeof sourceReference>
 
 export const sourceLocked = z.discriminatedUnion('provider', [
-  z.strictObject({ provider: z.literal('debian'), joolVersion: version, debianVersion: z.string(), dkms: lockedPackage, tools: lockedPackage, toolsDepends: z.array(z.string()), reference: sourceReference }),
+  z.strictObject({ provider: z.literal('debian'), joolVersion: version, debianVersion: packageVersion, dkms: lockedPackage, tools: lockedPackage, toolsDepends: z.array(dependency), reference: sourceReference }),
   z.strictObject({ provider: z.literal('upstream'), joolVersion: version, tarball: remoteFile, signature: z.strictObject({ file: z.string(), keyring: z.string(), sha256: digest }).optional() }),
   z.strictObject({ provider: z.literal('directory'), joolVersion: version, path: z.string(), treeSha256: digest }),
 ])

@@ -47,8 +47,10 @@ Upstream-Name: Jool
 Upstream-Contact: Jool Team <jool@nic.mx>
 Source: https://github.com/NICMx/Jool
 Comment:
- The source that belongs to this package, and the means to build it again, are
- published beside it as jool_*.orig.tar.xz and jool_*.packaging.tar.xz.
+ The source that belongs to this package, and the scripts that control its
+ compilation and installation, are published beside it as jool_*.orig.tar.xz
+ and jool_*.packaging.tar.xz. The latter is of the program nat64-forge, in the
+ version that its package.json names.
 `
 
 const jool = `Files: *

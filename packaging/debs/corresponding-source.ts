@@ -5,8 +5,15 @@ import type { Exec } from '../../scripts/lib/exec.ts'
 import type { ArtifactsBefore, SourceReference } from './inputs.ts'
 import type { DebsPlan } from './plan.ts'
 
-/** What is packed as "the scripts used to control compilation and installation" (GPL-2, section 3). */
-export const packagingSources = ['kernel/headers', 'kernel/modules', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools'] as const
+/**
+ * What is packed as "the scripts used to control compilation and installation" (GPL-2, section 3): the stages up to this one
+ * and all of ours that they call. The command line, the store and the later stages are not: they change no package,
+ * and counting them would make every edit of theirs a new package build.
+ */
+export const packagingSources = [
+  'kernel/headers', 'kernel/modules', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools',
+  'scripts/domain', 'scripts/formats', 'scripts/lib', 'scripts/pipeline/stage.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE',
+] as const
 
 /**
  * Writes the sources of everything under the GPL in the packages, and SOURCES.txt that explains them.
@@ -47,7 +54,9 @@ export function sourcesText(
     + 'Public License, version 2. Whoever passes them on passes on the sources too.\n',
     '== In this folder ==\n',
     here(names.orig, 'Jool as it was compiled: the kernel modules, and the tools where they were compiled here.'),
-    here(names.packaging, 'What turned it into these packages: build steps, control files, scripts, units.'),
+    here(names.packaging, 'What turned it into these packages: the parts of the program nat64-forge that compile and\n'
+    + '    pack (build steps, build root, checks), control files, maintainer scripts, units. Its package.json\n'
+    + '    names the version of the program that runs them.'),
     ...extra.map(({ name }) => here(name, 'Source package of programs that are shipped as Debian built them.')),
   ]
   if (missing.length > 0) {

@@ -25,7 +25,7 @@ export async function writeRepository(plan: DebsPlan, debFiles: readonly string[
   ], { cwd: aptDir, doing: 'write the Release file' })
   await writeFile(join(aptDir, 'Release'), release)
 
-  if (plan.signing !== undefined) await signRelease(plan.signing, plan.sourceDateEpoch, aptDir, join(aptDir, keyringName), workDir, exec)
+  if (plan.signing !== undefined) await signRelease(plan.signing, plan.sourceDateEpoch, { aptDir, keyring: keyringName }, workDir, exec)
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {

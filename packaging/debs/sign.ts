@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ForgeError } from '../../scripts/lib/errors.ts'
-import type { Exec } from '../../scripts/lib/exec.ts'
+import type { Argv, Exec, ExecOptions } from '../../scripts/lib/exec.ts'
 
 export interface SigningKey {
   fingerprint: string
@@ -10,45 +10,46 @@ export interface SigningKey {
   createdEpoch: number
 }
 
-/** @throws ForgeError E_TARGET when the file holds no secret key */
+const program = fileURLToPath(new URL('sign-release.sh', import.meta.url))
+const failure: ExecOptions = { errorCode: 'E_TARGET', hint: 'debs.signing.key must be an OpenPGP secret key without a passphrase', timeoutMs: 60_000 }
+
+/** Looks into the file only: no keyring, no agent. @throws ForgeError E_TARGET when it does not hold one secret key */
 export async function readSigningKey(keyFile: string, workDir: string, exec: Exec): Promise<SigningKey> {
-  return await withKey(keyFile, workDir, exec, (_gpg, key) => Promise.resolve(key))
+  // gpg wants a folder of its own even for this.
+  const home = await mkdtemp(join(workDir, 'gpg-'))
+  try {
+    const { stdout } = await exec([
+      'gpg', '--homedir', home, '--no-options', '--no-keyring', '--no-autostart', '--trust-model=always', '--batch', '--no-tty', '--quiet', '--with-colons', '--show-keys', '--', keyFile,
+    ], { ...failure, doing: 'read the signing key' })
+    return parseKey(stdout, keyFile)
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
 }
 
 /**
- * Writes InRelease, Release.gpg and the public key. The secret key is in a keyring of its own for as long as it signs.
+ * Writes InRelease, Release.gpg and the public key `keyring` into the repository. While it signs, the secret key is in a
+ * keyring in memory that nobody else sees and that dies with gpg and its agent, also when all of this is killed.
  * @throws ForgeError E_TARGET when the file is not the key that was locked
  */
 export async function signRelease(
-  signing: { keyFile: string; fingerprint: string }, epochSeconds: number, aptDir: string, keyring: string, workDir: string, exec: Exec,
+  signing: { keyFile: string; fingerprint: string }, epochSeconds: number, repository: { aptDir: string; keyring: string }, workDir: string, exec: Exec,
 ): Promise<void> {
-  await withKey(signing.keyFile, workDir, exec, async (gpg, key) => {
-    if (key.fingerprint !== signing.fingerprint) {
-      throw new ForgeError('E_TARGET', `the signing key is ${key.fingerprint}, the lock names ${signing.fingerprint}`, { hint: 'give the same key, or resolve anew with --update' })
-    }
-    const at = [`--faked-system-time=${String(Math.max(epochSeconds, key.createdEpoch))}!`, `--local-user=${key.fingerprint}`, '--digest-algo=SHA512']
-    await gpg([...at, '--armor', '--output', join(aptDir, 'Release.gpg'), '--detach-sign', join(aptDir, 'Release')])
-    await gpg([...at, '--output', join(aptDir, 'InRelease'), '--clear-sign', join(aptDir, 'Release')])
-    await gpg(['--output', keyring, '--export', key.fingerprint])
-  })
+  const key = await readSigningKey(signing.keyFile, workDir, exec)
+  if (key.fingerprint !== signing.fingerprint) {
+    throw new ForgeError('E_TARGET', `the signing key is ${key.fingerprint}, the lock names ${signing.fingerprint}`, { hint: 'give the same key, or resolve anew with --update' })
+  }
+  const words = [key.fingerprint, String(Math.max(epochSeconds, key.createdEpoch)), repository.keyring] as const
+  await exec(signingArgv(signing.keyFile, repository.aptDir, words), { ...failure, doing: 'sign the repository' })
 }
 
-type Gpg = (args: readonly string[]) => Promise<string>
-
-async function withKey<T>(keyFile: string, workDir: string, exec: Exec, use: (gpg: Gpg, key: SigningKey) => Promise<T>): Promise<T> {
-  // gpg-agent's socket lies in this folder, and a socket's path has at most 107 bytes.
-  const home = await mkdtemp(join(workDir.length < 75 ? workDir : tmpdir(), 'gpg-'))
-  try {
-    const gpg: Gpg = async (args) => (await exec(['gpg', '--homedir', home, '--batch', '--no-tty', '--quiet', '--pinentry-mode=error', ...args], {
-      doing: 'sign the repository', errorCode: 'E_TARGET', hint: 'debs.signing.key must be an OpenPGP secret key without a passphrase', timeoutMs: 60_000,
-    })).stdout
-    await gpg(['--import', keyFile])
-    return await use(gpg, parseKey(await gpg(['--with-colons', '--list-secret-keys']), keyFile))
-  } finally {
-    // The agent that gpg started knows the key: it must not outlive this.
-    await exec(['gpgconf', '--homedir', home, '--kill', 'all'], { doing: 'end gpg-agent' })
-    await rm(home, { recursive: true, force: true })
-  }
+/** argv of sign-release.sh on its own: own processes, own memory as /tmp, and of the disk only the repository is writable. */
+export function signingArgv(keyFile: string, aptDir: string, words: readonly string[]): Argv {
+  return [
+    // Root keeps its own user namespace: in a new one, a key that belongs to another user would be unreadable.
+    'bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-net', '--die-with-parent', '--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run', '--tmpfs', '/tmp',
+    '--ro-bind', program, '/tmp/sign', '--ro-bind', keyFile, '/tmp/key', '--bind', aptDir, '/tmp/apt', '--chdir', '/tmp', '--', 'sh', '/tmp/sign', ...words,
+  ]
 }
 
 function parseKey(listing: string, keyFile: string): SigningKey {

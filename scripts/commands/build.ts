@@ -1,4 +1,4 @@
-import { rm, copyFile, mkdir } from 'node:fs/promises'
+import { access, appendFile, copyFile, mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,7 @@ import type { StageName } from '../domain/stage-name.ts'
 import { openDebugShell } from '../lib/debug-shell.ts'
 import { ForgeError } from '../lib/errors.ts'
 import { prepare, type Prepared } from '../pipeline/prepare.ts'
+import { refuseForeign, removeOutput } from '../pipeline/publish.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
 import { runStages, stageLog } from '../pipeline/run.ts'
 import { Session } from '../pipeline/session.ts'
@@ -22,6 +23,7 @@ export const projectDir = fileURLToPath(new URL('../..', import.meta.url)).repla
 /** What a command that builds prints on standard output. */
 export async function build(until: StageName, options: BuildOptions, signal: AbortSignal, { always = [] }: { always?: readonly StageName[] } = {}): Promise<void> {
   const wanted = stages.slice(0, stages.findIndex((stage) => stage.name === until) + 1)
+  await checkTrace(options.trace)
   const loaded = await loadedTarget(options)
   if (options.dryRun !== true) await requireHostTools(wanted)
   using progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
@@ -31,11 +33,13 @@ export async function build(until: StageName, options: BuildOptions, signal: Abo
     process.stdout.write(`${JSON.stringify(dryRun(prepared, until), null, 2)}\n`)
     return
   }
+  // What would stop the run at its end is better said before it starts.
+  await refuseForeign(join(options.out, prepared.lock.target.target))
   progress.start(wanted.map(({ name, title }) => ({ name, title })))
   let report: BuildReport
   try {
     const results = await runStages(prepared, { until, always, traceFile: options.trace, onStage: progress.onStage }, wanted, session)
-    report = await output(prepared, results, options.out)
+    report = await output(prepared, results, options.out, signal)
   } catch (error) {
     throw await withLogs(error, session, wanted.map((stage) => stage.name), join(options.out, `${prepared.lock.target.target}.failed`))
   } finally {
@@ -44,6 +48,13 @@ export async function build(until: StageName, options: BuildOptions, signal: Abo
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   else process.stdout.write(`${join(options.out, prepared.lock.target.target)}\n`)
   if (report.verdict === 'fail') throw smokeFailure(report, join(options.out, `${report.target}.failed`))
+}
+
+async function checkTrace(file: string | undefined): Promise<void> {
+  if (file === undefined) return
+  await appendFile(file, '').catch((cause: unknown) => {
+    throw new ForgeError('E_USAGE', `the trace ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'give a file in a folder that exists', cause })
+  })
 }
 
 export async function loadedTarget(options: Pick<BuildOptions, 'target' | 'locked' | 'fast'>): Promise<LoadedTarget | undefined> {
@@ -85,22 +96,22 @@ function dryRun({ lock, plans, keys }: Prepared, until: StageName): object {
 async function withLogs(error: unknown, session: Session, names: readonly StageName[], dir: string): Promise<unknown> {
   if (!(error instanceof ForgeError)) return error
   const logs: string[] = []
-  for (const name of names) {
-    const to = join(dir, 'logs', `${name}.log`)
-    try {
-      await mkdir(join(dir, 'logs'), { recursive: true })
-      await copyFile(stageLog(session, name), to)
-      logs.push(to)
-    } catch {
-      // Stages that did not run have no log.
-    }
-  }
+  for (const name of names) if (await readable(stageLog(session, name))) logs.push(name)
   const last = logs.at(-1)
-  if (last === undefined) {
-    await rm(dir, { recursive: true, force: true })
+  if (last === undefined) return error
+  try {
+    await removeOutput(dir)
+    await mkdir(join(dir, 'logs'), { recursive: true })
+    for (const name of logs) await copyFile(stageLog(session, name as StageName), join(dir, 'logs', `${name}.log`))
+  } catch {
+    // The error itself matters more than where its log lies.
     return error
   }
-  return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, `log: ${last}`].filter((part) => part !== undefined).join('\n') })
+  return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, `log: ${join(dir, 'logs', `${last}.log`)}`].filter((part) => part !== undefined).join('\n') })
+}
+
+function readable(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false)
 }
 
 export function smokeFailure(report: BuildReport, evidenceDir: string): ForgeError {

@@ -23,6 +23,7 @@ export async function explain(stage: StageName, options: BuildOptions, signal: A
   process.stdout.write(`${stage} ${key.key}\n`)
   if (cached) process.stdout.write('in the store: the next build takes it from there\n')
   else if (!last) process.stdout.write('never built for this target\n')
+  else if (changed.length === 0) process.stdout.write('nothing changed, but the store no longer has it: it was removed, or its last run did not end well\n')
   else for (const name of changed) process.stdout.write(`changed: ${name}: ${short(last.inputs[name])} -> ${short(key.inputs[name])}\n`)
 }
 

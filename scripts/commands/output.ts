@@ -1,4 +1,4 @@
-import { access, rm } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
 import type { IsoArtifact } from '../../images/iso/artifact.ts'
@@ -7,7 +7,7 @@ import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { writeLock } from '../pipeline/lock.ts'
 import type { Prepared } from '../pipeline/prepare.ts'
-import { alreadyPublished, publish, type OutputPart } from '../pipeline/publish.ts'
+import { alreadyPublished, publish, removeOutput, type OutputPart } from '../pipeline/publish.ts'
 import { renderHtml } from '../pipeline/report/html.ts'
 import { renderJUnit } from '../pipeline/report/junit.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
@@ -17,7 +17,7 @@ import type { StageResult } from '../pipeline/run.ts'
  * Puts a run's results into `out/<target>`, or, when the router failed its test, the evidence alone into
  * `out/<target>.failed`. Nothing is touched when the same results are there already.
  */
-export async function output(prepared: Prepared, results: readonly StageResult[], outDir: string): Promise<BuildReport> {
+export async function output(prepared: Prepared, results: readonly StageResult[], outDir: string, signal: AbortSignal): Promise<BuildReport> {
   const name = prepared.lock.target.target
   const smoke = artifactOf<SmokeArtifact>(results, 'smoke')
   const verdict = smoke?.verdict ?? 'pass'
@@ -29,7 +29,8 @@ export async function output(prepared: Prepared, results: readonly StageResult[]
   })
   const dir = join(outDir, verdict === 'pass' ? name : `${name}.failed`)
   const fresh = results.some((result) => !result.cached)
-  if (!fresh && verdict === 'pass' && await alreadyPublished(dir, results.map((result) => result.key))) return report([])
+  const there = fresh || verdict === 'fail' ? undefined : await alreadyPublished(dir, results.map((result) => result.key))
+  if (there) return report(there.artifacts)
 
   let final = report([])
   await publish(dir, await partsOf(prepared, results, verdict), (artifacts) => {
@@ -39,8 +40,8 @@ export async function output(prepared: Prepared, results: readonly StageResult[]
       { path: 'report.html', from: { text: renderHtml(final, facts(prepared, results, artifacts)) } },
       ...(final.smoke ? [{ path: 'junit.xml', from: { text: renderJUnit(final) } }] : []),
     ]
-  })
-  if (verdict === 'pass') await rm(join(outDir, `${name}.failed`), { recursive: true, force: true })
+  }, signal)
+  if (verdict === 'pass') await removeOutput(join(outDir, `${name}.failed`))
   return final
 }
 

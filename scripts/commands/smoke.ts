@@ -1,12 +1,14 @@
-import { access, mkdir } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
-import { smokeReport } from '../../images/smoke/artifact.ts'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { access, copyFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
 import { smoke } from '../../images/smoke/stage.ts'
 import type { SmokeSpec } from '../../images/smoke/spec.ts'
-import { sha256Of } from '../lib/digest.ts'
+import { sha256File } from '../lib/digest.ts'
 import { ForgeError } from '../lib/errors.ts'
+import type { LogEvent } from '../lib/log.ts'
 import { publish } from '../pipeline/publish.ts'
 import { renderHtml } from '../pipeline/report/html.ts'
 import { renderJUnit } from '../pipeline/report/junit.ts'
@@ -31,23 +33,59 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   const [workDir, outDir] = [join(session.store.workDir, 'lab'), join(session.store.workDir, 'evidence')]
   await mkdir(workDir)
   await mkdir(outDir)
-  const log = session.logFor('smoke', () => undefined)
-  const artifact = await smokeIso({ iso: path, plan: planBoots(loaded.target.smoke as SmokeSpec, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+  const name = basename(path).replace(/\.iso$/i, '')
+  const failedDir = join(options.out, `${name}.failed`)
+  const image = { name: basename(path), sha256: await sha256File(path), sizeBytes: (await stat(path)).size }
+  const logFile = createWriteStream(join(outDir, 'smoke.log'))
+  const log = session.logFor('smoke', (event) => { logFile.write(logLine(event)) })
+  log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
+  let artifact: SmokeArtifact
+  try {
+    artifact = await smokeIso({ iso: path, plan: planBoots(loaded.target.smoke as SmokeSpec, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+  } catch (error) {
+    progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
+    progress.stop()
+    await ended(logFile)
+    throw await withEvidence(error, outDir, join(failedDir, 'logs'))
+  }
+  await ended(logFile)
   const ms = Math.round(performance.now() - started)
   progress.onStage({ stage: 'smoke', state: artifact.verdict === 'pass' ? 'done' : 'failed', ms })
   progress.stop()
 
-  const name = basename(path).replace(/\.iso$/i, '')
-  let report: BuildReport = { target: name, verdict: artifact.verdict, stages: [{ name: 'smoke', key: sha256Of(path), cached: false, ms }], artifacts: [], smoke: smokeReport(artifact) }
-  const dir = join(options.out, artifact.verdict === 'pass' ? `${name}.smoke` : `${name}.failed`)
-  await publish(dir, artifact.boots.flatMap((boot) => boot.evidence).map((file) => ({ path: join('smoke', file), from: { copy: join(outDir, file) } })), (artifacts) => {
-    report = { ...report, artifacts }
+  let report: BuildReport = { target: name, verdict: artifact.verdict, stages: [{ name: 'smoke', key: image.sha256, cached: false, ms }], artifacts: [], smoke: smokeReport(artifact) }
+  const dir = artifact.verdict === 'pass' ? join(options.out, `${name}.smoke`) : failedDir
+  const evidence = artifact.boots.flatMap((boot) => boot.evidence).map((file) => ({ path: join('smoke', file), from: { copy: join(outDir, file) } }))
+  await publish(dir, [{ path: 'logs/smoke.log', from: { copy: join(outDir, 'smoke.log') } }, ...evidence], (artifacts) => {
+    // Which image was tested; it stays where it is.
+    report = { ...report, artifacts: [{ path: relative(dir, path), sha256: image.sha256, sizeBytes: image.sizeBytes }, ...artifacts] }
+    const notes = [`Tested image: ${image.name}, ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`]
     return [
       { path: 'report.json', from: { text: `${JSON.stringify(report, null, 2)}\n` } },
-      { path: 'report.html', from: { text: renderHtml(report, { title: `nat64-forge: ${name}`, generatedFrom: { joolVersion: '', kernelRelease: '', suite: '' }, notes: [], logs: [] }) } },
+      { path: 'report.html', from: { text: renderHtml(report, { title: `nat64-forge: ${name}`, generatedFrom: { joolVersion: '', kernelRelease: '', suite: '' }, notes, logs: ['logs/smoke.log'] }) } },
       { path: 'junit.xml', from: { text: renderJUnit(report) } },
     ]
   })
   process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : `${dir}\n`)
   if (report.verdict === 'fail') throw smokeFailure(report, dir)
+}
+
+/** Console, captures and log of a lab that broke outlive its scratch folder. An interrupt leaves nothing. */
+async function withEvidence(error: unknown, from: string, to: string): Promise<unknown> {
+  if (error instanceof ForgeError && error.code === 'E_INTERRUPTED') return error
+  await mkdir(to, { recursive: true })
+  for (const file of await readdir(from)) await copyFile(join(from, file), join(to, file))
+  const kept = `console, captures and log: ${to}`
+  if (error instanceof ForgeError) return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, kept].filter((part) => part !== undefined).join('\n') })
+  const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
+  return new ForgeError('E_BUG', message, { cause: error, details: [stack, kept].filter((part) => part !== undefined).join('\n'), hint: 'report it with the command and the files above' })
+}
+
+function ended(file: WriteStream): Promise<void> {
+  return new Promise((resolve) => { file.end(resolve) })
+}
+
+function logLine(event: LogEvent): string {
+  if (event.kind === 'bytes') return ''
+  return event.kind === 'command' ? `$ ${event.text}\n` : event.kind === 'output' ? `${event.text}\n` : `-- ${event.text}\n`
 }

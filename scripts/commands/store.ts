@@ -6,7 +6,7 @@ export async function storeShow({ store, json = false }: { store: string; json?:
   const kinds = new Map<string, { entries: number; sizeBytes: number }>()
   for (const { path, sizeBytes } of entries) {
     const [top, kind] = path.slice(store.length + 1).split('/')
-    const name = top === 'blobs' ? 'downloads' : kind ?? ''
+    const name = top === 'blobs' ? 'downloads' : top === 'kept' ? 'kept' : kind ?? ''
     const row = kinds.get(name) ?? { entries: 0, sizeBytes: 0 }
     kinds.set(name, { entries: row.entries + 1, sizeBytes: row.sizeBytes + sizeBytes })
   }

@@ -5,7 +5,7 @@ const hostSettings = /^Acquire::(http|https|ftp|cdrom|Check-Valid-Until|Check-Da
 
 /** An apt.conf that knows the host's proxy and validity settings and the given ones, and nothing else of the host's apt. */
 export async function aptConfiguration(exec: Exec, settings: Readonly<Record<string, string>>): Promise<string> {
-  const { stdout } = await exec(['apt-config', 'dump'], { doing: 'read the host\'s apt configuration' })
+  const { stdout } = await exec(['apt-config', 'dump'], { doing: 'read the host\'s apt configuration', secret: true })
   const fixed = {
     'Dir::Etc::main': '/dev/null',
     'Dir::Etc::parts': '/dev/null',

@@ -111,7 +111,7 @@ function sourcesList(suite: Suite, sources: boolean, mirrors: Mirrors): string {
 
 const uriLine = /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/
 
-function remoteFileOf(line: string, mirrors: Mirrors): RemoteFile {
+function remoteFileOf(line: string, mirrors: Mirrors): LockedPackage['file'] {
   const [, uri, fileName, size, digest] = uriLine.exec(line.trim()) ?? []
   if (uri === undefined || fileName === undefined || size === undefined || digest === undefined) {
     throw new ForgeError('E_RESOLVE', `apt gave no SHA-256 for: ${line}`)

@@ -17,7 +17,7 @@ export interface ExecOptions {
   timeoutMs?: number
   /** Standard output goes to this file instead of into memory. */
   stdoutFile?: string
-  /** Every line of standard output and standard error as it comes. */
+  /** Every line of standard output and standard error as it comes; passwords in URLs are masked. */
   onLine?: (line: string) => void
   /** Exit statuses that are answers, not failures. Default: only 0. */
   okStatus?: readonly number[]
@@ -26,6 +26,10 @@ export interface ExecOptions {
   /** What was being done, for the error: "install the packages". */
   doing?: string
   hint?: string
+  /** A failure is one of the answers the caller expects: no debug shell for it. */
+  tolerated?: boolean
+  /** What it prints may hold credentials: none of it gets into the log or an error. */
+  secret?: boolean
   /** In its own mount and process namespaces (needs root): children and mounts die with it, however it ends. */
   contained?: boolean
 }
@@ -51,13 +55,14 @@ export interface ExecContext {
   log: Log
   /** Aborting ends every running program. */
   signal?: AbortSignal
-  /** Temporary files of the programs go here, so that a killed run leaves nothing elsewhere. */
+  /** Temporary files of the programs go here, so that a killed run leaves nothing elsewhere; in the store, with all that is large. */
   tmpDir?: string
   /** Called with a command that failed, while its surroundings still exist. */
   onFailure?: (argv: readonly string[], cwd: string | undefined) => Promise<void>
 }
 
-export function createExec({ log, signal, tmpDir, onFailure }: ExecContext): Exec {
+export function createExec(context: ExecContext): Exec {
+  const { log, signal, tmpDir, onFailure } = context
   return async (argv, options = {}) => {
     if (signal?.aborted) throw interrupted()
     const environment = fixedEnvironment(tmpDir, options.env)
@@ -73,9 +78,9 @@ export function createExec({ log, signal, tmpDir, onFailure }: ExecContext): Exe
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         ...(options.input === undefined ? {} : { input: options.input }),
       })`${[...launcher(options.contained === true), ...argv]}`
-      return await watch(child, options, shown, log, signal)
+      return await watch(child, options, shown, context)
     } catch (error) {
-      if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED') await onFailure?.(argv, options.cwd)
+      if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED' && options.tolerated !== true) await onFailure?.(argv, options.cwd)
       throw error
     } finally {
       if (outFd !== undefined) closeSync(outFd)
@@ -83,7 +88,7 @@ export function createExec({ log, signal, tmpDir, onFailure }: ExecContext): Exe
   }
 }
 
-async function watch(child: ProcessPromise, options: ExecOptions, shown: string, log: Log, signal: AbortSignal | undefined): Promise<ExecResult> {
+async function watch(child: ProcessPromise, options: ExecOptions, shown: string, { log, signal, tmpDir }: ExecContext): Promise<ExecResult> {
   const timeoutMs = options.timeoutMs ?? 15 * 60_000
   let ended: 'timeout' | 'interrupt' | undefined
   let killTimer: NodeJS.Timeout | undefined
@@ -97,16 +102,19 @@ async function watch(child: ProcessPromise, options: ExecOptions, shown: string,
   signal?.addEventListener('abort', onAbort, { once: true })
 
   const tail: string[] = []
+  const logged = (line: string): void => {
+    if (options.secret !== true) log.output(line)
+  }
   const onLine = (line: string): void => {
     if (line.trim() !== '') {
       tail.push(line)
       if (tail.length > tailLines) tail.shift()
     }
-    log.output(line)
+    logged(line)
     options.onLine?.(line)
   }
   const errorLines = lineSplitter(onLine)
-  const outputLines = lineSplitter(options.onLine || options.contained ? onLine : (line) => { log.output(line) })
+  const outputLines = lineSplitter(options.onLine || options.contained ? onLine : logged)
   child.stderr.on('data', errorLines.push)
   if (options.stdoutFile === undefined) child.stdout.on('data', outputLines.push)
 
@@ -116,12 +124,12 @@ async function watch(child: ProcessPromise, options: ExecOptions, shown: string,
     outputLines.flush()
     if (ended === 'interrupt') throw interrupted()
     if (ended === 'timeout') {
-      throw new ForgeError('E_TIMEOUT', `${options.doing ?? 'a program'} took longer than ${String(Math.round(timeoutMs / 1000))} s and was ended`, { details: report(shown, tail) })
+      throw new ForgeError('E_TIMEOUT', `${options.doing ?? 'a program'} took longer than ${String(Math.round(timeoutMs / 1000))} s and was ended`, { details: report(shown, tail, options) })
     }
     const exitStatus = output.exitCode ?? 128
     if (!(options.okStatus ?? [0]).includes(exitStatus)) {
-      if (tail.length === 0) tail.push(...output.stdout.split('\n').slice(-tailLines))
-      throw await failure(options, shown, output.signal ? `was killed by ${output.signal}` : `exit status ${String(exitStatus)}`, tail)
+      if (tail.length === 0) tail.push(...output.stdout.split('\n').slice(-tailLines).map(withoutPasswords))
+      throw await failure(options, shown, output.signal ? `was killed by ${output.signal}` : `exit status ${String(exitStatus)}`, tail, tmpDir)
     }
     return { stdout: options.stdoutFile === undefined ? output.stdout : '', stderr: output.stderr, exitStatus }
   } finally {
@@ -131,17 +139,17 @@ async function watch(child: ProcessPromise, options: ExecOptions, shown: string,
   }
 }
 
-async function failure(options: ExecOptions, shown: string, how: string, tail: readonly string[]): Promise<ForgeError> {
-  const details = report(shown, tail)
-  if (/no space left on device/i.test(details)) {
-    const free = await freeMiB(options.cwd ?? process.cwd())
-    return new ForgeError('E_DISK_FULL', `the disk became full while trying to ${options.doing ?? 'run a program'} (${String(free)} MiB free now)`, {
+async function failure(options: ExecOptions, shown: string, how: string, tail: readonly string[], tmpDir: string | undefined): Promise<ForgeError> {
+  const details = report(shown, tail, options)
+  if (/no space left on device/i.test(tail.join('\n'))) {
+    const free = tmpDir === undefined ? '' : ` (${String(await freeMiB(tmpDir))} MiB free on the store's disk now)`
+    return new ForgeError('E_DISK_FULL', `the disk became full while trying to ${options.doing ?? 'run a program'}${free}`, {
       hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache',
       details,
     })
   }
   if (/command not found|No such file or directory/.test(tail.join('\n')) && how === 'exit status 127') {
-    return new ForgeError('E_HOST_PACKAGES', `a program is not installed: ${tail.at(-1) ?? shown}`, { hint: 'nat64-forge doctor' })
+    return new ForgeError('E_HOST_PACKAGES', `a program is not installed: ${options.secret === true ? shown : tail.at(-1) ?? shown}`, { hint: 'nat64-forge doctor' })
   }
   return new ForgeError(options.errorCode ?? 'E_COMMAND', `could not ${options.doing ?? `run ${shown.split(' ')[0] ?? ''}`}: ${how}`, {
     details, ...(options.hint === undefined ? {} : { hint: options.hint }),
@@ -190,11 +198,19 @@ function killGroup(child: ProcessPromise, signal: NodeJS.Signals): void {
 function shownCommand(argv: Argv, options: ExecOptions): string {
   const environment = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${quote(value)}`)
   const command = [...(environment.length > 0 ? ['env', ...environment] : []), ...argv.map((word) => quote(word))].join(' ')
-  return options.cwd === undefined ? command : `cd ${quote(options.cwd)} && ${command}`
+  // What goes in may be a password: that something does is all that is shown.
+  const input = options.input === undefined ? '' : ' < /dev/stdin'
+  const output = options.stdoutFile === undefined ? '' : ` > ${quote(options.stdoutFile)}`
+  return withoutPasswords(`${options.cwd === undefined ? '' : `cd ${quote(options.cwd)} && `}${command}${input}${output}`)
 }
 
-function report(shown: string, tail: readonly string[]): string {
-  return [`$ ${shown}`, ...tail].join('\n')
+/** Proxies and mirrors are written `http://user:password@host/`, and programs like to print them. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/'"]+@/gi, '***@')
+}
+
+function report(shown: string, tail: readonly string[], { secret }: ExecOptions): string {
+  return [`$ ${shown}`, ...(secret === true ? ['(what it printed may hold credentials and is not kept)'] : tail)].join('\n')
 }
 
 function lineSplitter(onLine: (line: string) => void): { push: (chunk: Buffer | string) => void; flush: () => void } {
@@ -203,10 +219,10 @@ function lineSplitter(onLine: (line: string) => void): { push: (chunk: Buffer | 
     push: (chunk) => {
       const lines = (rest + chunk.toString()).split(/\r?\n|\r/)
       rest = lines.pop() ?? ''
-      for (const line of lines) onLine(line)
+      for (const line of lines) onLine(withoutPasswords(line))
     },
     flush: () => {
-      if (rest !== '') onLine(rest)
+      if (rest !== '') onLine(withoutPasswords(rest))
       rest = ''
     },
   }

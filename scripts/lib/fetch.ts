@@ -96,8 +96,9 @@ async function takeLocal(file: RemoteFile, path: string, dir: string, { blobs }:
   try {
     await copyFile(path, copy)
   } catch (error) {
+    if (isErrno(error, 'ENOSPC')) throw error
     if (isErrno(error, 'ENOENT')) throw new ForgeError('E_VANISHED', `${basename(path)} is not there: ${path}`, { hint: 'put the file there, or correct the URL or --mirror DIR', cause: error })
-    throw error
+    throw new ForgeError('E_VANISHED', `${basename(path)} cannot be taken from ${path}: ${error instanceof Error ? error.message : String(error)}`, { hint: 'put the file there, or correct the URL or --mirror DIR', cause: error })
   }
   await verify(file, copy)
   await blobs.addBlob(copy, file.sha256)
@@ -146,6 +147,10 @@ async function verify(file: RemoteFile, path: string): Promise<void> {
   const digest = await sha256File(path)
   if (digest !== file.sha256) {
     throw new ForgeError('E_DIGEST', `${file.fileName} has the SHA-256 ${digest}, expected ${file.sha256}`, { hint: 'get the file again, or correct the digest in the target if you know the file to be right' })
+  }
+  const size = await sizeOf(path)
+  if (size !== file.sizeBytes) {
+    throw new ForgeError('E_DIGEST', `${file.fileName} has ${String(size)} bytes, expected ${String(file.sizeBytes)}`, { hint: 'correct the size in the target; the digest is right' })
   }
 }
 

@@ -18,7 +18,7 @@ const suiteName = /^(bullseye|bookworm|trixie|forky|sid|stable|oldstable|testing
 /** The mirrors that the host's own apt uses, unless given. @throws ForgeError E_NO_MIRROR */
 export async function hostMirrors(exec: Exec, given: MirrorOptions = {}): Promise<Mirrors> {
   const found = given.debian === undefined || given.security === undefined
-    ? mirrorsOf((await exec(['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'], { doing: 'read the host\'s apt configuration' })).stdout)
+    ? mirrorsOf((await exec(['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(ORIGIN)', 'Created-By: Packages'], { doing: 'read the host\'s apt configuration' })).stdout)
     : {}
   const debian = given.debian ?? found.debian
   if (debian === undefined) {
@@ -29,11 +29,18 @@ export async function hostMirrors(exec: Exec, given: MirrorOptions = {}): Promis
   return { debian: debian.replace(/\/+$/, ''), 'debian-security': security.replace(/\/+$/, '') }
 }
 
-/** Reads `URI RELEASE` lines; the first match of each role wins, as in apt. */
+/**
+ * Reads `URI RELEASE ORIGIN` lines; the first match of each role wins, as in apt. Others publish suites of Debian's names
+ * too, so one whose index says Debian goes before one not yet read whose path looks right; anything else is no mirror.
+ */
 export function mirrorsOf(lines: string): Partial<Mirrors> {
   const mirrors: Partial<Mirrors> = {}
-  for (const line of lines.split('\n')) {
-    const [uri, release] = line.trim().split(' ')
+  const rows = lines.split('\n').map((line) => line.trim().split(' '))
+  const likely = [
+    rows.filter(([, , origin]) => origin === 'Debian'),
+    rows.filter(([uri, , origin]) => (origin === undefined || origin === '' || origin === '$(ORIGIN)') && /\/debian(-security)?\/*$/.test(uri ?? '')),
+  ]
+  for (const [uri, release] of likely.flat()) {
     const match = suiteName.exec((release ?? '').replace('/updates', '-security'))
     if (uri === undefined || !match) continue
     mirrors[match[2] === '-security' ? 'debian-security' : 'debian'] ??= uri.replace(/\/+$/, '')

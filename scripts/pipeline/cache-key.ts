@@ -34,7 +34,7 @@ export async function stageKeys(stages: readonly AnyStage[], plans: Readonly<Rec
   const keys: StageKey[] = []
   for (const stage of stages) {
     const inputs: Record<string, string> = {
-      plan: sha256Of(canonicalJson(plans[stage.name])),
+      plan: sha256Of(canonicalJson(stage.keyOf ? stage.keyOf(plans[stage.name]) : plans[stage.name])),
       code: code.get(stage.name) ?? '',
     }
     for (const asset of stage.assets) inputs[`asset ${asset}`] = await assetDigest(join(projectDir, asset))

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import type { Sha256 } from '../domain/digest.ts'
 import type { StageName } from '../domain/stage-name.ts'
@@ -46,7 +46,9 @@ export function readLock(text: string, fileName: string, stages: readonly AnySta
     stages: z.strictObject(Object.fromEntries(stages.map((stage) => [stage.name, stage.locked]))),
   })
   const lock = parseSpec(text, fileName, schema, 'E_LOCK') as unknown as Lock
-  if (targetDigest(lock.target) !== lock.targetSha256) {
+  // Of the target as it was written: a newer program may know defaults that the lock does not name.
+  const written = (parse(text) as { target: Target }).target
+  if (targetDigest(written) !== lock.targetSha256) {
     throw new ForgeError('E_LOCK', `${fileName}: its target was edited after it was locked`, { hint: 'edit the target file instead, and resolve anew with --update' })
   }
   return lock

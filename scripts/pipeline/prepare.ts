@@ -47,7 +47,7 @@ async function obtainLock(loaded: LoadedTarget | undefined, { lockedFile, update
   if (!update) {
     for (const text of [await published(session.options.outDir, loaded.target.target), await session.store.readNote(note)]) {
       const lock = text === undefined ? undefined : usable(text, loaded, stages)
-      if (lock) return lock
+      if (lock && !await isStale(lock, stages)) return lock
     }
   }
   session.log.step('resolving what the target asks for')
@@ -65,6 +65,11 @@ async function published(outDir: string, target: string): Promise<string | undef
     if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
     throw error
   }
+}
+
+async function isStale(lock: Lock, stages: readonly AnyStage[]): Promise<boolean> {
+  for (const stage of stages) if (await stage.isStale?.(lock.stages[stage.name]) === true) return true
+  return false
 }
 
 /** A lock that was found, not asked for: when it does not fit (an older program, an edited target), it is simply not used. */

@@ -21,10 +21,10 @@ const checksumFile = 'SHA256SUMS'
  * goes, if nat64-forge made it.
  * @throws ForgeError E_OUT, E_DISK_FULL
  */
-export async function publish(dir: string, parts: readonly OutputPart[], finish: (artifacts: BuildReport['artifacts']) => OutputPart[]): Promise<void> {
+export async function publish(dir: string, parts: readonly OutputPart[], finish: (artifacts: BuildReport['artifacts']) => OutputPart[], signal?: AbortSignal): Promise<void> {
   await refuseForeign(dir)
   await mkdir(dirname(dir), { recursive: true })
-  await using _lock = await lockFile(join(dirname(dir), `.${basename(dir)}.lock`))
+  await using _lock = await lockFile(join(dirname(dir), `.${basename(dir)}.lock`), signal ? { signal } : {})
   const suffix = randomBytes(4).toString('hex')
   const fresh = `${dir}.new-${suffix}`
   const old = `${dir}.old-${suffix}`
@@ -37,7 +37,10 @@ export async function publish(dir: string, parts: readonly OutputPart[], finish:
     const lines = (await listArtifacts(fresh)).map(({ path, sha256 }) => `${sha256}  ${path}`)
     await writeFile(join(fresh, checksumFile), `${lines.join('\n')}\n`)
     const replaced = await rename(dir, old).then(() => true, (error: unknown) => { if (isErrno(error, 'ENOENT')) return false; throw error })
-    await rename(fresh, dir)
+    await rename(fresh, dir).catch(async (error: unknown) => {
+      if (replaced) await rename(old, dir)
+      throw error
+    })
     if (replaced) await rm(old, { recursive: true, force: true })
   } catch (error) {
     await rm(fresh, { recursive: true, force: true })
@@ -47,15 +50,16 @@ export async function publish(dir: string, parts: readonly OutputPart[], finish:
   }
 }
 
-/** True when `dir` already holds a result with these stage keys, whole. */
-export async function alreadyPublished(dir: string, keys: readonly string[]): Promise<boolean> {
+/** The report of a result with these stage keys that `dir` already holds, whole. */
+export async function alreadyPublished(dir: string, keys: readonly string[]): Promise<BuildReport | undefined> {
   try {
     const report = JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')) as BuildReport
-    if (report.verdict !== 'pass' || !keys.every((key) => report.stages.some((stage) => stage.key === key))) return false
-    for (const { path, sizeBytes } of report.artifacts) if ((await stat(join(dir, path))).size !== sizeBytes) return false
-    return true
+    if (report.verdict !== 'pass' || !keys.every((key) => report.stages.some((stage) => stage.key === key))) return undefined
+    for (const { path, sizeBytes } of report.artifacts) if ((await stat(join(dir, path))).size !== sizeBytes) return undefined
+    for (const path of ['report.html', checksumFile, ...(report.smoke ? ['junit.xml'] : [])]) await access(join(dir, path))
+    return report
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -77,22 +81,45 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 async function listArtifacts(dir: string): Promise<BuildReport['artifacts']> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => relative(dir, join(entry.parentPath, entry.name))).sort()
   const artifacts: BuildReport['artifacts'] = []
-  for (const path of paths) artifacts.push({ path, sha256: await sha256File(join(dir, path)), sizeBytes: (await stat(join(dir, path))).size })
+  for (const path of await filesOf(dir)) artifacts.push({ path, sha256: await sha256File(join(dir, path)), sizeBytes: (await stat(join(dir, path))).size })
   return artifacts
 }
 
-async function refuseForeign(dir: string): Promise<void> {
-  const names: string[] = await readdir(dir).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return []
-    throw new ForgeError('E_OUT', `the output ${dir} cannot be used`, { hint: 'give another folder with --out DIR', cause: error })
+/**
+ * Output is replaced as a whole, so it must be ours to the last file.
+ * @throws ForgeError E_OUT naming a file that nat64-forge did not write
+ */
+export async function refuseForeign(dir: string): Promise<void> {
+  const [foreign] = await foreignFiles(dir)
+  if (foreign === undefined) return
+  throw new ForgeError('E_OUT', `${dir} holds ${foreign}, which nat64-forge did not write; it replaces its output as a whole and will not delete it`, { hint: 'move it away, or give another folder with --out DIR' })
+}
+
+/** Removes an earlier output, unless somebody put files of their own into it. */
+export async function removeOutput(dir: string): Promise<void> {
+  if ((await foreignFiles(dir)).length === 0) await rm(dir, { recursive: true, force: true })
+}
+
+/** Files of `dir` that its report does not list. @throws ForgeError E_OUT when it cannot be read */
+async function foreignFiles(dir: string): Promise<string[]> {
+  const files = await filesOf(dir).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return [] as string[]
+    throw new ForgeError('E_OUT', `the output ${dir} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { hint: 'give another folder with --out DIR', cause: error })
   })
-  // A build that failed early leaves its logs alone.
-  if (names.length > 0 && !names.includes('report.json') && !names.every((name) => name === 'logs')) {
-    throw new ForgeError('E_OUT', `${dir} holds files that nat64-forge did not write; it replaces its output as a whole and will not delete them`, { hint: 'move them away, or give another folder with --out DIR' })
+  const listed = new Set(['report.json', 'report.html', 'junit.xml', checksumFile])
+  try {
+    for (const { path } of (JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')) as BuildReport).artifacts) listed.add(path)
+  } catch {
+    // No report of ours: only the logs of a build that failed early can be.
+    listed.clear()
   }
+  return files.filter((path) => !listed.has(path) && !/^logs\/[a-z]+\.log$/.test(path))
+}
+
+async function filesOf(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(dir, join(entry.parentPath, entry.name))).sort()
 }
 
 /** What a killed run left beside the output; an `.old` folder is put back when the swap was cut in two. */

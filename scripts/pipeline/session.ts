@@ -74,6 +74,7 @@ export class Session implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.store.close(this.options.keepWorkdir)
+    const kept = await this.store.close(this.options.keepWorkdir)
+    if (kept !== undefined) this.log.note(`the scratch folder is kept: ${kept}`)
   }
 }

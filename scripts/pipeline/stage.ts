@@ -81,8 +81,12 @@ export interface Stage<Spec = unknown, Locked = unknown, Plan = unknown, Artifac
   readonly tools: readonly HostTool[]
   /** From what a person wrote to exact versions, file names and digests. */
   resolve(input: ResolveInput<Spec, BeforeLocked>, deps: ResolveDeps): Promise<Locked>
+  /** True when what a lock found by itself no longer describes (a checkout that was edited). Default: never. */
+  isStale?(locked: Locked): Promise<boolean>
   /** Pure: no clock, files, environment or processes. The result is JSON. */
   plan(input: PlanInput<Spec, Locked>, before: BeforePlans): Plan
+  /** What of the plan decides the result, where the plan also says where things lie. Default: all of it. */
+  keyOf?(plan: Plan): unknown
   /** Does what the plan says. The result is JSON; paths in it are relative to `outDir`. */
   run(plan: Plan, deps: RunDeps<BeforeArtifacts>): Promise<Artifact>
   /** False for a result that a later run must not take from the store (a failed test). Default: true. */

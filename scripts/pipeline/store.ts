@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { RemoteFile } from '../domain/remote-file.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
 import type { BlobStore } from '../lib/fetch.ts'
@@ -61,13 +61,17 @@ export class Store implements BlobStore {
     return new Store(dir, workDir, [own, inUse], signal)
   }
 
-  /** Removes this run's scratch folder, unless `keep`. */
-  async close(keep = false): Promise<void> {
-    if (!keep) {
-      await rm(this.workDir, { recursive: true, force: true })
-      await rm(`${this.workDir}.lock`, { force: true })
+  /** Removes this run's scratch folder, or, to `keep` it, moves it to where the next run's sweep does not look. Resolves to the kept folder. */
+  async close(keep = false): Promise<string | undefined> {
+    const kept = keep ? join(this.dir, 'kept', basename(this.workDir)) : undefined
+    if (kept === undefined) await rm(this.workDir, { recursive: true, force: true })
+    else {
+      await mkdir(dirname(kept), { recursive: true })
+      await rename(this.workDir, kept)
     }
+    await rm(`${this.workDir}.lock`, { force: true })
     for (const lock of this.#locks) await lock[Symbol.asyncDispose]()
+    return kept
   }
 
   blobPath(digest: string): string {
@@ -157,6 +161,10 @@ export function fromFileSystem(error: unknown, storeDir: string): unknown {
 }
 
 async function prepare(dir: string): Promise<void> {
+  // apt's sources and mmdebstrap's hooks are lines of words, and the store's path is one of the words.
+  if (!/^[A-Za-z0-9_./+@~%=-]+$/.test(dir)) {
+    throw new ForgeError('E_STORE', `the path of the store, "${dir}", holds a blank or another character that apt and mmdebstrap cannot take`, { hint: 'give a folder whose path has only letters, digits and . _ - + @ ~ with --store DIR' })
+  }
   try {
     await makeFolder(dir)
     const names = await readdir(dir)
@@ -226,6 +234,10 @@ export async function storeUsage(dir: string): Promise<StoreUsage> {
       const record = await stat(join(path, 'record.json')).catch(() => undefined)
       entries.push({ path, sizeBytes: await treeSize(path), usedAt: record?.mtimeMs ?? 0 })
     }
+  }
+  for (const name of await names(join(dir, 'kept'))) {
+    const path = join(dir, 'kept', name)
+    entries.push({ path, sizeBytes: await treeSize(path), usedAt: (await stat(path)).mtimeMs })
   }
   for (const prefix of await names(join(dir, 'blobs'))) {
     for (const digest of await names(join(dir, 'blobs', prefix))) {

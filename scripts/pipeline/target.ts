@@ -20,7 +20,7 @@ export interface LoadedTarget {
 }
 
 const targetBase = z.strictObject({
-  target: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,40}$/, 'small letters, digits, dots and hyphens').describe('The target\'s name; the output is out/NAME.'),
+  target: z.string().regex(/^(?!.*\.(failed|smoke|new-.*|old-.*)$)[a-z0-9][a-z0-9.-]{0,40}$/, 'small letters, digits, dots and hyphens; not ending in .failed or .smoke').describe('The target\'s name; the output is out/NAME.'),
   description: z.string().default('').describe('One line for `nat64-forge targets`.'),
   suite: z.enum(suites).describe('The Debian suite of the router: its compiler builds the modules, its packages make the image.'),
   architecture: z.enum(architectures).default('amd64').describe('Debian\'s name of the machine architecture.'),

@@ -9,6 +9,7 @@ import { smokeIso } from '../../images/smoke/run.ts'
 import { smokeSpec } from '../../images/smoke/spec.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
+import { startCli } from '../support/cli.ts'
 import { lacks } from '../support/needs-tools.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -43,6 +44,48 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await processesIn(dir)).toEqual([])
   })
 
+  it.skipIf(lacks('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {
+    const dir = await temporaryFolder()
+    const iso = await discThatNeverEnds(dir)
+    await writeFile(join(dir, 'nat64-forge.yaml'), 'target: lab\nsuite: bookworm\nsmoke: { firmware: [bios] }\n')
+    const out = join(dir, 'out')
+    const { child, ended } = startCli(['smoke', iso, '--verbose', '--store', join(dir, 'store'), '--out', out], { cwd: dir })
+    const inBoot = new Promise<void>((resolve) => {
+      let said = ''
+      child.stderr?.on('data', (data: Buffer) => {
+        said += data.toString()
+        if (said.includes('bios: firmware')) resolve()
+      })
+    })
+    await Promise.race([inBoot, ended])
+    const running = await processesIn(iso)
+    child.kill('SIGINT')
+    const { status, stdout, stderr } = await ended
+    expect(running.length).toBe(1)
+    expect(stderr).toContain('E_INTERRUPTED')
+    expect(stderr).not.toMatch(/E_BUG|AbortError|FAIL/)
+    expect([status, stdout]).toEqual([130, ''])
+    expect(await processesIn(dir)).toEqual([])
+    expect(await readdir(out).catch(() => [])).toEqual([])
+  })
+
+  it.skipIf(lacks('xorriso'))('QEMU killed by the host is the lab\'s failure, not the router\'s', async () => {
+    const dir = await temporaryFolder()
+    const iso = await discThatNeverEnds(dir)
+    const [outDir, workDir] = [join(dir, 'out'), join(dir, 'work')]
+    for (const folder of [outDir, workDir]) await mkdir(folder)
+    const { signal } = new AbortController()
+    const run = smokeIso({
+      iso, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), {}),
+      exec: createExec({ log: silentLog, signal }), log: silentLog, signal, outDir, workDir,
+    })
+    const outcome = run.then(() => undefined, (error: unknown) => error)
+    // The capture starts when the lab stands; the guest runs right after.
+    await expect.poll(async () => await readdir(outDir), { timeout: 30_000 }).toContain('ipv6-side-bios.pcap')
+    for (const pid of await qemuOf(iso)) process.kill(pid, 'SIGKILL')
+    expect(await outcome).toMatchObject({ code: 'E_LAB', message: 'QEMU ended (SIGKILL)' })
+  })
+
   it('kill -9 of the runner leaves no process and no namespace', async () => {
     const dir = await temporaryFolder()
     const mark = `lab-test-${String(process.pid)}`
@@ -73,6 +116,23 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await readFile('/proc/net/dev', 'utf8')).not.toContain('lab-')
   })
 })
+
+/** A CD whose boot sector halts for ever: `cli / again: hlt / jmp again`. */
+async function discThatNeverEnds(dir: string): Promise<string> {
+  const files = join(dir, 'cd')
+  const iso = join(dir, 'endless.iso')
+  await mkdir(files)
+  const sector = Buffer.alloc(2048)
+  sector.set([0xfa, 0xf4, 0xeb, 0xfd])
+  await writeFile(join(files, 'boot.bin'), sector)
+  await createExec({ log: silentLog })(['xorriso', '-as', 'mkisofs', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', files])
+  return iso
+}
+
+async function qemuOf(iso: string): Promise<number[]> {
+  const pids = await eachProcess(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith('qemu') && (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(iso) ? pid : '')
+  return pids.map(Number)
+}
 
 /** Command lines of living processes that contain the text. */
 async function processesIn(text: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import type { SourceLocked } from '../../kernel/source/artifact.ts'
-import type { LockedPackage, RemoteFile } from '../../scripts/domain/remote-file.ts'
+import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
 import { sha256Of } from '../../scripts/lib/digest.ts'
 import { parseSpec } from '../../scripts/lib/parse-spec.ts'
 import { targetDigest, type Lock } from '../../scripts/pipeline/lock.ts'
@@ -9,7 +9,7 @@ import { targetSchema } from '../../scripts/pipeline/target.ts'
 /** 2026-01-01 00:00:00 UTC. */
 export const epoch = 1_767_225_600
 
-export function sampleFile(fileName: string): RemoteFile {
+export function sampleFile(fileName: string): LockedPackage['file'] {
   return { fileName, sizeBytes: 1000 + fileName.length, sha256: sha256Of(fileName), from: { archive: 'debian', path: `pool/main/${fileName}` } }
 }
 

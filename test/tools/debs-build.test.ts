@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build as bundle } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { debs } from '../../packaging/debs/stage.ts'
 import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
@@ -15,7 +16,8 @@ import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { madeUpArtifacts } from '../support/debs-inputs.ts'
 import { epoch, kernel56, plansFor } from '../support/debs-plans.ts'
-import { lacks } from '../support/needs-tools.ts'
+import { makeSigningKey } from '../support/signing-key.ts'
+import { needsTools } from '../support/tools.ts'
 
 const projectDir = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 const exec = createExec({ log: silentLog })
@@ -39,7 +41,7 @@ async function digests(dir: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all((await filesUnder(dir)).map(async (path) => [path, await sha256File(join(dir, path))] as const)))
 }
 
-describe.skipIf(lacks('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzip'))('the debs stage', { timeout: 120_000 }, () => {
+describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzip'))('the debs stage', { timeout: 120_000 }, () => {
   let dir: string
   let before: ArtifactsBefore
   let built: DebsArtifact & { dir: string }
@@ -119,7 +121,19 @@ describe.skipIf(lacks('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzi
       'drwxr-xr-x 0/0 2026-01-01 00:00 jool-4.1.13+forge1/src/mod/common/',
       '-rw-r--r-- 0/0 2026-01-01 00:00 jool-4.1.13+forge1/src/mod/common/core.c',
     ])
-    expect(list('jool_4.1.13+forge1-1.packaging.tar.xz')).toContain('-rw-r--r-- 0/0 2026-01-01 00:00 jool-4.1.13+forge1-packaging/packaging/jool-tools/DEBIAN/postinst')
+    const packaging = list('jool_4.1.13+forge1-1.packaging.tar.xz')
+    expect(packaging).toContain('-rw-r--r-- 0/0 2026-01-01 00:00 jool-4.1.13+forge1-packaging/packaging/jool-tools/DEBIAN/postinst')
+    expect(packaging).toContain('-rw-r--r-- 0/0 2026-01-01 00:00 jool-4.1.13+forge1-packaging/package.json')
+  })
+
+  test('the packaging holds all of ours that the stages up to it import', async () => {
+    const root = join(dir, 'packaging')
+    await mkdir(root)
+    output('tar', '--extract', '--strip-components=1', '--directory', root, '--file', join(built.dir, 'packages/jool_4.1.13+forge1-1.packaging.tar.xz'))
+    const stages = ['kernel/source', 'kernel/headers', 'kernel/modules', 'packaging/debs'].map((folder) => `${folder}/stage.ts`)
+    // A missing import is an error of the bundler.
+    const { metafile } = await bundle({ absWorkingDir: root, entryPoints: stages, bundle: true, metafile: true, write: false, outdir: 'unused', packages: 'external', platform: 'node', format: 'esm', logLevel: 'silent' })
+    expect(Object.keys(metafile.inputs)).toEqual(expect.arrayContaining([...stages, 'scripts/lib/build-root.ts', 'scripts/formats/kernel-module.ts']))
   })
 
   test('another folder, time and umask give the same bytes', async () => {
@@ -165,18 +179,11 @@ describe.skipIf(lacks('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzi
     await expect(build(broken, before, join(dir, 'lint'))).rejects.toMatchObject({ code: 'E_PACKAGE' })
   })
 
-  describe.skipIf(lacks('gpg', 'gpgv'))('with a signing key', () => {
+  describe.skipIf(!needsTools('gpg', 'gpgv', 'bwrap'))('with a signing key', () => {
     let keyFile: string
     let fingerprint: string
     beforeAll(async () => {
-      const home = join(dir, 'g')
-      await mkdir(home, { mode: 0o700 })
-      const gpg = (...args: string[]): string => output('gpg', '--homedir', home, '--batch', '--quiet', '--passphrase', '', ...args)
-      gpg(`--faked-system-time=${String(epoch - 1000)}!`, '--quick-generate-key', 'Test <test@example.org>', 'ed25519', 'sign', 'never')
-      keyFile = join(dir, 'key.asc')
-      await writeFile(keyFile, gpg('--armor', '--export-secret-keys'), { mode: 0o600 })
-      fingerprint = /^fpr:+([0-9A-F]+):$/m.exec(gpg('--with-colons', '--list-keys'))?.[1] ?? ''
-      output('gpgconf', '--homedir', home, '--kill', 'all')
+      ({ keyFile, fingerprint } = await makeSigningKey(dir, epoch - 1000))
     })
     const signed = (): DebsPlan => ({ ...plansFor(kernel56), signing: { keyFile, fingerprint } })
 
@@ -203,7 +210,7 @@ describe.skipIf(lacks('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzi
     })
 
     test('another key than the locked one is refused', async () => {
-      await expect(signRelease({ keyFile, fingerprint: 'A'.repeat(40) }, epoch, dir, join(dir, 'other.gpg'), dir, exec))
+      await expect(signRelease({ keyFile, fingerprint: 'A'.repeat(40) }, epoch, { aptDir: dir, keyring: 'other.gpg' }, dir, exec))
         .rejects.toMatchObject({ code: 'E_TARGET', message: `the signing key is ${fingerprint}, the lock names ${'A'.repeat(40)}` })
     })
   })

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { kernel56, kernel56Update, kernel57, kernel58, plansFor, type Kernel } from '../support/debs-plans.ts'
-import { lacks } from '../support/needs-tools.ts'
 import { askApt, parseControl, type Control } from '../support/private-apt.ts'
+import { needsTools } from '../support/tools.ts'
 
 const pkg = (name: string, version: string, more: Control = {}): Control =>
   ({ Package: name, Version: version, Architecture: 'amd64', Priority: 'optional', Section: 'kernel', Description: name, ...more })
@@ -35,7 +35,7 @@ const dkms = (version: string): Control => pkg('jool-dkms', version, { Source: '
 
 const nothing = { exitStatus: 0, installs: [], removes: [] }
 
-describe.skipIf(lacks('apt-get'))('apt', { timeout: 60_000 }, () => {
+describe.skipIf(!needsTools('apt-get'))('apt', { timeout: 60_000 }, () => {
   test('installs modules and tools by the metapackage\'s name', async () => {
     expect(await askApt({ installed: debianRouter, available: router }, ['install', 'jool-modules-amd64']))
       .toMatchObject({ exitStatus: 0, installs: named(ours(kernel56)), removes: [] })
@@ -159,7 +159,7 @@ describe.skipIf(lacks('apt-get'))('apt', { timeout: 60_000 }, () => {
   })
 })
 
-describe.skipIf(lacks('dpkg'))('our version, by dpkg\'s order', () => {
+describe.skipIf(!needsTools('dpkg'))('our version, by dpkg\'s order', () => {
   const exec = createExec({ log: silentLog })
   test.each([
     ['4.1.13+forge1-1', 'gt', '4.1.13-1'],

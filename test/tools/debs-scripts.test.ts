@@ -9,12 +9,12 @@ import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { madeUpArtifacts } from '../support/debs-inputs.ts'
 import { epoch, kernel56, plansFor } from '../support/debs-plans.ts'
-import { lacks } from '../support/needs-tools.ts'
+import { needsTools } from '../support/tools.ts'
 
 const projectDir = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
 /** dpkg installs into an empty folder, and the real maintainer scripts run against it; what they call writes a log. */
-describe.skipIf(lacks('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('maintainer scripts of the modules', () => {
+describe.skipIf(!needsTools('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('maintainer scripts of the modules', () => {
   const release = kernel56.release
   let dir: string
   let root: string

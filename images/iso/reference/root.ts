@@ -71,6 +71,8 @@ async function removeTraces(root: string): Promise<void> {
   const traces = [
     'var/cache/ldconfig/aux-cache', 'var/cache/debconf/templates.dat-old', 'var/cache/debconf/config.dat-old', 'var/lib/systemd/random-seed', 'var/lib/dbus/machine-id',
     'etc/.pwd.lock', 'etc/passwd-', 'etc/group-', 'etc/shadow-', 'etc/gshadow-', 'etc/resolv.conf', 'var/lib/dpkg/status-old', 'var/lib/dpkg/diversions-old', 'var/lib/dpkg/statoverride-old',
+    // mmdebstrap's own settings: apt as root and dpkg without syncing are for making roots, not for routers.
+    'etc/apt/apt.conf.d/99mmdebstrap', 'etc/dpkg/dpkg.cfg.d/99mmdebstrap',
     'var/log/apt', 'var/log/dpkg.log', 'var/log/alternatives.log', 'var/log/bootstrap.log', 'var/log/journal', 'var/lib/apt/lists', 'var/cache/apt',
   ]
   for (const path of traces) await rm(join(root, path), { recursive: true, force: true })

@@ -15,14 +15,19 @@ export const titles = {
   'traceroute': 'traceroute shows the router and the IPv4 hop behind it',
   'parallel': 'at least 500 TCP connections at once, none lost',
   'sessions': 'the session table shows them',
+  'unload': 'Jool\'s modules leave the kernel, and translate again when the service starts',
   'units': 'no unit has failed',
-  'reboot': 'a reboot brings everything back without being configured again',
   'kernel-log': 'no panic, oops, warning, hung task or lack of memory',
+  'reboot': 'a reboot brings everything back without being configured again',
+  'units-after-reboot': 'after the reboot: no unit has failed',
+  'kernel-log-after-reboot': 'shutting down and after the reboot: no panic, oops, warning, hung task or lack of memory',
 } as const
 
 export type CheckId = keyof typeof titles
 export const checkIds = Object.keys(titles) as CheckId[]
 
+/** Not asked when the target has `reboot: false`. */
+export const rebootSet: ReadonlySet<CheckId> = new Set<CheckId>(['reboot', 'units-after-reboot', 'kernel-log-after-reboot'])
 export const fullSet: ReadonlySet<CheckId> = new Set(checkIds)
 /** For a boot that repeats another's router under other firmware. */
 export const shortSet: ReadonlySet<CheckId> = new Set<CheckId>(['boot', 'configure', 'kernel', 'modules', 'icmp', 'tcp-small', 'udp-small', 'kernel-log'])

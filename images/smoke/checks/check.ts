@@ -1,3 +1,4 @@
+import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { CheckResult } from '../artifact.ts'
 import type { RouterDriver } from '../drivers/router-driver.ts'
 import type { HostClient } from '../lab/host-client.ts'
@@ -16,21 +17,29 @@ export interface CheckContext {
   scaled: (ms: number) => number
 }
 
-/** Resolves to figures for the reader. @throws CheckFailed, or any error, when it did not pass */
+/** Resolves to figures for the reader. @throws CheckSkipped, or CheckFailed or any other error when it did not pass */
 export type Check = (context: CheckContext) => Promise<string>
 
 export class CheckFailed extends Error {}
+
+/** The check cannot be asked of this router; the message says why. */
+export class CheckSkipped extends Error {}
 
 /** @throws CheckFailed */
 export function demand(condition: boolean, detail: string): asserts condition {
   if (!condition) throw new CheckFailed(detail)
 }
 
-/** A check's result; whatever it throws is its failure. */
+/**
+ * A check's result; whatever it throws is the router's failure, but for what says nothing about the router.
+ * @throws ForgeError E_INTERRUPTED, E_LAB
+ */
 export async function runCheck(id: string, title: string, check: () => Promise<string>): Promise<CheckResult> {
   try {
     return { id, title, verdict: 'pass', detail: await check() }
   } catch (error) {
+    if (error instanceof CheckSkipped) return { id, title, verdict: 'skip', detail: oneLine(error) }
+    if (error instanceof ForgeError && (error.code === 'E_INTERRUPTED' || error.code === 'E_LAB')) throw error
     return { id, title, verdict: 'fail', detail: oneLine(error) }
   }
 }

@@ -44,6 +44,7 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
       await must('systemctl restart jool || { systemctl status --no-pager jool; false; }')
       await must('sync')
     },
-    reboot: () => { shell.leave('systemctl reboot') },
+    // Warnings of the modules' last moments would reach neither this journal nor the next: the console shows them.
+    reboot: () => { shell.leave('dmesg -n 5; systemctl reboot') },
   }
 }

@@ -1,4 +1,5 @@
 import { ForgeError } from '../../../scripts/lib/errors.ts'
+import { interrupted } from '../../../scripts/lib/exec.ts'
 import type { Console } from '../lab/console.ts'
 import type { CommandResult } from './router-driver.ts'
 
@@ -34,7 +35,7 @@ export class SerialShell {
     }
     const greeted = await this.#until(/Login incorrect|[#$%>] ?$/, 60_000, 'a shell prompt')
     if (greeted.startsWith('Login')) {
-      throw new ForgeError('E_BOOT', `the router refused the login as ${user}`, { hint: 'set smoke.login in the target' })
+      throw new ForgeError('E_BOOT', `the router refused the login as ${user}: smoke.login must match the image's iso.rootPassword`, { hint: 'set smoke.login.password to the same as iso.rootPassword' })
     }
     // A plain shell without line editing: what is typed is read as it is. Its prompt is awaited, because the shell that
     // goes away drops what was typed ahead. Kernel messages go to the journal from here on.
@@ -71,13 +72,16 @@ export class SerialShell {
         stop()
         resolve(match[0])
       }
-      const fail = (why: string): void => {
+      const fail = (error: ForgeError): void => {
         stop()
-        reject(new ForgeError('E_BOOT', `waiting for ${what} on the router's console: ${why}`, { details: this.#console.tail() }))
+        reject(error)
       }
       const stopListening = this.#console.listen(look)
-      const timer = setTimeout(() => { fail(`nothing after ${String(Math.round(timeoutMs * speedFactor / 1000))} s`) }, timeoutMs * speedFactor)
-      const onAbort = (): void => { fail('interrupted') }
+      const timer = setTimeout(() => {
+        const why = `nothing after ${String(Math.round(timeoutMs * speedFactor / 1000))} s`
+        fail(new ForgeError('E_BOOT', `waiting for ${what} on the router's console: ${why}`, { details: this.#console.tail() }))
+      }, timeoutMs * speedFactor)
+      const onAbort = (): void => { fail(interrupted()) }
       signal.addEventListener('abort', onAbort, { once: true })
       const stop = (): void => {
         stopListening()

@@ -27,7 +27,7 @@ export class Guest implements AsyncDisposable {
   readonly #qmp: Qmp
   readonly #options: GuestOptions
   readonly #child: number
-  #exit: string | undefined
+  #exit: ForgeError | undefined
   readonly #onExit = new Set<() => void>()
 
   private constructor(tree: LabTree, qmp: Qmp, console: Console, child: number, options: GuestOptions) {
@@ -38,7 +38,9 @@ export class Guest implements AsyncDisposable {
     this.#options = options
     tree.transit.onExit((exit) => {
       if (exit.child !== child) return
-      this.#exit = `QEMU ended (${exit.signal ?? `exit status ${String(exit.status)}`})${exit.stderr.trim() === '' ? '' : `: ${exit.stderr.trim()}`}`
+      const how = `QEMU ended (${exit.signal ?? `exit status ${String(exit.status)}`})${exit.stderr.trim() === '' ? '' : `: ${exit.stderr.trim()}`}`
+      // A router that powers itself off ends QEMU in good order; anything else is this host's failure.
+      this.#exit = exit.status === 0 ? this.bootFailure(how) : new ForgeError('E_LAB', how, { hint: 'nat64-forge doctor' })
       for (const listener of this.#onExit) listener()
     })
   }
@@ -64,7 +66,7 @@ export class Guest implements AsyncDisposable {
     })
     const guest = new Guest(tree, qmp, console, child, options)
     try {
-      await Promise.race([qmp.ready(), guest.#ended()])
+      await Promise.race([qmp.ready(), guest.ended()])
     } catch (error) {
       await guest[Symbol.asyncDispose]()
       throw error
@@ -89,15 +91,16 @@ export class Guest implements AsyncDisposable {
         for (const stop of stops) stop()
         act()
       }
-      const fail = (why: string): void => { finish(() => { reject(this.bootFailure(why)) }) }
+      const end = (error: ForgeError): void => { finish(() => { reject(error) }) }
+      const fail = (why: string): void => { end(this.bootFailure(why)) }
       stops.push(timeline.listen((event) => {
         if (event.kind === kind) finish(() => { resolve(event as Extract<LabEvent, { kind: Kind }>) })
         else if (event.kind === 'failure' && isFatal(event.what)) fail(`${event.what}: ${event.line}`)
       }))
-      const onExit = (): void => { fail(this.#exit ?? 'QEMU ended') }
+      const onExit = (): void => { if (this.#exit) end(this.#exit) }
       this.#onExit.add(onExit)
       stops.push(() => { this.#onExit.delete(onExit) })
-      const onAbort = (): void => { finish(() => { reject(interrupted()) }) }
+      const onAbort = (): void => { end(interrupted()) }
       signal.addEventListener('abort', onAbort, { once: true })
       stops.push(() => { signal.removeEventListener('abort', onAbort) })
       const watchdog = setInterval(() => {
@@ -106,7 +109,8 @@ export class Guest implements AsyncDisposable {
         else if (performance.now() - started > bootDeadlines.totalMs * speedFactor) fail(`not there after ${seconds(performance.now() - started)}`)
       }, 500)
       stops.push(() => { clearInterval(watchdog) })
-      if (this.#exit !== undefined) onExit()
+      if (signal.aborted) onAbort()
+      else onExit()
     })
   }
 
@@ -119,11 +123,12 @@ export class Guest implements AsyncDisposable {
     await this.console.close()
   }
 
-  async #ended(): Promise<never> {
+  /** Rejects when QEMU ends. @throws ForgeError E_LAB, or E_BOOT when the router powered itself off */
+  async ended(): Promise<never> {
     return await new Promise((_, reject) => {
-      const fail = (): void => { reject(new ForgeError('E_LAB', this.#exit ?? 'QEMU ended', { hint: 'nat64-forge doctor' })) }
-      if (this.#exit !== undefined) fail()
-      else this.#onExit.add(fail)
+      const fail = (): void => { if (this.#exit) reject(this.#exit) }
+      this.#onExit.add(fail)
+      fail()
     })
   }
 }

@@ -24,17 +24,32 @@ export interface HostCalls {
   start: [{ argv: Argv; fds?: readonly number[]; wire?: number; outFile?: string }, { child: number; pid: number }]
   stop: [{ child: number; signal?: string }, null]
   write: [{ files: Record<string, string> }, null]
+  /** Does nothing when it is served already. */
   serve: [{ host: string; port: number }, null]
+  /** Connections and datagrams that came in where this host serves. */
+  heard: [{ host: string; port: number }, { count: number }]
+  /** @throws TrafficFailed */
   exchangeTcp: [{ host: string; port: number; upload: number; download: number; timeoutMs: number }, { ms: number; peer: string; peerPort: number }]
   exchangeUdp: [
     { host: string; port: number; count: number; sizeBytes: number; window: number; timeoutMs: number },
-    { sent: number; returned: number; ms: number; sendError?: string },
+    { sent: number; returned: number; ms: number; sendError?: string; refused: boolean },
   ]
   openMany: [
     { host: string; port: number; count: number; sizeBytes: number; timeoutMs: number },
     { opened: number; distinctPeers: number; failed: string[]; ms: number },
   ]
   closeMany: [{ sizeBytes: number; timeoutMs: number }, { alive: number; failed: string[] }]
+}
+
+/** The network between the hosts, not the lab, is why an exchange failed. */
+export class TrafficFailed extends Error {
+  /** Nobody answered in time, or the connection was refused or unreachable: nothing came through. */
+  readonly unanswered: boolean
+
+  constructor(message: string, unanswered: boolean) {
+    super(message)
+    this.unanswered = unanswered
+  }
 }
 
 /** Speaks to one host's agent: JSON lines, answers by number. */
@@ -59,7 +74,7 @@ export class HostClient {
     to.on('error', () => { this.#lost() })
   }
 
-  /** @throws ForgeError E_LAB when the host's process is gone, or reports that it could not */
+  /** @throws ForgeError E_LAB when the host's process is gone, or reports that it could not; TrafficFailed */
   async call<Verb extends keyof HostCalls>(verb: Verb, args: HostCalls[Verb][0]): Promise<HostCalls[Verb][1]> {
     if (this.#gone) throw this.#ended()
     const id = this.#nextId++
@@ -83,7 +98,7 @@ export class HostClient {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) {
-      const message = JSON.parse(line) as { id?: number; result?: unknown; error?: string; event?: string } & ChildExit
+      const message = JSON.parse(line) as { id?: number; result?: unknown; error?: string; traffic?: 'unanswered' | 'broken'; event?: string } & ChildExit
       if (message.event === 'exit') {
         for (const listener of this.#exits) listener(message)
         continue
@@ -91,6 +106,7 @@ export class HostClient {
       const waiting = this.#waiting.get(message.id ?? -1)
       this.#waiting.delete(message.id ?? -1)
       if (message.error === undefined) waiting?.resolve(message.result)
+      else if (message.traffic !== undefined) waiting?.reject(new TrafficFailed(`${this.name}: ${message.error}`, message.traffic === 'unanswered'))
       else waiting?.reject(new ForgeError('E_LAB', `${this.name}: ${message.error}`))
     }
   }

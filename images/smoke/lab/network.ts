@@ -1,3 +1,4 @@
+import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { HostClient } from './host-client.ts'
 import { topology } from './topology.ts'
 import type { LabTree } from './tree.ts'
@@ -36,7 +37,7 @@ export async function connectHosts({ transit, ipv6Host, ipv4Host }: LabTree): Pr
 
 async function ip(host: HostClient, commands: readonly string[]): Promise<void> {
   await host.call('exec', { argv: ['ip', '-batch', '-'], input: `${commands.join('\n')}\n` }).then(({ status, stderr }) => {
-    if (status !== 0) throw new Error(`${host.name}: ip -batch: ${stderr.trim()}`)
+    if (status !== 0) throw new ForgeError('E_LAB', `${host.name}: ip -batch: ${stderr.trim()}`)
   })
 }
 

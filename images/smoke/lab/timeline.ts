@@ -12,7 +12,7 @@ export type LabEvent =
 /** Milestones in milliseconds since QEMU's start, and what went wrong on the way. */
 export class Timeline {
   readonly milestones: Milestone[] = []
-  readonly failures: { what: ConsoleFailure; line: string }[] = []
+  #unjudged: { what: ConsoleFailure; line: string }[] = []
   readonly #started = performance.now()
   readonly #listeners = new Set<(event: LabEvent) => void>()
   #prefix = ''
@@ -24,7 +24,7 @@ export class Timeline {
   }
 
   record(event: LabEvent): void {
-    if (event.kind === 'failure') this.failures.push({ what: event.what, line: event.line })
+    if (event.kind === 'failure') this.#unjudged.push({ what: event.what, line: event.line })
     else this.reached(event.kind)
     for (const listener of this.#listeners) listener(event)
   }
@@ -32,6 +32,13 @@ export class Timeline {
   listen(listener: (event: LabEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  /** The failures that the console told since this was last asked, so that each is judged, and once. */
+  takeFailures(): { what: ConsoleFailure; line: string }[] {
+    const failures = this.#unjudged
+    this.#unjudged = []
+    return failures
   }
 
   get last(): string {

@@ -31,6 +31,8 @@ export async function startTree(): Promise<LabTree> {
     '--pdeathsig', 'KILL', '--', 'unshare', ...user, '--net', '--pid', '--mount', '--fork', '--kill-child', '--mount-proc', '--',
     process.execPath, agentFile,
   ], {
+    // A session of its own: Ctrl-C in a terminal is for us alone, and we end the lab in order.
+    detached: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     env: { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
   })

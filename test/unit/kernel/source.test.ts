@@ -1,10 +1,13 @@
 import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { keyOf } from '../../../kernel/source/plan.ts'
 import { resolve } from '../../../kernel/source/resolve.ts'
 import { sourceSpec, type SourceSpec } from '../../../kernel/source/spec.ts'
 import { sourceEntries, treeDigest } from '../../../kernel/source/tree-digest.ts'
 import { versionOfTree } from '../../../kernel/source/tree-version.ts'
+import type { Sha256 } from '../../../scripts/domain/digest.ts'
+import { joolVersion } from '../../../scripts/domain/jool-version.ts'
 import { sha256Of } from '../../../scripts/lib/digest.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { createLog, type LogEvent } from '../../../scripts/lib/log.ts'
@@ -137,4 +140,13 @@ test('resolving a checkout locks its digest and its version', async () => {
 
 test('a target without a source section gets Debian\'s newest Jool of trixie', () => {
   expect(sourceSpec.parse(undefined)).toEqual({ provider: 'debian', suite: 'trixie' })
+})
+
+test('the key of a checkout or a tarball does not know where it lies', () => {
+  const digest = 'a'.repeat(64) as Sha256
+  const checkout = (path: string): unknown => keyOf({ joolVersion: joolVersion('4.1.15'), tools: 'compiled', locked: { provider: 'directory', joolVersion: '4.1.15', path, treeSha256: digest } })
+  expect(checkout('/here/jool')).toEqual(checkout('/elsewhere/jool'))
+  const tarball = (url: string): unknown => keyOf({ joolVersion: joolVersion('4.1.15'), tools: 'compiled', locked: { provider: 'upstream', joolVersion: '4.1.15', tarball: { fileName: 'jool.tar.gz', sizeBytes: 1, sha256: digest, from: { url } } } })
+  expect(tarball('https://one.example/jool.tar.gz')).toEqual(tarball('file:///two/jool.tar.gz'))
+  expect(JSON.stringify(tarball('file:///two/jool.tar.gz'))).toContain(digest)
 })

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, createWriteStream, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { exchangeTcp, exchangeUdp, openMany, closeMany, serve } from './traffic.mjs'
+import { exchangeTcp, exchangeUdp, openMany, closeMany, serve, heard } from './traffic.mjs'
 
 const children = new Map()
 let nextChild = 1
@@ -16,7 +16,7 @@ const handlers = {
   start: ({ argv, fds, wire, outFile }) => start(argv, fds, wire, outFile),
   stop: ({ child, signal }) => stop(child, signal),
   write: async ({ files }) => { for (const [path, text] of Object.entries(files)) writeFileSync(path, text) },
-  serve, exchangeTcp, exchangeUdp, openMany, closeMany,
+  serve, heard, exchangeTcp, exchangeUdp, openMany, closeMany,
 }
 
 /** Runs a program to its end: `{status, stdout, stderr}`; status is null when it was ended at the deadline. */
@@ -79,7 +79,7 @@ lines.on('line', (line) => {
   Promise.resolve()
     .then(() => handlers[verb](rest))
     .then((result) => { say({ id, result: result ?? null }) },
-      (error) => { say({ id, error: error instanceof Error ? error.message : String(error) }) })
+      (error) => { say({ id, error: error instanceof Error ? error.message : String(error), traffic: error?.traffic }) })
 })
 // Whoever started us is gone: as init, this ends the whole lab.
 lines.on('close', () => { process.exit(0) })

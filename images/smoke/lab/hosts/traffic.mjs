@@ -85,11 +85,36 @@ function reader(socket) {
   }
 }
 
-const servers = []
+/**
+ * The network, not the lab, is why it did not work. `unanswered`: nobody answered, or a router or the host refused;
+ * otherwise something was there and went wrong.
+ */
+class TrafficFailed extends Error {
+  constructor(message, unanswered) {
+    super(message)
+    this.traffic = unanswered ? 'unanswered' : 'broken'
+  }
+}
 
-/** Answers TCP and UDP on one address and port, until the host ends. */
+/** EACCES is what Linux makes of ICMPv6 "administratively prohibited". */
+const refusals = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EACCES']
+
+/** What came in, by address and port: also what was damaged, and what was not answered. */
+const heardAt = new Map()
+const keyOf = (host, port) => `${host}#${port}`
+
+/** How many connections and datagrams came in there so far. */
+export async function heard({ host, port }) {
+  return { count: heardAt.get(keyOf(host, port)) ?? 0 }
+}
+
+/** Answers TCP and UDP on one address and port, until the host ends; once is enough. */
 export async function serve({ host, port }) {
+  const key = keyOf(host, port)
+  if (heardAt.has(key)) return
+  const count = () => { heardAt.set(key, heardAt.get(key) + 1) }
   const tcp = net.createServer({ noDelay: true }, (socket) => {
+    count()
     socket.on('error', () => undefined)
     void answer(socket).catch(() => { socket.destroy() })
   })
@@ -98,12 +123,16 @@ export async function serve({ host, port }) {
     tcp.listen({ port, host, backlog: 4096 }, resolve)
   })
   const udp = dgram.createSocket({ type: net.isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 })
-  udp.on('error', () => undefined)
   udp.on('message', (datagram, from) => {
+    count()
     if (intact(datagram)) udp.send(datagram, from.port, from.address)
   })
-  await new Promise((resolve) => { udp.bind(port, host, resolve) })
-  servers.push(tcp, udp)
+  await new Promise((resolve, reject) => {
+    udp.once('error', reject)
+    udp.bind(port, host, resolve)
+  })
+  for (const server of [tcp, udp]) server.on('error', () => undefined)
+  heardAt.set(key, 0)
 }
 
 /** One request a line, `{upload, download}`; the answer names the digests and who asked, as seen from here. */
@@ -132,7 +161,7 @@ async function ask(socket, from, upload, download) {
 function connect(host, port, timeoutMs) {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host, port, noDelay: true, autoSelectFamily: false })
-    const timer = setTimeout(() => { socket.destroy(new Error(`no connection within ${timeoutMs} ms`)) }, timeoutMs)
+    const timer = setTimeout(() => { socket.destroy(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })) }, timeoutMs)
     socket.once('connect', () => { clearTimeout(timer); resolve(socket) })
     socket.once('error', (error) => { clearTimeout(timer); reject(error) })
   })
@@ -143,11 +172,16 @@ function within(timeoutMs, socket, work) {
   return work.finally(() => { clearTimeout(timer) })
 }
 
-/** One connection, bytes up, then bytes down: `{ms, peer}`, `peer` being our address as the other end sees it. */
+/** One connection, bytes up, then bytes down: `{ms, peer}`, `peer` being our address as the other end sees it. Throws TrafficFailed. */
 export async function exchangeTcp({ host, port, upload, download, timeoutMs }) {
   const started = performance.now()
-  const socket = await connect(host, port, timeoutMs)
-  const { peer, peerPort } = await within(timeoutMs, socket, ask(socket, reader(socket), upload, download))
+  const socket = await connect(host, port, timeoutMs).catch((error) => {
+    throw refusals.includes(error.code) ? new TrafficFailed(error.message, true) : error
+  })
+  const { peer, peerPort } = await within(timeoutMs, socket, ask(socket, reader(socket), upload, download)).catch((error) => {
+    socket.destroy()
+    throw new TrafficFailed(error.message, false)
+  })
   socket.end()
   return { ms: performance.now() - started, peer, peerPort }
 }
@@ -169,7 +203,8 @@ function intact(body) {
 
 /**
  * Datagrams to an echo, each verified at both ends. At most `window` are on their way: the echo paces the sender,
- * so that what is lost was lost by the router and not by a full buffer. `{sent, returned, ms}`.
+ * so that what is lost was lost by the router and not by a full buffer. `{sent, returned, ms}`, and
+ * `sendError` with whether it was the network that refused.
  */
 export async function exchangeUdp({ host, port, count, sizeBytes, window, timeoutMs }) {
   const socket = dgram.createSocket({ type: net.isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 })
@@ -180,6 +215,11 @@ export async function exchangeUdp({ host, port, count, sizeBytes, window, timeou
   let sent = 0
   let returned = 0
   let sendError
+  let refused = true
+  const failed = (error) => {
+    sendError = error.message
+    refused &&= refusals.includes(error.code)
+  }
   try {
     await new Promise((resolve) => {
       let lastProgress = performance.now()
@@ -192,12 +232,12 @@ export async function exchangeUdp({ host, port, count, sizeBytes, window, timeou
       }, 50)
       const pump = () => {
         while (inFlight < window && sent < count) {
-          socket.send(datagram(run, sent, sizeBytes, next), port, host, (error) => { if (error) sendError = error.message })
+          socket.send(datagram(run, sent, sizeBytes, next), port, host, (error) => { if (error) failed(error) })
           sent++
           inFlight++
         }
       }
-      socket.on('error', (error) => { sendError = error.message })
+      socket.on('error', failed)
       socket.on('message', (body) => {
         if (!intact(body) || !body.subarray(0, 8).equals(run)) return
         const sequence = body.readUInt32BE(8)
@@ -213,7 +253,7 @@ export async function exchangeUdp({ host, port, count, sizeBytes, window, timeou
   } finally {
     socket.close()
   }
-  return { sent, returned, ms: performance.now() - started, sendError }
+  return { sent, returned, ms: performance.now() - started, sendError, refused: sendError !== undefined && refused }
 }
 
 let held = []

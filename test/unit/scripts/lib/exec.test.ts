@@ -67,6 +67,13 @@ test('standard output goes to a file when one is given', async () => {
   expect(await readFile(file, 'utf8')).toBe('data')
 })
 
+test('the command shown says where input comes from and output goes, and not what goes in', async () => {
+  const commands: string[] = []
+  const file = join(await temporaryFolder(), 'out put')
+  await createExec({ log: createLog((event) => { if (event.kind === 'command') commands.push(event.text) }) })(['cat'], { input: 'a password', stdoutFile: file })
+  expect(commands).toEqual([`cat < /dev/stdin > $'${file}'`])
+})
+
 test('every line is handed on as it comes, also the last without its newline', async () => {
   const lines: string[] = []
   await exec(bash('printf "one\\ntwo\\r\\nthree"'), { onLine: (line) => lines.push(line) })
@@ -80,6 +87,40 @@ test('the log keeps the command and all that it printed', async () => {
     { kind: 'command', stage: 'modules', text: 'cd / && env A=$\'b c\' bash -c $\'echo out\'' },
     { kind: 'output', stage: 'modules', text: 'out' },
   ])
+})
+
+describe('what nobody else may read', () => {
+  const recorded = (): { events: string[]; exec: ReturnType<typeof createExec> } => {
+    const events: string[] = []
+    return { events, exec: createExec({ log: createLog((event) => { if ('text' in event) events.push(event.text) }) }) }
+  }
+
+  test('what a program with secrets prints is returned, and in neither log nor error', async () => {
+    const { events, exec: watched } = recorded()
+    const script = bash('f=$1; cat; cat >&2 <<<warning; exit 4')
+    expect(await watched(script, { input: 'pass\n', secret: true, okStatus: [4] })).toEqual({ stdout: 'pass\n', stderr: 'warning\n', exitStatus: 4 })
+    const { details } = await rejection(watched(script, { input: 'pass\n', secret: true }))
+    const command = 'bash -c $\'f=$1; cat; cat >&2 <<<warning; exit 4\' < /dev/stdin'
+    expect(details).toBe(`$ ${command}\n(what it printed may hold credentials and is not kept)`)
+    expect(events).toEqual([command, command])
+  })
+
+  test('user and password in a URL are masked in the log, the lines and the error', async () => {
+    const { events, exec: watched } = recorded()
+    const lines: string[] = []
+    const url = 'http://joe:p@ss%2f@proxy.example:3128/x'
+    const { details } = await rejection(watched(['bash', '-c', 'echo "Proxy \\"$0\\";"; echo "$0" >&2; exit 1', url], { onLine: (line) => lines.push(line), env: { proxy: url } }))
+    expect([...lines].sort()).toEqual(['Proxy "http://***@proxy.example:3128/x";', 'http://***@proxy.example:3128/x'])
+    expect(events[0]).toContain('env proxy=$\'http://***@proxy.example:3128/x\' bash')
+    expect(`${events.join('\n')}\n${details ?? ''}`).not.toMatch(/joe|p@ss/)
+  })
+
+  test('URLs without a password, and @ elsewhere, stay as they are', async () => {
+    const { events, exec: watched } = recorded()
+    const words = ['https://deb.example/a@b/c', 'name@host', 'http://[fd00::1]:80/', '@1767225600']
+    expect((await watched(['printf', '%s\n', ...words])).stdout).toBe(`${words.join('\n')}\n`)
+    expect(events.slice(1)).toEqual(words)
+  })
 })
 
 describe('a program that fails', () => {
@@ -118,7 +159,15 @@ describe('a program that fails', () => {
 
   test('is reported as a full disk when it says so, with what frees space', async () => {
     expect(await rejection(exec(bash('echo "cp: write error: No space left on device" >&2; exit 1'), { doing: 'copy', errorCode: 'E_ISO' }))).toMatchObject({
-      code: 'E_DISK_FULL', exitStatus: 69, message: expect.stringMatching(/^the disk became full while trying to copy \(\d+ MiB free now\)$/), hint: expect.stringContaining('--store DIR'),
+      code: 'E_DISK_FULL', exitStatus: 69, message: 'the disk became full while trying to copy', hint: expect.stringContaining('--store DIR'),
+    })
+  })
+
+  test('is reported with the free space of the store\'s disk, not of the folder it ran in', async () => {
+    // A file system without any free space, whatever the machine.
+    const full = createExec({ log: silentLog, tmpDir: '/proc' })
+    expect(await rejection(full(bash('echo "No space left on device" >&2; exit 1'), { cwd: '/' }))).toMatchObject({
+      code: 'E_DISK_FULL', message: 'the disk became full while trying to run a program (0 MiB free on the store\'s disk now)',
     })
   })
 
@@ -131,6 +180,12 @@ describe('a program that fails', () => {
     const watched = createExec({ log: silentLog, onFailure: (argv, cwd) => { calls.push([argv, cwd]); return Promise.resolve() } })
     expect(await rejection(watched(bash('exit 9'), { cwd: '/' }))).toMatchObject({ code: 'E_COMMAND' })
     expect(calls).toEqual([[['bash', '-c', 'exit 9'], '/']])
+  })
+
+  test('calls for no debug shell where the failure is one of the answers', async () => {
+    const onFailure = vi.fn(() => Promise.resolve())
+    expect(await rejection(createExec({ log: silentLog, onFailure })(bash('exit 9'), { tolerated: true }))).toMatchObject({ code: 'E_COMMAND' })
+    expect(onFailure).not.toHaveBeenCalled()
   })
 })
 

@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createExec } from '../../../../scripts/lib/exec.ts'
 import { lockFile } from '../../../../scripts/lib/file-lock.ts'
 import { silentLog } from '../../../../scripts/lib/log.ts'
@@ -62,6 +62,17 @@ test('an interrupt ends the waiting', async () => {
 
 test('a lock in a folder that is not there is refused', async () => {
   expect(await rejection(lockFile(join(await path(), 'x')))).toMatchObject({ code: 'E_STORE', message: expect.stringMatching(/^cannot lock .*x\.lock\/x$/) })
+})
+
+test.each([
+  ['flock', 'setpriv', 'cat'],
+  ['setpriv'],
+])('a host without %s is told what to install', async (_missing, ...present) => {
+  const bin = await temporaryFolder()
+  for (const program of present) await symlink(join('/usr/bin', program), join(bin, program))
+  vi.stubEnv('PATH', bin)
+  onTestFinished(() => { vi.unstubAllEnvs() })
+  expect(await rejection(lockFile(await path()))).toMatchObject({ code: 'E_HOST_PACKAGES', message: 'setpriv and flock (package util-linux) cannot be run', hint: 'nat64-forge doctor' })
 })
 
 test('a holder that is killed with -9 holds it no longer', async () => {

@@ -21,6 +21,11 @@ describe('the host\'s mirrors', () => {
     expect(mirrorsOf('http://x.example/node nodistro\nhttp://x.example/ubuntu jammy\nhttp://x.example/debian bookworm-backports\n')).toEqual({})
   })
 
+  test('are Debian\'s, also when another publisher has suites of the same names and comes first', () => {
+    expect(mirrorsOf('https://java.example/artifactory/deb bookworm Adoptium\nhttp://m.example/mirror bookworm Debian\n')).toEqual({ debian: 'http://m.example/mirror' })
+    expect(mirrorsOf('https://java.example/artifactory/deb bookworm $(ORIGIN)\nhttp://m.example/debian bookworm $(ORIGIN)\n')).toEqual({ debian: 'http://m.example/debian' })
+  })
+
   test('know the security archive by its old name too', () => {
     expect(mirrorsOf('http://sec.example/debian-security bullseye/updates')).toEqual({ 'debian-security': 'http://sec.example/debian-security' })
   })
@@ -28,7 +33,7 @@ describe('the host\'s mirrors', () => {
   test('are asked of apt itself', async () => {
     const asked: Argv[] = []
     expect(await hostMirrors(says('http://m.example/debian/ trixie\n', asked))).toEqual({ debian: 'http://m.example/debian', 'debian-security': 'http://m.example/debian-security' })
-    expect(asked).toEqual([['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages']])
+    expect(asked).toEqual([['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(ORIGIN)', 'Created-By: Packages']])
   })
 
   test('are not asked for when both were given', async () => {

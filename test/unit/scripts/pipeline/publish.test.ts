@@ -1,14 +1,15 @@
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sha256Of } from '../../../../scripts/lib/digest.ts'
-import { alreadyPublished, publish, type OutputPart } from '../../../../scripts/pipeline/publish.ts'
+import { alreadyPublished, publish, removeOutput, type OutputPart } from '../../../../scripts/pipeline/publish.ts'
 import { rejection } from '../../../support/rejection.ts'
 import { temporaryFolder } from '../../../support/temporary-folder.ts'
 
 const text = (path: string, words: string): OutputPart => ({ path, from: { text: words } })
 const report = (words = '{}'): OutputPart[] => [text('report.json', words)]
-const put = (dir: string, words: string): Promise<void> => publish(dir, [text('a.txt', words)], () => report())
+const listing = (artifacts: unknown): OutputPart[] => report(JSON.stringify({ artifacts }))
+const put = (dir: string, words: string): Promise<void> => publish(dir, [text('a.txt', words)], listing)
 const visible = async (dir: string): Promise<string[]> => (await readdir(dir)).filter((name) => !name.startsWith('.'))
 
 describe('an output', () => {
@@ -32,7 +33,7 @@ describe('an output', () => {
 
   test('replaces the one before as a whole', async () => {
     const out = join(await temporaryFolder(), 'out')
-    await publish(out, [text('old.txt', 'old')], () => report())
+    await publish(out, [text('old.txt', 'old')], listing)
     await put(out, 'new')
     expect((await readdir(out)).sort()).toEqual(['SHA256SUMS', 'a.txt', 'report.json'])
   })
@@ -51,8 +52,24 @@ describe('an output', () => {
     const out = join(await temporaryFolder(), 'out')
     await mkdir(out)
     await writeFile(join(out, 'thesis.tex'), 'years of work')
-    expect(await rejection(put(out, 'x'))).toMatchObject({ code: 'E_OUT', exitStatus: 69, message: `${out} holds files that nat64-forge did not write; it replaces its output as a whole and will not delete them` })
+    expect(await rejection(put(out, 'x'))).toMatchObject({ code: 'E_OUT', exitStatus: 69, message: `${out} holds thesis.tex, which nat64-forge did not write; it replaces its output as a whole and will not delete it` })
     expect(await readdir(out)).toEqual(['thesis.tex'])
+  })
+
+  test('is not replaced while somebody\'s own file lies in it, nor removed', async () => {
+    const out = join(await temporaryFolder(), 'out')
+    await put(out, 'x')
+    await writeFile(join(out, 'notes.txt'), 'mine')
+    expect(await rejection(put(out, 'y'))).toMatchObject({ code: 'E_OUT' })
+    await removeOutput(out)
+    expect((await readdir(out)).sort()).toEqual(['SHA256SUMS', 'a.txt', 'notes.txt', 'report.json'])
+  })
+
+  test('is removed whole when all of it is ours', async () => {
+    const out = join(await temporaryFolder(), 'out')
+    await put(out, 'x')
+    await removeOutput(out)
+    await expect(readdir(out)).rejects.toThrow('ENOENT')
   })
 
   test('may take the place of an empty folder, not of a file', async () => {
@@ -91,21 +108,26 @@ describe('what a killed run left beside the output', () => {
 
 test('two runs that publish at once both succeed, and the result is one of theirs, whole', async () => {
   const out = join(await temporaryFolder(), 'out')
-  await Promise.all(['one', 'two', 'three'].map((words) => publish(out, [text('a', words), text('b', words)], () => report())))
+  await Promise.all(['one', 'two', 'three'].map((words) => publish(out, [text('a', words), text('b', words)], listing)))
   const [a, b] = [await readFile(join(out, 'a'), 'utf8'), await readFile(join(out, 'b'), 'utf8')]
   expect(a).toBe(b)
 })
 
 test('an output counts as there only when it is of these keys, passed, and complete', async () => {
   const out = join(await temporaryFolder(), 'out')
-  const publishWith = (verdict: string): Promise<void> => publish(out, [text('a.txt', 'abc')], (artifacts) => report(JSON.stringify({ verdict, stages: [{ key: 'k1' }, { key: 'k2' }], artifacts })))
-  expect(await alreadyPublished(out, [])).toBe(false)
+  const publishWith = (verdict: string): Promise<void> => publish(out, [text('a.txt', 'abc')], (artifacts) => [
+    ...report(JSON.stringify({ verdict, stages: [{ key: 'k1' }, { key: 'k2' }], artifacts })), text('report.html', '<p>'),
+  ])
+  expect(await alreadyPublished(out, [])).toBeUndefined()
   await publishWith('pass')
-  expect(await alreadyPublished(out, ['k1', 'k2'])).toBe(true)
-  expect(await alreadyPublished(out, ['k2'])).toBe(true)
-  expect(await alreadyPublished(out, ['k1', 'k3'])).toBe(false)
+  expect(await alreadyPublished(out, ['k1', 'k2'])).toMatchObject({ verdict: 'pass', artifacts: [{ path: 'a.txt', sizeBytes: 3 }] })
+  expect(await alreadyPublished(out, ['k2'])).toBeDefined()
+  expect(await alreadyPublished(out, ['k1', 'k3'])).toBeUndefined()
+  await rm(join(out, 'SHA256SUMS'))
+  expect(await alreadyPublished(out, ['k1'])).toBeUndefined()
+  await publishWith('pass')
   await writeFile(join(out, 'a.txt'), 'ab')
-  expect(await alreadyPublished(out, ['k1'])).toBe(false)
+  expect(await alreadyPublished(out, ['k1'])).toBeUndefined()
   await publishWith('fail')
-  expect(await alreadyPublished(out, ['k1'])).toBe(false)
+  expect(await alreadyPublished(out, ['k1'])).toBeUndefined()
 })

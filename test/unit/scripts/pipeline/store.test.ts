@@ -116,8 +116,15 @@ describe('the scratch folder of a run', () => {
     await store.close()
     expect(await readdir(join(dir, 'work'))).toEqual([])
     const kept = await Store.open(dir)
-    await kept.close(true)
-    await access(kept.workDir)
+    await writeFile(join(kept.workDir, 'y'), '')
+    const folder = await kept.close(true) ?? ''
+    await (await Store.open(dir)).close()
+    expect(await readdir(folder)).toEqual(['y'])
+    expect(await readdir(join(dir, 'work'))).toEqual([])
+  })
+
+  test.each(['sp ace', 'quo"te', 'com,ma'])('the store refuses a path that apt and mmdebstrap cannot take (%s)', async (name) => {
+    expect(await rejection(Store.open(join(await temporaryFolder(), name)))).toMatchObject({ code: 'E_STORE' })
   })
 
   test('is swept by the next run when its own is gone, and left alone while it lives', async () => {
