@@ -81,9 +81,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     !boot.checks.includes(id) || await check(id, titles[id], async () => await work(context))
 
   await builtIn('boot', async () => {
-    const login = guest.until('login')
-    await guest.run()
-    await login
+    await Promise.all([guest.until('login'), guest.run()])
     return `login prompt ${seconds(timeline, 'login')} after power-on (${probe.accelerator})`
   })
   await builtIn('configure', async () => {
@@ -150,6 +148,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
       await writeFile(join(outDir, file), `${output}\n`)
       return [file]
     } catch {
+      if (signal.aborted) throw interrupted()
       // Evidence is a help, its absence no verdict: the checks have theirs.
       return []
     }

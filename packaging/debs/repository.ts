@@ -10,7 +10,7 @@ import { signRelease } from './sign.ts'
 export const keyringName = 'nat64-forge-archive-keyring.gpg'
 
 /** A flat apt repository over the packages: `deb copy:/…/apt ./`; signed when the plan names a key. */
-export async function writeRepository(plan: DebsPlan, debFiles: readonly string[], aptDir: string, workDir: string, exec: Exec): Promise<void> {
+export async function writeRepository(plan: DebsPlan, debFiles: readonly string[], aptDir: string, exec: Exec): Promise<void> {
   await mkdir(join(aptDir, 'pool'), { recursive: true })
   for (const file of debFiles) await linkOrCopy(file, join(aptDir, 'pool', basename(file)))
 
@@ -25,7 +25,7 @@ export async function writeRepository(plan: DebsPlan, debFiles: readonly string[
   ], { cwd: aptDir, doing: 'write the Release file' })
   await writeFile(join(aptDir, 'Release'), release)
 
-  if (plan.signing !== undefined) await signRelease(plan.signing, plan.sourceDateEpoch, { aptDir, keyring: keyringName }, workDir, exec)
+  if (plan.signing !== undefined) await signRelease(plan.signing, plan.sourceDateEpoch, { aptDir, keyring: keyringName }, exec)
 }
 
 async function linkOrCopy(from: string, to: string): Promise<void> {

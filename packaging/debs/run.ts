@@ -44,7 +44,7 @@ export async function runDebs(plan: DebsPlan, deps: RunDeps<ArtifactsBefore>): P
   await writeFile(join(packagesDir, `${plan.source}_${plan.version}_${plan.architecture}.buildinfo`), buildinfo(plan, digests))
 
   log.step('write the apt repository')
-  await writeRepository(plan, debFiles, aptDir, workDir, exec)
+  await writeRepository(plan, debFiles, aptDir, exec)
 
   return {
     version: plan.version,

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec, ExecOptions } from '../../scripts/lib/exec.ts'
@@ -14,17 +12,11 @@ const program = fileURLToPath(new URL('sign-release.sh', import.meta.url))
 const failure: ExecOptions = { errorCode: 'E_TARGET', hint: 'debs.signing.key must be an OpenPGP secret key without a passphrase', timeoutMs: 60_000 }
 
 /** Looks into the file only: no keyring, no agent. @throws ForgeError E_TARGET when it does not hold one secret key */
-export async function readSigningKey(keyFile: string, workDir: string, exec: Exec): Promise<SigningKey> {
-  // gpg wants a folder of its own even for this.
-  const home = await mkdtemp(join(workDir, 'gpg-'))
-  try {
-    const { stdout } = await exec([
-      'gpg', '--homedir', home, '--no-options', '--no-keyring', '--no-autostart', '--trust-model=always', '--batch', '--no-tty', '--quiet', '--with-colons', '--show-keys', '--', keyFile,
-    ], { ...failure, doing: 'read the signing key' })
-    return parseKey(stdout, keyFile)
-  } finally {
-    await rm(home, { recursive: true, force: true })
-  }
+export async function readSigningKey(keyFile: string, exec: Exec): Promise<SigningKey> {
+  const { stdout } = await exec([...inMemory(keyFile),
+    'gpg', '--homedir', '/tmp', '--no-options', '--no-keyring', '--no-autostart', '--no-permission-warning', '--trust-model=always', '--batch', '--no-tty', '--quiet', '--with-colons', '--show-keys', '/tmp/key',
+  ], { ...failure, doing: 'read the signing key' })
+  return parseKey(stdout, keyFile)
 }
 
 /**
@@ -33,22 +25,23 @@ export async function readSigningKey(keyFile: string, workDir: string, exec: Exe
  * @throws ForgeError E_TARGET when the file is not the key that was locked
  */
 export async function signRelease(
-  signing: { keyFile: string; fingerprint: string }, epochSeconds: number, repository: { aptDir: string; keyring: string }, workDir: string, exec: Exec,
+  signing: { keyFile: string; fingerprint: string }, epochSeconds: number, repository: { aptDir: string; keyring: string }, exec: Exec,
 ): Promise<void> {
-  const key = await readSigningKey(signing.keyFile, workDir, exec)
+  const key = await readSigningKey(signing.keyFile, exec)
   if (key.fingerprint !== signing.fingerprint) {
     throw new ForgeError('E_TARGET', `the signing key is ${key.fingerprint}, the lock names ${signing.fingerprint}`, { hint: 'give the same key, or resolve anew with --update' })
   }
-  const words = [key.fingerprint, String(Math.max(epochSeconds, key.createdEpoch)), repository.keyring] as const
-  await exec(signingArgv(signing.keyFile, repository.aptDir, words), { ...failure, doing: 'sign the repository' })
+  await exec([...inMemory(signing.keyFile, '--ro-bind', program, '/tmp/sign', '--bind', repository.aptDir, '/tmp/apt'),
+    'sh', '/tmp/sign', key.fingerprint, String(Math.max(epochSeconds, key.createdEpoch)), repository.keyring,
+  ], { ...failure, doing: 'sign the repository' })
 }
 
-/** argv of sign-release.sh on its own: own processes, own memory as /tmp, and of the disk only the repository is writable. */
-export function signingArgv(keyFile: string, aptDir: string, words: readonly string[]): Argv {
+/** Start of an argv: the program has its own processes, memory for /tmp (short enough for gpg-agent's socket), and writes to no disk but what is bound. */
+function inMemory(keyFile: string, ...binds: readonly string[]): Argv {
   return [
     // Root keeps its own user namespace: in a new one, a key that belongs to another user would be unreadable.
     'bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-net', '--die-with-parent', '--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run', '--tmpfs', '/tmp',
-    '--ro-bind', program, '/tmp/sign', '--ro-bind', keyFile, '/tmp/key', '--bind', aptDir, '/tmp/apt', '--chdir', '/tmp', '--', 'sh', '/tmp/sign', ...words,
+    '--ro-bind', keyFile, '/tmp/key', ...binds, '--chdir', '/tmp', '--',
   ]
 }
 

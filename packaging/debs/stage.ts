@@ -26,10 +26,10 @@ export const debs: Stage<DebsSpec, DebsLocked, DebsPlan, DebsArtifact, unknown, 
     { command: 'gzip', package: 'gzip', why: 'compresses changelogs and manual pages' },
   ],
 
-  async resolve({ spec }, { exec, targetDir, workDir }) {
+  async resolve({ spec }, { exec, targetDir }) {
     if (spec.signing === undefined) return {}
     const keyFile = isAbsolute(spec.signing.key) ? spec.signing.key : resolve(targetDir, spec.signing.key)
-    const { fingerprint } = await readSigningKey(keyFile, workDir, exec)
+    const { fingerprint } = await readSigningKey(keyFile, exec)
     return { signing: { keyFile, fingerprint } }
   },
   plan: planDebs,

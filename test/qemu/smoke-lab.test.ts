@@ -83,7 +83,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     // The capture starts when the lab stands; the guest runs right after.
     await expect.poll(async () => await readdir(outDir), { timeout: 30_000 }).toContain('ipv6-side-bios.pcap')
     for (const pid of await qemuOf(iso)) process.kill(pid, 'SIGKILL')
-    expect(await outcome).toMatchObject({ code: 'E_LAB', message: 'QEMU ended (SIGKILL)' })
+    expect(await outcome).toMatchObject({ code: 'E_LAB', message: expect.stringContaining('QEMU ended') as string })
   })
 
   it('kill -9 of the runner leaves no process and no namespace', async () => {

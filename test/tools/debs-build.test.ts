@@ -199,7 +199,7 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
       const one = await build(signed(), before, join(dir, 'signed-1'))
       const again = join(dir, 'signed-again')
       await mkdir(again)
-      await writeRepository(signed(), one.packages.map(({ file }) => join(one.dir, file)), again, dir, exec)
+      await writeRepository(signed(), one.packages.map(({ file }) => join(one.dir, file)), again, exec)
       expect(await digests(again)).toEqual(await digests(join(one.dir, 'apt')))
       expect(one.keyring).toBe('apt/nat64-forge-archive-keyring.gpg')
       const keyring = join(one.dir, 'apt/nat64-forge-archive-keyring.gpg')
@@ -210,7 +210,7 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
     })
 
     test('another key than the locked one is refused', async () => {
-      await expect(signRelease({ keyFile, fingerprint: 'A'.repeat(40) }, epoch, { aptDir: dir, keyring: 'other.gpg' }, dir, exec))
+      await expect(signRelease({ keyFile, fingerprint: 'A'.repeat(40) }, epoch, { aptDir: dir, keyring: 'other.gpg' }, exec))
         .rejects.toMatchObject({ code: 'E_TARGET', message: `the signing key is ${fingerprint}, the lock names ${'A'.repeat(40)}` })
     })
   })

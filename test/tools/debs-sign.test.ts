@@ -29,7 +29,7 @@ function signersOf(aptDir: string): string[] {
   })
 }
 
-const keyringsIn = (dir: string): string[] => readdirSync(dir, { recursive: true }).map(String).filter((path) => /gpg-|private-keys|pubring|S\.gpg-agent/.test(path))
+const gpgFolders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('gpg-'))
 
 describe.skipIf(!needsTools('gpg', 'gpgv', 'gpgconf', 'bwrap', 'mkfifo'))('signing a repository', { timeout: 60_000 }, () => {
   let key: { keyFile: string; fingerprint: string }
@@ -39,75 +39,76 @@ describe.skipIf(!needsTools('gpg', 'gpgv', 'gpgconf', 'bwrap', 'mkfifo'))('signi
     key = await makeSigningKey(keyDir, epoch - 1000)
   })
 
-  async function repository(): Promise<{ aptDir: string; workDir: string }> {
+  /** An empty repository, and the folder for temporary files. */
+  async function repository(): Promise<{ aptDir: string; tmpDir: string }> {
     // Longer than a socket's path may be.
     const dir = join(await temporaryFolder(), 'x'.repeat(100))
-    const [aptDir, workDir] = [join(dir, 'apt'), join(dir, 'work')]
+    const [aptDir, tmpDir] = [join(dir, 'apt'), join(dir, 'tmp')]
     await mkdir(aptDir, { recursive: true })
-    await mkdir(workDir)
-    return { aptDir, workDir }
+    await mkdir(tmpDir)
+    return { aptDir, tmpDir }
   }
 
   test('leaves two signatures and the public key, and nothing else, in the deepest of folders', async () => {
-    const { aptDir, workDir } = await repository()
+    const { aptDir, tmpDir } = await repository()
     await writeFile(join(aptDir, 'Release'), 'Suite: stable\n')
-    const before = keyringsIn(tmpdir())
-    await signRelease(key, epoch, { aptDir, keyring }, workDir, exec)
+    const before = gpgFolders()
+    await signRelease(key, epoch, { aptDir, keyring }, createExec({ log: silentLog, tmpDir }))
     expect((await readdir(aptDir)).sort()).toEqual(['InRelease', 'Release', 'Release.gpg', keyring])
     execFileSync('gpgv', ['--quiet', '--keyring', join(aptDir, keyring), join(aptDir, 'Release.gpg'), join(aptDir, 'Release')], { stdio: 'ignore' })
-    expect(await readdir(workDir)).toEqual([])
-    expect(keyringsIn(tmpdir()).filter((path) => !before.includes(path))).toEqual([])
+    expect(await readdir(tmpDir)).toEqual([])
+    expect(gpgFolders().filter((name) => !before.includes(name))).toEqual([])
     expect(signersOf(aptDir)).toEqual([])
   })
 
   test.skipIf(process.getuid?.() !== 0)('works for root with the key of another user', async () => {
-    const { aptDir, workDir } = await repository()
+    const { aptDir, tmpDir } = await repository()
     await writeFile(join(aptDir, 'Release'), '\n')
-    const theirs = join(workDir, 'key.asc')
+    const theirs = join(tmpDir, 'key.asc')
     await copyFile(key.keyFile, theirs)
     await chmod(theirs, 0o600)
     await chown(theirs, 65534, 65534)
-    await signRelease({ ...key, keyFile: theirs }, epoch, { aptDir, keyring }, workDir, exec)
+    await signRelease({ ...key, keyFile: theirs }, epoch, { aptDir, keyring }, exec)
     expect(await readdir(aptDir)).toContain('InRelease')
   })
 
   test('a file that is no secret key is refused', async () => {
-    const { workDir } = await repository()
-    const file = join(workDir, 'junk')
+    const { tmpDir } = await repository()
+    const file = join(tmpDir, 'junk')
     await writeFile(file, 'junk\n')
-    expect(await rejection(readSigningKey(file, workDir, exec))).toMatchObject({ code: 'E_TARGET', message: 'could not read the signing key: exit status 2' })
-    expect(await readdir(workDir)).toEqual(['junk'])
+    expect(await rejection(readSigningKey(file, exec))).toMatchObject({ code: 'E_TARGET', message: 'could not read the signing key: exit status 2', details: expect.stringContaining('no valid OpenPGP data') })
+    expect(await readdir(tmpDir)).toEqual(['junk'])
   })
 
   // A pipe nobody writes to: gpg has the key, its agent runs, and it waits for what it shall sign.
-  async function stuckRepository(): Promise<{ aptDir: string; workDir: string }> {
+  async function stuckRepository(): Promise<{ aptDir: string; tmpDir: string }> {
     const dirs = await repository()
     execFileSync('mkfifo', [join(dirs.aptDir, 'Release')])
     return dirs
   }
   const agentRuns = (aptDir: string): Promise<void> => vi.waitFor(() => { expect(signersOf(aptDir)).toEqual(expect.arrayContaining(['gpg', 'gpg-agent'])) }, { timeout: 15_000, interval: 20 })
-  const nothingStays = async (aptDir: string, workDir: string, before: readonly string[]): Promise<void> => {
+  const nothingStays = async (aptDir: string, tmpDir: string, before: readonly string[]): Promise<void> => {
     await vi.waitFor(() => { expect(signersOf(aptDir)).toEqual([]) }, { timeout: 5000, interval: 20 })
     expect(await readdir(aptDir)).toEqual(['Release'])
-    expect(await readdir(workDir)).toEqual([])
-    expect(keyringsIn(tmpdir()).filter((path) => !before.includes(path))).toEqual([])
+    expect(await readdir(tmpDir)).toEqual([])
+    expect(gpgFolders().filter((name) => !before.includes(name))).toEqual([])
   }
 
   test('an interrupt in the middle leaves neither agent nor keyring', async () => {
-    const { aptDir, workDir } = await stuckRepository()
-    const before = keyringsIn(tmpdir())
+    const { aptDir, tmpDir } = await stuckRepository()
+    const before = gpgFolders()
     const interrupt = new AbortController()
-    const running = rejection(signRelease(key, epoch, { aptDir, keyring }, workDir, createExec({ log: silentLog, signal: interrupt.signal })))
+    const running = rejection(signRelease(key, epoch, { aptDir, keyring }, createExec({ log: silentLog, tmpDir, signal: interrupt.signal })))
     await agentRuns(aptDir)
-    expect(keyringsIn(tmpdir()).filter((path) => !before.includes(path))).toEqual([])
+    expect(gpgFolders().filter((name) => !before.includes(name))).toEqual([])
     interrupt.abort()
     expect(await running).toMatchObject({ code: 'E_INTERRUPTED' })
-    await nothingStays(aptDir, workDir, before)
+    await nothingStays(aptDir, tmpDir, before)
   })
 
   test.each(['SIGTERM', 'SIGKILL'] as const)('%s to this program in the middle leaves neither agent nor keyring', async (signal) => {
-    const { aptDir, workDir } = await stuckRepository()
-    const before = keyringsIn(tmpdir())
+    const { aptDir, tmpDir } = await stuckRepository()
+    const before = gpgFolders()
     const script = join(keyDir, `${signal}.mts`)
     const load = (path: string): string => JSON.stringify(join(process.cwd(), path))
     await writeFile(script, [
@@ -115,13 +116,13 @@ describe.skipIf(!needsTools('gpg', 'gpgv', 'gpgconf', 'bwrap', 'mkfifo'))('signi
       `import { createExec } from ${load('scripts/lib/exec.ts')}`,
       `import { silentLog } from ${load('scripts/lib/log.ts')}`,
       'console.log(`pid ${process.pid}`)',
-      `await signRelease(${JSON.stringify(key)}, ${String(epoch)}, ${JSON.stringify({ aptDir, keyring })}, ${JSON.stringify(workDir)}, createExec({ log: silentLog }))`,
+      `await signRelease(${JSON.stringify(key)}, ${String(epoch)}, ${JSON.stringify({ aptDir, keyring })}, createExec({ log: silentLog, tmpDir: process.env.TMPDIR }))`,
     ].join('\n'))
     let pid = 0
-    const running = rejection(exec([process.execPath, '--import', 'tsx', script], { onLine: (line) => { if (line.startsWith('pid ')) pid = Number(line.slice(4)) } }))
+    const running = rejection(exec([process.execPath, '--import', 'tsx', script], { env: { TMPDIR: tmpDir }, onLine: (line) => { if (line.startsWith('pid ')) pid = Number(line.slice(4)) } }))
     await agentRuns(aptDir)
     process.kill(pid, signal)
     expect(await running).toMatchObject({ message: expect.stringContaining(`was killed by ${signal}`) })
-    await nothingStays(aptDir, workDir, before)
+    await nothingStays(aptDir, tmpDir, before)
   })
 })

@@ -81,6 +81,8 @@ export class SerialShell {
         const why = `nothing after ${String(Math.round(timeoutMs * speedFactor / 1000))} s`
         fail(new ForgeError('E_BOOT', `waiting for ${what} on the router's console: ${why}`, { details: this.#console.tail() }))
       }, timeoutMs * speedFactor)
+      // A command that nobody waits for any more, because QEMU ended, must not keep the program running.
+      timer.unref()
       const onAbort = (): void => { fail(interrupted()) }
       signal.addEventListener('abort', onAbort, { once: true })
       const stop = (): void => {

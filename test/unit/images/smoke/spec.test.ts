@@ -14,6 +14,11 @@ it('takes checks of both kinds', () => {
   expect(smokeSpec.parse({ checks }).checks).toEqual([{ ...traffic, from: 'ipv6-host' }, checks[1]])
 })
 
+it('takes traffic from the IPv4 host to an address of the router', () => {
+  const inbound = { ...traffic, from: 'ipv4-host', to: '203.0.113.64' }
+  expect(smokeSpec.parse({ checks: [inbound] }).checks).toEqual([inbound])
+})
+
 describe('refuses', () => {
   const wrong: [string, unknown][] = [
     ['an unknown key', { firmwares: [] }],
@@ -24,6 +29,11 @@ describe('refuses', () => {
     ['two checks of one id', { checks: [traffic, traffic] }],
     ['a command of two lines', { checks: [{ id: 'a', title: 'a', router: 'a\nb', prints: 'x' }] }],
     ['a pattern that is none', { checks: [{ id: 'a', title: 'a', router: 'a', prints: '/(/' }] }],
+    ['the id of a built-in check', { checks: [{ ...traffic, id: 'kernel-log' }] }],
+    ['traffic of the IPv4 host to itself', { checks: [{ ...traffic, from: 'ipv4-host', to: 'ipv4-host' }] }],
+    ['traffic that never comes to the router', { checks: [{ ...traffic, from: 'ipv4-host', to: '198.51.100.1' }] }],
+    ['a multicast address', { checks: [{ ...traffic, to: '224.0.0.1' }] }],
+    ['a loopback address', { checks: [{ ...traffic, from: 'ipv4-host', to: '127.0.0.1' }] }],
     ['no firmware', { firmware: [] }],
   ]
   it.each(wrong)('%s', (_what, spec) => {
