@@ -68,6 +68,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
   }
   const complete = (outline: Outline): PackagePlan => {
     const { name, relations } = outline
+    const fileName = `${name}_${outline.version}_${architecture}.deb`
     const documents: PlannedFile[] = [
       { path: `usr/share/doc/${name}/copyright`, mode: 0o644, content: { kind: 'text', text: copyright[outline.kind] } },
       {
@@ -80,13 +81,13 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
         },
       },
     ]
-    const overrides = overridesText(name, overridesFor(outline.kind, spec.maintainer))
+    const overrides = overridesText(name, overridesFor(outline.kind, spec.maintainer, fileName))
     if (overrides !== '') documents.push({ path: `usr/share/lintian/overrides/${name}`, mode: 0o644, content: { kind: 'text', text: overrides } })
     return {
       name,
       version: outline.version,
       architecture,
-      fileName: `${name}_${outline.version}_${architecture}.deb`,
+      fileName,
       control: paragraph([
         ['Package', name],
         ['Source', outline.version === version ? source : `${source} (${version})`],

@@ -114,7 +114,7 @@ async function download(files: readonly (readonly [RemoteFile, string])[], dir: 
   let failure: unknown
   try {
     await exec(['/usr/lib/apt/apt-helper', 'download-file', ...files.flatMap(([file, uri]) => [uri, join(dir, file.sha256), `SHA256:${file.sha256}`])] as unknown as Argv, {
-      env: { APT_CONFIG: configuration }, timeoutMs: 60 * 60_000, doing: `fetch ${String(files.length)} files`, errorCode: 'E_DOWNLOAD',
+      env: { APT_CONFIG: configuration }, timeoutMs: 60 * 60_000, doing: `fetch ${String(files.length)} files`, errorCode: 'E_DOWNLOAD', tolerated: true,
       hint: 'check the network and the mirror, then run the command again: what arrived is kept',
     })
   } catch (error) {

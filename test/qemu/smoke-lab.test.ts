@@ -10,11 +10,11 @@ import { smokeSpec } from '../../images/smoke/spec.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { startCli } from '../support/cli.ts'
-import { lacks } from '../support/needs-tools.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { needsTools } from '../support/tools.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
-const withoutTools = lacks('qemu-system-x86_64', 'unshare', 'setpriv', 'ip', 'mke2fs', 'tcpdump')
+const withoutTools = !needsTools('qemu-system-x86_64', 'unshare', 'setpriv', 'ip', 'mke2fs', 'tcpdump')
 
 describe.skipIf(withoutTools)('the lab', () => {
   it('a disc without a boot record fails at once, naming how far it came, and keeps the console', async () => {
@@ -44,7 +44,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await processesIn(dir)).toEqual([])
   })
 
-  it.skipIf(lacks('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {
+  it.skipIf(!needsTools('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {
     const dir = await temporaryFolder()
     const iso = await discThatNeverEnds(dir)
     await writeFile(join(dir, 'nat64-forge.yaml'), 'target: lab\nsuite: bookworm\nsmoke: { firmware: [bios] }\n')
@@ -69,7 +69,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await readdir(out).catch(() => [])).toEqual([])
   })
 
-  it.skipIf(lacks('xorriso'))('QEMU killed by the host is the lab\'s failure, not the router\'s', async () => {
+  it.skipIf(!needsTools('xorriso'))('QEMU killed by the host is the lab\'s failure, not the router\'s', async () => {
     const dir = await temporaryFolder()
     const iso = await discThatNeverEnds(dir)
     const [outDir, workDir] = [join(dir, 'out'), join(dir, 'work')]

@@ -116,10 +116,10 @@ describe.skipIf(!needsTools('gpg', 'gpgv', 'gpgconf', 'bwrap', 'mkfifo'))('signi
       `import { createExec } from ${load('scripts/lib/exec.ts')}`,
       `import { silentLog } from ${load('scripts/lib/log.ts')}`,
       'console.log(`pid ${process.pid}`)',
-      `await signRelease(${JSON.stringify(key)}, ${String(epoch)}, ${JSON.stringify({ aptDir, keyring })}, createExec({ log: silentLog, tmpDir: process.env.TMPDIR }))`,
+      `await signRelease(${JSON.stringify(key)}, ${String(epoch)}, ${JSON.stringify({ aptDir, keyring })}, createExec({ log: silentLog, tmpDir: ${JSON.stringify(tmpDir)} }))`,
     ].join('\n'))
     let pid = 0
-    const running = rejection(exec([process.execPath, '--import', 'tsx', script], { env: { TMPDIR: tmpDir }, onLine: (line) => { if (line.startsWith('pid ')) pid = Number(line.slice(4)) } }))
+    const running = rejection(exec([process.execPath, '--import', 'tsx', script], { onLine: (line) => { if (line.startsWith('pid ')) pid = Number(line.slice(4)) } }))
     await agentRuns(aptDir)
     process.kill(pid, signal)
     expect(await running).toMatchObject({ message: expect.stringContaining(`was killed by ${signal}`) })
