@@ -48,6 +48,8 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
   await mkdir(work)
   const sources = [`deb ${mirrors.debian} ${target.suite} main`, `deb ${mirrors.debian} ${target.suite}-updates main`, `deb ${mirrors['debian-security']} ${target.suite}-security main`]
   const uri = (file: { archive: 'debian' | 'debian-security'; path: string }): string => `${mirrors[file.archive]}/${file.path}`
+  // Snapshots of the archive are served with old dates; both sides read the same one.
+  const bare = ['--variant=custom', '--mode=root', '--dpkgopt=force-unsafe-io', '--aptopt=Acquire::Check-Valid-Until "false"']
   const run = (argv: readonly string[], contained = false): Promise<unknown> => exec(argv as unknown as Argv, { contained, timeoutMs: 30 * 60_000, env: { SOURCE_DATE_EPOCH: String(target.sourceDateEpoch) } })
 
   const figures: Figure[] = []
@@ -55,7 +57,7 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
     context.say(`cold-build by hand: ${name}`)
     figures.push({ id: `cold-build/by-hand/${name}`, value: rounded((await timed(work_)).seconds, 1), unit: 's', against: 'bare tools' })
   }
-  await part('build-root', () => run(['mmdebstrap', '--variant=custom', '--mode=root', '--dpkgopt=force-unsafe-io', `--include=${buildRoot.packages.map((pkg) => pkg.name).join(',')}`, target.suite, root, ...sources], true))
+  await part('build-root', () => run(['mmdebstrap', ...bare, `--include=${buildRoot.packages.map((pkg) => pkg.name).join(',')}`, target.suite, root, ...sources], true))
   await part('download-sources', async () => {
     for (const pkg of [...headers, source.dkms, source.tools]) {
       if (!('archive' in pkg.file.from)) continue
@@ -70,7 +72,7 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
       await run(['sh', '-c', 'strip --strip-debug "$0"/*.ko', join(root, 'build/jool/src/mod', folder)])
     }
   })
-  await part('router-root', () => run(['mmdebstrap', '--variant=custom', '--mode=root', '--dpkgopt=force-unsafe-io', '--setup-hook=copy-in ' + join(dirOfReference(), 'etc') + ' /', `--include=${iso.packages.map((pkg) => pkg.name).join(',')}`, target.suite, router, ...sources], true))
+  await part('router-root', () => run(['mmdebstrap', ...bare, '--setup-hook=copy-in ' + join(dirOfReference(), 'etc') + ' /', `--include=${iso.packages.map((pkg) => pkg.name).join(',')}`, target.suite, router, ...sources], true))
   await part('mksquashfs', async () => {
     await mkdir(join(work, 'iso/live'), { recursive: true })
     await run(['mksquashfs', router, join(work, 'iso/live/filesystem.squashfs'), ...iso.squashfs, '-noappend', '-no-progress', '-quiet'])
