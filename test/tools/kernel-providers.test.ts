@@ -101,6 +101,8 @@ describe.skipIf(!tools)('modules and tools compiled from', () => {
 
   test('a checkout that changed after it was locked: refused', async () => {
     await cp(join(dir, 'jool-4.1.13'), join(dir, 'moving'), { recursive: true })
+    // Its own, so that the store has no copy of it from another test.
+    await writeFile(join(dir, 'moving/NEWS'), 'unlike the others\n')
     const source = '  provider: directory\n  path: moving\n'
     await writeFile(join(dir, 'moving.yaml'), `target: moving\nsuite: bookworm\nsource:\n${source}`)
     const prepared = await prepare(await loadTarget(join(dir, 'moving.yaml'), stages), { update: false }, stages, session)
