@@ -1,5 +1,7 @@
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 
+export type { IsoPlan } from './plan.ts'
+
 /** A bootable router image. Paths are relative to the artifact's folder. */
 export interface IsoArtifact {
   isoName: string

@@ -10,7 +10,7 @@ export interface PlannedBoot {
 
 export interface SmokePlan {
   driver: SmokeSpec['driver']
-  login: SmokeSpec['login']
+  login: { user: string; password: string }
   memoryMiB: number
   cpus: number
   /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
@@ -21,18 +21,19 @@ export interface SmokePlan {
 export interface SmokeBefore {
   source: { joolVersion: string }
   headers: { release: string }
+  iso: { rootPassword: string }
 }
 
 /** Everything is asked of the first boot; the other firmware has to boot, translate and no more. */
 export function planSmoke({ spec }: Pick<PlanInput<SmokeSpec, unknown>, 'spec'>, before: SmokeBefore): SmokePlan {
-  return planBoots(spec, { joolVersion: before.source.joolVersion, kernelRelease: before.headers.release })
+  return planBoots(spec, before.iso.rootPassword, { joolVersion: before.source.joolVersion, kernelRelease: before.headers.release })
 }
 
-/** The same for somebody's ISO, of which less may be known. */
-export function planBoots(spec: SmokeSpec, expected: SmokePlan['expected']): SmokePlan {
+/** The same for somebody's ISO, of which less may be known. `imagePassword` is tried when the section names none. */
+export function planBoots(spec: SmokeSpec, imagePassword: string, expected: SmokePlan['expected']): SmokePlan {
   return {
     driver: spec.driver,
-    login: spec.login,
+    login: { user: spec.login.user, password: spec.login.password ?? imagePassword },
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     expected,

@@ -43,7 +43,10 @@ export const smokeSpec = z.strictObject({
   reboot: z.boolean().default(true),
   memoryMiB: z.number().int().min(256).max(65536).default(768),
   cpus: z.number().int().min(1).max(64).default(2),
-  login: z.strictObject({ user: z.string().default('root'), password: z.string().default('router') }).prefault({}),
+  login: z.strictObject({
+    user: z.string().default('root'),
+    password: z.string().optional().describe('Default: the target\'s iso.rootPassword.'),
+  }).prefault({}),
   /** Who speaks to the router on its console. */
   driver: z.enum(['reference']).default('reference'),
   checks: z.array(z.union([trafficCheck, routerCheck])).default([])

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
 import type { SourcePlan } from '../../kernel/source/artifact.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
-import type { IsoArtifact } from '../iso/artifact.ts'
+import type { IsoArtifact, IsoPlan } from '../iso/artifact.ts'
 import type { SmokeArtifact } from './artifact.ts'
 import { planSmoke, type SmokePlan } from './plan.ts'
 import { runSmoke } from './run.ts'
@@ -13,7 +13,7 @@ const nothing = z.strictObject({})
 
 export const smoke: Stage<
   SmokeSpec, z.infer<typeof nothing>, SmokePlan, SmokeArtifact,
-  unknown, { source: SourcePlan; headers: HeadersPlan }, { iso: Stored<IsoArtifact> }
+  unknown, { source: SourcePlan; headers: HeadersPlan; iso: IsoPlan }, { iso: Stored<IsoArtifact> }
 > = {
   name: 'smoke',
   title: 'boot the router and send packets through it',

@@ -17,7 +17,7 @@ export function plan({ locked }: PlanInput<SourceSpec, SourceLocked>): SourcePla
 export function keyOf(plan: SourcePlan): unknown {
   switch (plan.locked.provider) {
     case 'debian': return plan
-    case 'upstream': return { ...plan, locked: { joolVersion: plan.locked.joolVersion, sha256: plan.locked.tarball.sha256, signature: plan.locked.signature?.sha256 } }
+    case 'upstream': return { ...plan, locked: { joolVersion: plan.locked.joolVersion, sha256: plan.locked.tarball.sha256, signature: plan.locked.signature?.sha256, keyring: plan.locked.signature?.keyringSha256 } }
     case 'directory': return { ...plan, locked: { joolVersion: plan.locked.joolVersion, treeSha256: plan.locked.treeSha256 } }
     default: return plan.locked satisfies never
   }

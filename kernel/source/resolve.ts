@@ -30,7 +30,7 @@ export async function resolve({ spec, target }: ResolveInput<SourceSpec, unknown
       if (spec.signature === undefined) return { provider: 'upstream', joolVersion: spec.version, tarball }
       const file = resolvePath(deps.targetDir, spec.signature.file)
       const keyring = resolvePath(deps.targetDir, spec.signature.keyring)
-      return { provider: 'upstream', joolVersion: spec.version, tarball, signature: { file, keyring, sha256: await sha256File(file) } }
+      return { provider: 'upstream', joolVersion: spec.version, tarball, signature: { file, keyring, sha256: await sha256File(file), keyringSha256: await sha256File(keyring) } }
     }
     case 'directory': {
       const path = resolvePath(deps.targetDir, spec.path)

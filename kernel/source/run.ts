@@ -73,8 +73,9 @@ async function unpackDebian(locked: Extract<SourceLocked, { provider: 'debian' }
   }
 }
 
-async function verifySignature(signature: { file: string; keyring: string; sha256: string }, tarball: string, { exec }: Deps): Promise<void> {
+async function verifySignature(signature: { file: string; keyring: string; sha256: string; keyringSha256: string }, tarball: string, { exec }: Deps): Promise<void> {
   expectEqual(await sha256File(signature.file), signature.sha256, 'E_LOCK_STALE', `the digest of ${signature.file}`, 'resolve anew with --update')
+  expectEqual(await sha256File(signature.keyring), signature.keyringSha256, 'E_LOCK_STALE', `the digest of ${signature.keyring}`, 'resolve anew with --update')
   await exec(['gpgv', '--keyring', signature.keyring, signature.file, tarball], {
     doing: 'verify the signature of Jool\'s tarball', errorCode: 'E_SIGNATURE', hint: 'do not use the tarball; check source.signature in the target',
   })

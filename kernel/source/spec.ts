@@ -42,7 +42,7 @@ export type SourceReference = z.infer<typeof sourceReference>
 
 export const sourceLocked = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('debian'), joolVersion: version, debianVersion: packageVersion, dkms: lockedPackage, tools: lockedPackage, toolsDepends: z.array(dependency), reference: sourceReference }),
-  z.strictObject({ provider: z.literal('upstream'), joolVersion: version, tarball: remoteFile, signature: z.strictObject({ file: z.string(), keyring: z.string(), sha256: digest }).optional() }),
+  z.strictObject({ provider: z.literal('upstream'), joolVersion: version, tarball: remoteFile, signature: z.strictObject({ file: z.string(), keyring: z.string(), sha256: digest, keyringSha256: digest }).optional() }),
   z.strictObject({ provider: z.literal('directory'), joolVersion: version, path: z.string(), treeSha256: digest }),
 ])
 export type SourceLocked = z.infer<typeof sourceLocked>

@@ -1,4 +1,4 @@
-import { access, appendFile, copyFile, mkdir } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { ForgeError } from '../lib/errors.ts'
 import { prepare, type Prepared } from '../pipeline/prepare.ts'
 import { refuseForeign, removeOutput } from '../pipeline/publish.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
-import { runStages, stageLog } from '../pipeline/run.ts'
+import { runStages, stageLogs } from '../pipeline/run.ts'
 import { Session } from '../pipeline/session.ts'
 import { stages } from '../pipeline/stages.ts'
 import { findTarget, loadTarget, type LoadedTarget } from '../pipeline/target.ts'
@@ -41,7 +41,7 @@ export async function build(until: StageName, options: BuildOptions, signal: Abo
     const results = await runStages(prepared, { until, always, traceFile: options.trace, onStage: progress.onStage }, wanted, session)
     report = await output(prepared, results, options.out, signal)
   } catch (error) {
-    throw await withLogs(error, session, wanted.map((stage) => stage.name), join(options.out, `${prepared.lock.target.target}.failed`))
+    throw await withLogs(error, stageLogs(session), join(options.out, `${prepared.lock.target.target}.failed`))
   } finally {
     progress.stop()
   }
@@ -92,26 +92,27 @@ function dryRun({ lock, plans, keys }: Prepared, until: StageName): object {
   }
 }
 
-/** The logs of a failed run outlive its scratch folder. */
-async function withLogs(error: unknown, session: Session, names: readonly StageName[], dir: string): Promise<unknown> {
-  if (!(error instanceof ForgeError)) return error
-  const logs: string[] = []
-  for (const name of names) if (await readable(stageLog(session, name))) logs.push(name)
-  const last = logs.at(-1)
-  if (last === undefined) return error
+/** What a failed run left to read outlives its scratch folder. An interrupt leaves nothing. */
+async function withLogs(error: unknown, from: string, to: string): Promise<unknown> {
+  if (error instanceof ForgeError && error.code === 'E_INTERRUPTED') return error
+  const names = await readdir(from).catch(() => [])
+  if (names.length === 0) return error
   try {
-    await removeOutput(dir)
-    await mkdir(join(dir, 'logs'), { recursive: true })
-    for (const name of logs) await copyFile(stageLog(session, name as StageName), join(dir, 'logs', `${name}.log`))
+    await removeOutput(to)
+    await mkdir(join(to, 'logs'), { recursive: true })
+    for (const name of names) await copyFile(join(from, name), join(to, 'logs', name))
   } catch {
     // The error itself matters more than where its log lies.
     return error
   }
-  return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, `log: ${join(dir, 'logs', `${last}.log`)}`].filter((part) => part !== undefined).join('\n') })
+  return withKept(error, `logs: ${join(to, 'logs')} (${names.join(', ')})`)
 }
 
-function readable(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false)
+/** The error, with where its evidence was kept. */
+export function withKept(error: unknown, kept: string): ForgeError {
+  if (error instanceof ForgeError) return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, kept].filter((part) => part !== undefined).join('\n') })
+  const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
+  return new ForgeError('E_BUG', message, { cause: error, details: [stack, kept].filter((part) => part !== undefined).join('\n'), hint: 'report it with the command and the files above' })
 }
 
 export function smokeFailure(report: BuildReport, evidenceDir: string): ForgeError {

@@ -1,6 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
+import type { IsoSpec } from '../../images/iso/spec.ts'
 import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
@@ -13,7 +14,7 @@ import { publish } from '../pipeline/publish.ts'
 import { renderHtml } from '../pipeline/report/html.ts'
 import { renderJUnit } from '../pipeline/report/junit.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
-import { loadedTarget, openSession, smokeFailure } from './build.ts'
+import { loadedTarget, openSession, smokeFailure, withKept } from './build.ts'
 import { requireHostTools } from './doctor.ts'
 import type { BuildOptions } from './options.ts'
 import { createProgress } from './progress.ts'
@@ -41,7 +42,7 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
   let artifact: SmokeArtifact
   try {
-    artifact = await smokeIso({ iso: path, plan: planBoots(loaded.target.smoke as SmokeSpec, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+    artifact = await smokeIso({ iso: path, plan: planBoots(loaded.target.smoke as SmokeSpec, (loaded.target.iso as IsoSpec).rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
   } catch (error) {
     progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
     progress.stop()
@@ -75,10 +76,7 @@ async function withEvidence(error: unknown, from: string, to: string): Promise<u
   if (error instanceof ForgeError && error.code === 'E_INTERRUPTED') return error
   await mkdir(to, { recursive: true })
   for (const file of await readdir(from)) await copyFile(join(from, file), join(to, file))
-  const kept = `console, captures and log: ${to}`
-  if (error instanceof ForgeError) return new ForgeError(error.code, error.message, { cause: error.cause, ...(error.hint === undefined ? {} : { hint: error.hint }), details: [error.details, kept].filter((part) => part !== undefined).join('\n') })
-  const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
-  return new ForgeError('E_BUG', message, { cause: error, details: [stack, kept].filter((part) => part !== undefined).join('\n'), hint: 'report it with the command and the files above' })
+  return withKept(error, `console, captures and log: ${to}`)
 }
 
 function ended(file: WriteStream): Promise<void> {

@@ -1,7 +1,8 @@
 import { ForgeError } from '../lib/errors.ts'
-import { collectGarbage, storeUsage } from '../pipeline/store.ts'
+import { collectGarbage, isStore, storeUsage } from '../pipeline/store.ts'
 
 export async function storeShow({ store, json = false }: { store: string; json?: boolean }): Promise<void> {
+  if (!await isStore(store)) throw new ForgeError('E_STORE', `there is no store at ${store}`, { hint: 'a first build makes it; give another one with --store DIR' })
   const { entries, totalBytes } = await storeUsage(store)
   const kinds = new Map<string, { entries: number; sizeBytes: number }>()
   for (const { path, sizeBytes } of entries) {

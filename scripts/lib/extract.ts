@@ -38,7 +38,11 @@ export async function extractTar(file: string, dir: string, options: ExtractOpti
     await tar.extract({
       file, cwd: dir, strict: true, preserveOwner: false, noMtime: false, umask: 0o022,
       ...(options.strip === undefined ? {} : { strip: options.strip }),
-      filter: wanted,
+      filter: (path, entry) => {
+        // Nothing unpacked here is run with another's rights.
+        if ('mode' in entry && entry.mode !== undefined) entry.mode &= 0o777
+        return wanted(path)
+      },
     })
   } catch (error) {
     throw damaged(file, error)

@@ -4,6 +4,7 @@ import { ForgeError, isErrno } from '../lib/errors.ts'
 import { stageKeys, type StageKey } from './cache-key.ts'
 import { readLock, resolveLock, targetDigest, writeLock, type Lock } from './lock.ts'
 import type { Session } from './session.ts'
+import { fromFileSystem } from './store.ts'
 import type { AnyStage } from './stage.ts'
 import type { LoadedTarget } from './target.ts'
 
@@ -23,7 +24,9 @@ export interface Prepared {
 
 /** Lock, plans and keys of a target. Reads the network only when there is no lock yet, or to update it. */
 export async function prepare(loaded: LoadedTarget | undefined, options: PrepareOptions, stages: readonly AnyStage[], session: Session): Promise<Prepared> {
-  const lock = await obtainLock(loaded, options, stages, session)
+  const lock = await obtainLock(loaded, options, stages, session).catch((error: unknown) => {
+    throw fromFileSystem(error, session.store.dir)
+  })
   const target = { name: lock.target.target, suite: lock.target.suite, architecture: lock.target.architecture, sourceDateEpoch: lock.sourceDateEpoch }
   const plans: Record<string, unknown> = {}
   for (const stage of stages) plans[stage.name] = stage.plan({ target, spec: lock.target[stage.name], locked: lock.stages[stage.name] }, plans)
@@ -46,8 +49,10 @@ async function obtainLock(loaded: LoadedTarget | undefined, { lockedFile, update
   const note = `lock-${targetDigest(loaded.target)}.yaml`
   if (!update) {
     for (const text of [await published(session.options.outDir, loaded.target.target), await session.store.readNote(note)]) {
-      const lock = text === undefined ? undefined : usable(text, loaded, stages)
-      if (lock && !await isStale(lock, stages)) return lock
+      if (text === undefined) continue
+      const found = await usable(text, loaded, stages)
+      if (typeof found !== 'string') return found
+      session.log.note(`the lock of the last build is not used: ${found}`)
     }
   }
   session.log.step('resolving what the target asks for')
@@ -72,13 +77,14 @@ async function isStale(lock: Lock, stages: readonly AnyStage[]): Promise<boolean
   return false
 }
 
-/** A lock that was found, not asked for: when it does not fit (an older program, an edited target), it is simply not used. */
-function usable(text: string, loaded: LoadedTarget, stages: readonly AnyStage[]): Lock | undefined {
+/** A lock that was found, not asked for: when it does not fit, it is not used, and this says why. */
+async function usable(text: string, loaded: LoadedTarget, stages: readonly AnyStage[]): Promise<Lock | string> {
   try {
     const lock = readLock(text, 'lock.yaml', stages)
-    return lock.targetSha256 === targetDigest(loaded.target) ? lock : undefined
+    if (lock.targetSha256 !== targetDigest(loaded.target)) return 'the target was edited since'
+    return await isStale(lock, stages) ? 'the sources it names were edited since' : lock
   } catch (error) {
-    if (error instanceof ForgeError && error.code === 'E_LOCK') return undefined
+    if (error instanceof ForgeError && error.code === 'E_LOCK') return error.message
     throw error
   }
 }

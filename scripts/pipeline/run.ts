@@ -1,5 +1,5 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { appendFile, copyFile, mkdir, rm } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StageName } from '../domain/stage-name.ts'
 import { canonicalJson, sha256Of } from '../lib/digest.ts'
@@ -72,6 +72,9 @@ async function runStage(stage: AnyStage, key: StageKey, prepared: Prepared, opti
       const artifact = await stage.run(prepared.plans[stage.name], depsOf(stage, session, { outDir, workDir, file, results }))
       if (logProblem) throw logProblem
       return { artifact, inputs: key.inputs, ms: Math.round(performance.now() - started), reusable: stage.reusable?.(artifact) ?? true }
+    } catch (error) {
+      await keepEvidence(outDir, stageLogs(session))
+      throw error
     } finally {
       file.end()
       await closed
@@ -83,9 +86,20 @@ async function runStage(stage: AnyStage, key: StageKey, prepared: Prepared, opti
   return { name: stage.name, key: key.key, cached: entry.hit, ms: entry.hit ? 0 : Math.round(performance.now() - started), artifact: entry.artifact, dir: entry.dir, logFile: join(entry.dir, '..', 'stage.log') }
 }
 
-/** Where a stage's log grows while it runs; kept when the stage fails. */
-export function stageLog(session: Session, stage: StageName): string {
-  return join(session.store.workDir, 'logs', `${stage}.log`)
+/** Where the stages' logs grow while they run, and what a failed stage leaves for people to read. */
+export function stageLogs(session: Session): string {
+  return join(session.store.workDir, 'logs')
+}
+
+function stageLog(session: Session, stage: StageName): string {
+  return join(stageLogs(session), `${stage}.log`)
+}
+
+/** Consoles and captures of a stage that broke: its folder does not become an artifact, and is gone soon. */
+async function keepEvidence(outDir: string, to: string): Promise<void> {
+  for (const name of await readdir(outDir)) {
+    if (/\.(log|pcap)$/.test(name)) await copyFile(join(outDir, name), join(to, name)).catch(() => undefined)
+  }
 }
 
 function depsOf(stage: AnyStage, session: Session, { outDir, workDir, file, results }: { outDir: string; workDir: string; file: WriteStream; results: readonly StageResult[] }): RunDeps<unknown> {

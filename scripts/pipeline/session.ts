@@ -7,7 +7,7 @@ import { createLog, type Log, type LogEvent } from '../lib/log.ts'
 import { hostMirrors, type MirrorOptions, type Mirrors } from '../lib/mirrors.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
-import { Store } from './store.ts'
+import { fromFileSystem, Store } from './store.ts'
 
 export interface SessionOptions {
   storeDir: string
@@ -44,9 +44,13 @@ export class Session implements AsyncDisposable {
   }
 
   static async open(options: SessionOptions): Promise<Session> {
-    const store = await Store.open(options.storeDir, options.signal)
-    await mkdir(join(store.workDir, 'tmp'))
-    return new Session(options, store)
+    try {
+      const store = await Store.open(options.storeDir, options.signal)
+      await mkdir(join(store.workDir, 'tmp'))
+      return new Session(options, store)
+    } catch (error) {
+      throw fromFileSystem(error, options.storeDir)
+    }
   }
 
   execFor(log: Log): Exec {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { RemoteFile } from '../domain/remote-file.ts'
+import { sha256File } from '../lib/digest.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
 import type { BlobStore } from '../lib/fetch.ts'
 import { lockFile, type FileLock } from '../lib/file-lock.ts'
@@ -78,11 +79,14 @@ export class Store implements BlobStore {
     return join(this.dir, 'blobs', digest.slice(0, 2), digest)
   }
 
+  /** Read whole: a disk may have lost what was verified when it came. */
   async hasBlob(file: RemoteFile): Promise<boolean> {
+    const path = this.blobPath(file.sha256)
     try {
-      return (await stat(this.blobPath(file.sha256))).size === file.sizeBytes
-    } catch {
-      return false
+      return (await stat(path)).size === file.sizeBytes && await sha256File(path) === file.sha256
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false
+      throw new ForgeError('E_STORE', `the download ${file.fileName} in the store cannot be read`, { hint: `remove ${path} and run again`, cause: error })
     }
   }
 
@@ -218,6 +222,10 @@ async function sweep(workRoot: string): Promise<void> {
       await rm(join(workRoot, name), { recursive: true, force: true })
     }
   }
+}
+
+export async function isStore(dir: string): Promise<boolean> {
+  return access(join(dir, marker)).then(() => true, () => false)
 }
 
 export interface StoreUsage {

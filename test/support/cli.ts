@@ -63,7 +63,7 @@ export async function smallBuild(dir: string, { gpgv = 'exit 0', fillBytes = 0 }
   const file = join(dir, 'jool.asc')
   await writeFile(paths.lock, writeLock(sampleLock({
     sourceSpec: `source: {provider: upstream, version: 4.1.13, url: "${url}", sizeBytes: ${String(sizeBytes)}, sha256: ${sha256}}\n`,
-    source: { provider: 'upstream', joolVersion: '4.1.13', tarball: { fileName: 'jool-4.1.13.tar.gz', sizeBytes, sha256, from: { url } }, signature: { file, keyring: '/nonexistent', sha256: await sha256File(file) } },
+    source: { provider: 'upstream', joolVersion: '4.1.13', tarball: { fileName: 'jool-4.1.13.tar.gz', sizeBytes, sha256, from: { url } }, signature: { file, keyring: file, sha256: await sha256File(file), keyringSha256: await sha256File(file) } },
   })))
   const words = ['source', '--locked', paths.lock, '--store', paths.store, '--out', paths.out, '--mirror', paths.mirror, '--offline']
   const setGpgv = async (script: string): Promise<void> => {

@@ -7,6 +7,8 @@ export interface TarEntry {
   data?: string | Buffer
   /** What the header claims, when that is not the data's size. */
   sizeBytes?: number
+  /** Default 0644, folders 0755. */
+  mode?: number
 }
 
 /** A ustar archive written by hand, so that it can say what no honest tool would write. */
@@ -18,10 +20,10 @@ export function tarFile(entries: readonly TarEntry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)])
 }
 
-function header({ path, type = 'file', link = '', sizeBytes }: TarEntry, dataBytes: number): Buffer {
+function header({ path, type = 'file', link = '', sizeBytes, mode = type === 'directory' ? 0o755 : 0o644 }: TarEntry, dataBytes: number): Buffer {
   const block = Buffer.alloc(512)
   block.write(path, 0, 100)
-  block.write(type === 'directory' ? '0000755\0' : '0000644\0', 100)
+  block.write(`${mode.toString(8).padStart(7, '0')}\0`, 100)
   block.write('0000000\0', 108)
   block.write('0000000\0', 116)
   block.write(`${(sizeBytes ?? dataBytes).toString(8).padStart(11, '0')}\0`, 124)

@@ -123,10 +123,11 @@ describe('resolving Debian\'s Jool', () => {
 test('resolving a tarball locks its name, digest and signature; paths are relative to the target', async () => {
   const dir = await temporaryFolder()
   await writeFile(join(dir, 'jool.asc'), 'signature')
+  await writeFile(join(dir, 'keys.gpg'), 'keys')
   const { deps, opened } = fakeDeps({}, { targetDir: dir })
-  const spec: SourceSpec = { provider: 'upstream', version: '4.1.14', url: 'https://upstream.example/dl/jool-4.1.14.tar.gz?x=1', sizeBytes: 9, sha256: 'ab'.repeat(32), signature: { file: 'jool.asc', keyring: '/keys.gpg' } }
+  const spec: SourceSpec = { provider: 'upstream', version: '4.1.14', url: 'https://upstream.example/dl/jool-4.1.14.tar.gz?x=1', sizeBytes: 9, sha256: 'ab'.repeat(32), signature: { file: 'jool.asc', keyring: 'keys.gpg' } }
   const tarball = { fileName: 'jool-4.1.14.tar.gz', sizeBytes: 9, sha256: 'ab'.repeat(32), from: { url: spec.url } }
-  expect(await resolve({ target, spec, before: {} }, deps)).toEqual({ provider: 'upstream', joolVersion: '4.1.14', tarball, signature: { file: join(dir, 'jool.asc'), keyring: '/keys.gpg', sha256: sha256Of('signature') } })
+  expect(await resolve({ target, spec, before: {} }, deps)).toEqual({ provider: 'upstream', joolVersion: '4.1.14', tarball, signature: { file: join(dir, 'jool.asc'), keyring: join(dir, 'keys.gpg'), sha256: sha256Of('signature'), keyringSha256: sha256Of('keys') } })
   const { signature: _, ...unsigned } = spec
   expect(await resolve({ target, spec: unsigned, before: {} }, deps)).toEqual({ provider: 'upstream', joolVersion: '4.1.14', tarball })
   expect(opened).toEqual([])

@@ -4,7 +4,7 @@ import { smokeSpec } from '../../../../images/smoke/spec.ts'
 import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
 import { smokeReport } from '../../../../images/smoke/artifact.ts'
 
-const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' } }
+const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' }, iso: { rootPassword: 'of-the-image' } }
 
 it('the default plan asks everything of the BIOS boot, and a short set of the UEFI boot', () => {
   expect(planSmoke({ spec: smokeSpec.parse({}) }, before)).toMatchInlineSnapshot(`
@@ -59,7 +59,7 @@ it('the default plan asks everything of the BIOS boot, and a short set of the UE
         "kernelRelease": "6.1.0-56-amd64",
       },
       "login": {
-        "password": "router",
+        "password": "of-the-image",
         "user": "root",
       },
       "memoryMiB": 768,
@@ -69,7 +69,7 @@ it('the default plan asks everything of the BIOS boot, and a short set of the UE
 
 it('without a reboot there is no check of it or after it, and own checks go to the first boot', () => {
   const checks = [{ id: 'a', title: 'A', router: 'true', prints: 'x' }]
-  const { boots } = planBoots(smokeSpec.parse({ reboot: false, firmware: ['uefi', 'bios'], checks }), {})
+  const { boots } = planBoots(smokeSpec.parse({ reboot: false, firmware: ['uefi', 'bios'], checks }), 'router', {})
   expect(boots.map((boot) => [boot.firmware, boot.checks.some((check) => check.includes('reboot')), boot.checks.includes('parallel'), boot.userChecks.length]))
     .toEqual([['uefi', false, true, 1], ['bios', false, false, 0]])
 })
@@ -82,4 +82,9 @@ it('the report is flat, and its names say which boot', () => {
   expect(smokeReport(artifact)).toEqual({
     accelerator: 'tcg', milestones: [{ name: 'bios/login', ms: 5 }], checks: [{ id: 'bios/icmp', title: 'T', verdict: 'pass', detail: 'D' }],
   })
+})
+
+it('logs in with the image\'s password unless the section names another', () => {
+  expect(planSmoke({ spec: smokeSpec.parse({}) }, before).login).toEqual({ user: 'root', password: 'of-the-image' })
+  expect(planSmoke({ spec: smokeSpec.parse({ login: { user: 'vyos', password: 'vyos' } }) }, before).login).toEqual({ user: 'vyos', password: 'vyos' })
 })

@@ -51,6 +51,12 @@ describe('an honest archive', () => {
     expect((await readdir(to, { recursive: true })).sort()).toEqual(['usr', 'usr/src', 'usr/src/a'])
   })
 
+  test('gives nobody another\'s rights', async () => {
+    const { to, done } = await unpack([{ path: 'tool', data: 'x', mode: 0o6777 }, { path: 'dir', type: 'directory', mode: 0o1777 }])
+    await done
+    expect([(await stat(join(to, 'tool'))).mode & 0o7777, (await stat(join(to, 'dir'))).mode & 0o7777]).toEqual([0o755, 0o755])
+  })
+
   test('may hold exactly as many entries and bytes as are allowed', async () => {
     const { done } = await unpack([{ path: 'a', data: 'x'.repeat(10) }, { path: 'b', data: 'x'.repeat(10) }], { limits: { maxEntries: 2, maxBytes: 20 } })
     await done

@@ -144,11 +144,11 @@ describe('files of an archive', () => {
   })
 })
 
-test('a download cut short by an earlier run does not count as there', async () => {
+test.each([['cut short', 'a.d'], ['changed on the disk', 'a.dbe']])('a download that was %s does not count as there', async (_what, damaged) => {
   const { store, context, downloader } = await setting()
   const file = inArchive('a.deb')
   await mkdir(join(store.dir, 'blobs', file.sha256.slice(0, 2)), { recursive: true })
-  await writeFile(store.blobPath(file.sha256), 'a.d')
+  await writeFile(store.blobPath(file.sha256), damaged)
   await createFetch({ ...context, exec: downloader(['a.deb']) })([file])
   expect(await readFile(store.blobPath(file.sha256), 'utf8')).toBe('a.deb')
 })
