@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
@@ -37,16 +38,38 @@ export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
 async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   const { plan, exec, log, workDir } = input
   log.step('find out whether KVM boots a guest here')
-  const probe = await probeAccelerator(exec, workDir)
+  let probe = await probeAccelerator(exec, workDir)
   log.note(`${probe.accelerator === 'kvm' ? 'KVM' : 'no KVM that boots: emulating (TCG)'}, speed factor ${String(probe.speedFactor)}`)
   const boots: BootResult[] = []
   for (const boot of plan.boots) {
     const ownDir = join(workDir, boot.firmware)
-    await mkdir(ownDir, { recursive: true })
-    boots.push(await smokeBoot(boot, { ...input, probe, workDir: ownDir }))
+    const attempt = async (): Promise<BootResult> => {
+      await mkdir(ownDir, { recursive: true })
+      return await smokeBoot(boot, { ...input, probe, workDir: ownDir })
+    }
+    if (probe.accelerator === 'kvm') {
+      const result = await attempt().catch((error: unknown) => {
+        if (error instanceof ForgeError && error.code === 'E_LAB') return undefined
+        throw error
+      })
+      if (result !== undefined && kernelStarted(result)) {
+        boots.push(result)
+        continue
+      }
+      // Nested virtualisation is broken in more ways than a probe can try: what KVM cannot start is not the image's fault yet.
+      log.warn('with KVM the guest did not come as far as its kernel: once more, emulating (TCG)')
+      probe = await probeAccelerator(exec, workDir, ['tcg'])
+      await rm(ownDir, { recursive: true, force: true })
+    }
+    boots.push(await attempt())
   }
   const passed = boots.every(({ checks }) => checks.every(({ verdict }) => verdict !== 'fail'))
   return { accelerator: probe.accelerator, speedFactor: probe.speedFactor, verdict: passed ? 'pass' : 'fail', boots }
+}
+
+/** Whether a boot came further than its boot loader. */
+export function kernelStarted({ milestones }: Pick<BootResult, 'milestones'>): boolean {
+  return milestones.some(({ name }) => ['kernel', 'initramfs', 'init', 'login'].includes(name))
 }
 
 /** The stage: the ISO of the stage before. */

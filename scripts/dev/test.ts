@@ -6,7 +6,7 @@ import { ForgeError } from '../lib/errors.ts'
 import { createExec, type Exec, type ExecOptions } from '../lib/exec.ts'
 import { silentLog } from '../lib/log.ts'
 import { checks, type Check } from './checks.ts'
-import { sum, totalsLine, vitestTotals, type Totals } from './test-totals.ts'
+import { failureRecap, sum, totalsLine, vitestTotals, type Totals } from './test-totals.ts'
 
 // All of the project's tests: the static checks, each counted as one test, then the three suites. The last line is the
 // totals, and the exit status is 1 when anything failed.
@@ -37,6 +37,7 @@ const env: Record<string, string> = {
 }
 
 const totals: Totals[] = []
+const recaps: string[] = []
 for (const suite of suites.filter((name) => values.suite.includes(name))) {
   if (interrupt.signal.aborted) break
   totals.push(...(suite === 'check' ? await runChecks(exec) : [await runSuite(suite, exec)]))
@@ -44,6 +45,7 @@ for (const suite of suites.filter((name) => values.suite.includes(name))) {
 if (interrupt.signal.aborted) totals.push({ passed: 0, failed: 1, skipped: 0 })
 const all = sum(totals)
 process.exitCode = all.failed > 0 || all.passed === 0 ? 1 : 0
+for (const recap of recaps) say(`\n${recap}`)
 say('')
 say(totalsLine(all))
 
@@ -64,7 +66,10 @@ async function runCheck({ name, argv }: Check, run: Exec): Promise<Totals> {
   const startedAt = performance.now()
   const { exitStatus } = await outcome(run, argv, { onLine: (line) => lines.push(line) })
   say(`check: ${name} ${exitStatus === 0 ? 'passed' : 'FAILED'} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
-  if (exitStatus !== 0) for (const line of lines) say(`  ${line}`)
+  if (exitStatus !== 0) {
+    for (const line of lines) say(`  ${line}`)
+    recaps.push(`FAILED: check ${name}`)
+  }
   return { passed: Number(exitStatus === 0), failed: Number(exitStatus !== 0), skipped: 0 }
 }
 
@@ -75,11 +80,15 @@ async function runSuite(name: string, run: Exec): Promise<Totals> {
     const { exitStatus } = await outcome(run, ['node_modules/.bin/vitest', 'run', '--project', name, '--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`], {
       env, timeoutMs: 2 * hourMs, onLine: say,
     })
-    const found = vitestTotals(await readFile(report, 'utf8'))
+    const json = await readFile(report, 'utf8')
+    const found = vitestTotals(json)
+    recaps.push(...failureRecap(json))
     // A status that the report does not explain must not look like success.
-    return exitStatus !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found
+    if (exitStatus === 0 || found.failed > 0) return found
+    recaps.push(`FAILED: the suite ${name} ended with status ${String(exitStatus)}, and no test says why`)
+    return { ...found, failed: 1 }
   } catch (error) {
-    say(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+    recaps.push(`FAILED: the suite ${name}: ${error instanceof Error ? error.message : String(error)}`)
     return { passed: 0, failed: 1, skipped: 0 }
   } finally {
     await rm(dir, { recursive: true, force: true })

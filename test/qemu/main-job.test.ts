@@ -51,8 +51,7 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
   })
 
   it('ends well, and its report follows the published schema', () => {
-    expect(built.stderr).not.toContain('E_')
-    expect(built.status).toBe(0)
+    expect(built.status, `what the build printed:\n${built.stderr}`).toBe(0)
     expect(buildReport.parse(report)).toEqual(report)
     expect(report.verdict).toBe('pass')
     expect(report.stages.map(({ name, cached }) => [name, cached])).toEqual([['source', false], ['headers', false], ['modules', false], ['debs', false], ['iso', false], ['smoke', false]])

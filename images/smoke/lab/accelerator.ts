@@ -28,10 +28,10 @@ export function probeSector(): Buffer {
 }
 
 /** Boots something with each accelerator: a device node that opens proves nothing. @throws ForgeError E_LAB when neither boots */
-export async function probeAccelerator(exec: Exec, workDir: string): Promise<AcceleratorProbe> {
+export async function probeAccelerator(exec: Exec, workDir: string, wanted: readonly Accelerator[] = ['kvm', 'tcg']): Promise<AcceleratorProbe> {
   const image = join(workDir, 'probe.img')
   await writeFile(image, probeSector())
-  if (await bootsIn(exec, image, 'kvm', 4_000) !== undefined) return { accelerator: 'kvm', speedFactor: 1 }
+  if (wanted.includes('kvm') && await bootsIn(exec, image, 'kvm', 4_000) !== undefined) return { accelerator: 'kvm', speedFactor: 1 }
   const ms = await bootsIn(exec, image, 'tcg', 60_000)
   if (ms === undefined) throw new ForgeError('E_LAB', 'QEMU does not start a guest here, neither with KVM nor without', { hint: 'nat64-forge doctor' })
   return { accelerator: 'tcg', speedFactor: Math.round(Math.max(1, ms / referenceMs) * 100) / 100 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { planBoots, planSmoke } from '../../../../images/smoke/plan.ts'
+import { kernelStarted } from '../../../../images/smoke/run.ts'
 import { smokeSpec } from '../../../../images/smoke/spec.ts'
 import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
 import { smokeReport } from '../../../../images/smoke/artifact.ts'
@@ -87,4 +88,9 @@ it('the report is flat, and its names say which boot', () => {
 it('logs in with the image\'s password unless the section names another', () => {
   expect(planSmoke({ spec: smokeSpec.parse({}) }, before).login).toEqual({ user: 'root', password: 'of-the-image' })
   expect(planSmoke({ spec: smokeSpec.parse({ login: { user: 'vyos', password: 'vyos' } }) }, before).login).toEqual({ user: 'vyos', password: 'vyos' })
+})
+
+it('tells a boot that stopped before its kernel from one that came further', () => {
+  const after = (...names: string[]): { milestones: { name: string; ms: number }[] } => ({ milestones: names.map((name, index) => ({ name, ms: index })) })
+  expect([after(), after('firmware', 'boot-loader'), after('firmware', 'kernel')].map(kernelStarted)).toEqual([false, false, true])
 })
