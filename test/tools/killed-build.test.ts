@@ -22,26 +22,36 @@ async function mountsNaming(word: string): Promise<string[]> {
   return (await readFile('/proc/self/mounts', 'utf8')).split('\n').filter((line) => line.includes(word))
 }
 
-describe.skipIf(!needsTools('mmdebstrap', 'bwrap'))('kill -9 while a real build root is being made', () => {
-  test('leaves no process, no mount and no scratch folder, and the next run goes on', async () => {
+describe.skipIf(!needsTools('mmdebstrap', 'bwrap'))('kill -9 of a real build', () => {
+  test('while its root is made, and while it compiles, leaves no process, no mount and no scratch folder; the next run goes on', async () => {
     const dir = await temporaryFolder()
     const store = join(dir, 'store')
-    const build = spawn(process.execPath, [forge, 'modules', '--target', 'debian-12', '--store', store, '--out', join(dir, 'out')], { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] })
-    let words = ''
-    build.stderr.on('data', (chunk: Buffer) => { words += chunk.toString() })
-    // dpkg at work inside the root: the moment with the most mounts and processes.
-    await vi.waitFor(async () => { expect(await processesNaming(`${store}/work`), words).toEqual(expect.arrayContaining([expect.stringMatching(/^(\S*perl \S*mmdebstrap|dpkg) /)])) }, { timeout: 120_000, interval: 100 })
-    await new Promise((resolve) => { setTimeout(resolve, 3000) })
-    build.kill('SIGKILL')
-    await once(build, 'exit')
+    const argv = [process.execPath, forge, 'modules', '--target', 'debian-12', '--store', store, '--out', join(dir, 'out')] as const
+    const killedAt = async (moment: RegExp, thenMs: number): Promise<void> => {
+      const build = spawn(argv[0], argv.slice(1), { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] })
+      let words = ''
+      build.stderr.on('data', (chunk: Buffer) => { words += chunk.toString() })
+      await vi.waitFor(async () => {
+        expect(build.exitCode, words).toBeNull()
+        expect(await processesNaming(`${store}/`)).toEqual(expect.arrayContaining([expect.stringMatching(moment)]))
+      }, { timeout: 180_000, interval: 100 })
+      await new Promise((resolve) => { setTimeout(resolve, thenMs) })
+      build.kill('SIGKILL')
+      await once(build, 'exit')
+      await vi.waitFor(async () => { expect(await processesNaming(store)).toEqual([]) }, { timeout: 5000, interval: 50 })
+      expect(await mountsNaming(store)).toEqual([])
+      expect(await readdir(join(dir))).not.toContain('out')
+    }
 
-    await vi.waitFor(async () => { expect(await processesNaming(store)).toEqual([]) }, { timeout: 5000, interval: 50 })
-    expect(await mountsNaming(store)).toEqual([])
-    expect(await readdir(join(dir))).not.toContain('out')
+    // dpkg at work inside the root: the moment with the most mounts and processes.
+    await killedAt(/^(\S*perl \S*mmdebstrap|dpkg) /, 3000)
+    await killedAt(/^bwrap .* make /, 1500)
+    expect(await readdir(join(store, 'artifacts'))).toEqual(['build-root', 'headers', 'source'])
 
     const exec = createExec({ log: silentLog })
-    await exec([process.execPath, forge, 'headers', '--target', 'debian-12', '--store', store, '--out', join(dir, 'out')], { cwd: dir })
+    await exec(argv, { cwd: dir })
     expect(await readdir(join(store, 'work'))).toEqual([])
-    expect(await readdir(join(store, 'artifacts'))).toEqual(['headers', 'source'])
+    expect(await readdir(join(store, 'artifacts'))).toEqual(['build-root', 'headers', 'modules', 'source'])
+    expect(await readdir(join(dir, 'out/debian-12'))).toContain('report.json')
   })
 })

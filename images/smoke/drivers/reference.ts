@@ -32,7 +32,11 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
     return result
   }
   return {
-    login: async () => { await shell.login(login.user, login.password) },
+    login: async () => {
+      await shell.login(login.user, login.password)
+      // Until the last job of the boot has ended, systemd writes about jobs to this console, between anybody's lines.
+      await shell.run('systemctl is-system-running --wait', 120_000)
+    },
     run: async (command, timeoutMs) => await shell.run(command, timeoutMs),
     configure: async () => {
       await must('mkdir -p /etc/jool /etc/systemd/network')

@@ -3,6 +3,8 @@ import { interrupted } from '../../../scripts/lib/exec.ts'
 import type { Console } from '../lab/console.ts'
 import type { CommandResult } from './router-driver.ts'
 
+const nudgeMs = 5_000
+
 export interface ShellOptions {
   speedFactor: number
   signal: AbortSignal
@@ -28,12 +30,13 @@ export class SerialShell {
     this.#console.attended = true
     this.#from = this.#console.text.length
     this.#console.type(`${user}\r`)
-    const asked = await this.#until(/Password: ?$|[#$%>] ?$/, 30_000, 'the password prompt')
+    // Not at the end of the line: while a system still boots, its own messages come in between.
+    const asked = await this.#until(/Password: ?|[#$%>] ?$/, 30_000, 'the password prompt')
     if (asked.startsWith('Password')) {
       this.#from = this.#console.text.length
       this.#console.type(`${password}\r`)
     }
-    const greeted = await this.#until(/Login incorrect|[#$%>] ?$/, 60_000, 'a shell prompt')
+    const greeted = await this.#until(/Login incorrect|[#$%>] ?$/, 60_000, 'a shell prompt', '\r')
     if (greeted.startsWith('Login')) {
       throw new ForgeError('E_BOOT', `the router refused the login as ${user}: smoke.login must match the image's iso.rootPassword`, { hint: 'set smoke.login.password to the same as iso.rootPassword' })
     }
@@ -41,7 +44,7 @@ export class SerialShell {
     // goes away drops what was typed ahead. Kernel messages go to the journal from here on.
     this.#from = this.#console.text.length
     this.#console.type("exec env PS1='@@''sh ' sh\r")
-    await this.#until(/@@sh $/, 60_000, 'a plain shell\'s prompt')
+    await this.#until(/@@sh /, 60_000, 'a plain shell\'s prompt', '\r')
     this.#console.type('stty -echo cols 1000; export TERM=dumb PAGER=cat SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 LC_ALL=C; PS1= PS2=; dmesg -n 1\r')
     await this.run('true', 30_000)
   }
@@ -63,7 +66,8 @@ export class SerialShell {
     this.#console.type(`${command}\r`)
   }
 
-  async #until(pattern: RegExp, timeoutMs: number, what: string): Promise<string> {
+  /** `nudge` is typed when nothing matched for a while: a message may have covered the prompt that is waited for. */
+  async #until(pattern: RegExp, timeoutMs: number, what: string, nudge?: string): Promise<string> {
     const { speedFactor, signal } = this.#options
     return await new Promise((resolve, reject) => {
       const look = (): void => {
@@ -81,13 +85,16 @@ export class SerialShell {
         const why = `nothing after ${String(Math.round(timeoutMs * speedFactor / 1000))} s`
         fail(new ForgeError('E_BOOT', `waiting for ${what} on the router's console: ${why}`, { details: this.#console.tail() }))
       }, timeoutMs * speedFactor)
+      const nudging = nudge === undefined ? undefined : setInterval(() => { this.#console.type(nudge) }, nudgeMs * speedFactor)
       // A command that nobody waits for any more, because QEMU ended, must not keep the program running.
       timer.unref()
+      nudging?.unref()
       const onAbort = (): void => { fail(interrupted()) }
       signal.addEventListener('abort', onAbort, { once: true })
       const stop = (): void => {
         stopListening()
         clearTimeout(timer)
+        clearInterval(nudging)
         signal.removeEventListener('abort', onAbort)
       }
       look()

@@ -38,7 +38,8 @@ const eventPatterns: readonly { pattern: RegExp; event: (match: RegExpExecArray)
   { pattern: /Linux version (\S+) \(/, event: (match) => ({ kind: 'kernel', release: match[1] ?? '' }) },
   { pattern: /^Loading, please wait\.\.\./, event: () => ({ kind: 'initramfs' }) },
   { pattern: /systemd\[1\]: systemd \S+ running in system mode|^Welcome to (?!GRUB!).+!$/, event: () => ({ kind: 'init', name: 'systemd' }) },
-  { pattern: /^(\S+) login: ?$/, event: (match) => ({ kind: 'login', host: match[1] ?? '' }) },
+  // While a system still boots, a message may follow the prompt on its line.
+  { pattern: /^(\S+) login: ?(?=$|\[)/, event: (match) => ({ kind: 'login', host: match[1] ?? '' }) },
   { pattern: /reboot: Restarting system|reboot: Power down/, event: () => ({ kind: 'shutdown' }) },
 ]
 

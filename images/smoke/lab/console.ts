@@ -68,8 +68,8 @@ export class Console {
       const line = this.#text.slice(this.#lineStart, end)
       this.#lineStart = end + 1
       for (const event of eventsIn(line)) {
-        // A prompt was told when it appeared, not when its line ended.
-        if (event.kind !== 'login') this.#tell(event)
+        // A prompt that was told when it appeared is not told again when its line ends.
+        if (event.kind !== 'login' || !this.#promptSeen) this.#tell(event)
       }
       this.#promptSeen = false
     }

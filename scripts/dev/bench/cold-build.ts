@@ -37,7 +37,7 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
   const plans: Record<string, unknown> = {}
   for (const stage of stages) plans[stage.name] = stage.plan({ target, spec: lock.target[stage.name], locked: lock.stages[stage.name] }, plans)
   const { buildRoot, release } = plans['modules'] as ModulesPlan
-  const { packages: headers } = plans['headers'] as HeadersPlan
+  const { packages: headers } = plans['headers'] as Extract<HeadersPlan, { provider: 'debian' }>
   const iso = plans['iso'] as IsoPlan
   const source = lock.stages.source as Extract<SourceLocked, { provider: 'debian' }>
   const mirrors = await hostMirrors(exec)
@@ -57,16 +57,16 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
     context.say(`cold-build by hand: ${name}`)
     figures.push({ id: `cold-build/by-hand/${name}`, value: rounded((await timed(work_)).seconds, 1), unit: 's', against: 'bare tools' })
   }
-  await part('build-root', () => run(['mmdebstrap', ...bare, `--include=${buildRoot.packages.map((pkg) => pkg.name).join(',')}`, target.suite, root, ...sources], true))
+  await part('build-root', () => run(['mmdebstrap', ...bare, `--include=${[...buildRoot.packages, ...headers].map((pkg) => pkg.name).join(',')}`, target.suite, root, ...sources], true))
   await part('download-sources', async () => {
-    for (const pkg of [...headers, source.dkms, source.tools]) {
+    for (const pkg of [source.dkms, source.tools]) {
       if (!('archive' in pkg.file.from)) continue
       await run(['/usr/lib/apt/apt-helper', '-o', 'APT::Sandbox::User=root', 'download-file', uri(pkg.file.from), join(work, pkg.file.fileName)])
-      await run(['dpkg-deb', '-x', join(work, pkg.file.fileName), pkg.name === 'jool-tools' ? join(work, 'tools') : root])
+      await run(['dpkg-deb', '-x', join(work, pkg.file.fileName), join(work, pkg.name)])
     }
   })
   await part('make', async () => {
-    await cp(join(root, `usr/src/jool-${source.joolVersion}`), join(root, 'build/jool'), { recursive: true })
+    await cp(join(work, `jool-dkms/usr/src/jool-${source.joolVersion}`), join(root, 'build/jool'), { recursive: true })
     for (const folder of ['common', 'nat64', 'siit']) {
       await run(['chroot', root, 'make', `-j${String(availableParallelism())}`, '-C', `/usr/src/linux-headers-${release}`, `M=/build/jool/src/mod/${folder}`, 'modules'], true)
       await run(['sh', '-c', 'strip --strip-debug "$0"/*.ko', join(root, 'build/jool/src/mod', folder)])

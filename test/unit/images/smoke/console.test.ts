@@ -38,6 +38,11 @@ it('a login prompt is told once, when it appears and before its line ends', asyn
   expect(events).toEqual([{ kind: 'login', host: 'router' }])
 })
 
+it('a login prompt is told too when a message comes right behind it', async () => {
+  const { events } = await consoleSaying(['\r\nrouter login: [  OK  ] Started x.service.\r\n', 'Last login: Mon Nov 23\r\n'])
+  expect(events).toEqual([{ kind: 'login', host: 'router' }])
+})
+
 it('the initramfs giving up is told by its prompt, which no line end follows', async () => {
   const { events } = await consoleSaying(['BusyBox v1.35.0 built-in shell (ash)\n(initr', 'amfs) '])
   expect(events).toEqual([{ kind: 'failure', what: 'no root file system', line: '(initramfs)' }])
