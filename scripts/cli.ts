@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { createProgram } from './commands/program.ts'
+import { inspectProgram } from './commands/inspect-verb.ts'
 import { describeError } from './lib/describe-error.ts'
 import { exitStatus } from './lib/error-codes.ts'
 import { ForgeError } from './lib/errors.ts'
@@ -22,7 +22,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 try {
-  await createProgram(interrupt.signal).parseAsync()
+  const program = process.argv[2] === 'inspect' ? inspectProgram(interrupt.signal) : (await import('./commands/program.ts')).createProgram(interrupt.signal)
+  await program.parseAsync()
 } catch (error) {
   process.exitCode = statusOf(error)
 }

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import { inspectTools } from '../../images/inspect/artifact.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
 import { createExec } from '../lib/exec.ts'
@@ -19,15 +20,19 @@ const always: readonly HostTool[] = [
 /** Needed by the project's own tests, beside what the stages need. */
 export const testTools: readonly HostTool[] = [
   { command: 'zsh', package: 'zsh', why: 'tries the completion script' },
+  { command: 'softhsm2-util', package: 'softhsm2', why: 'stands in for a token with a signing key' },
+  { command: '/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', package: 'libengine-pkcs11-openssl', why: 'lets openssl sign with a token' },
+  { command: 'make', package: 'make', why: 'stands in for a kernel\'s configuration' },
+  { command: 'patch', package: 'patch', why: 'tries series of patches' },
 ]
 
 export interface ToolState extends HostTool {
-  stages: (StageName | 'all' | 'tests')[]
+  stages: (StageName | 'all' | 'inspect' | 'tests')[]
   present: boolean
 }
 
-/** Every host program that the stages call, and whether it is there. */
-export async function hostTools(wanted: readonly AnyStage[], { tests = false }: { tests?: boolean } = {}): Promise<ToolState[]> {
+/** Every host program that the stages call, and whether it is there; with `inspect`, also those that looking into an image may need. */
+export async function hostTools(wanted: readonly AnyStage[], { tests = false, inspect = false }: { tests?: boolean; inspect?: boolean } = {}): Promise<ToolState[]> {
   const tools = new Map<string, ToolState>()
   const add = async (tool: HostTool, user: ToolState['stages'][number]): Promise<void> => {
     const known = tools.get(tool.command)
@@ -36,6 +41,7 @@ export async function hostTools(wanted: readonly AnyStage[], { tests = false }: 
   }
   for (const tool of always) await add(tool, 'all')
   for (const stage of wanted) for (const tool of stage.tools) await add(tool, stage.name)
+  if (inspect) for (const tool of inspectTools) await add(tool, 'inspect')
   if (tests) for (const tool of testTools) await add(tool, 'tests')
   return [...tools.values()]
 }
@@ -51,7 +57,7 @@ export async function requireHostTools(wanted: readonly AnyStage[]): Promise<voi
 }
 
 export async function doctor({ json = false, install = false, tests = false }: { json?: boolean; install?: boolean; tests?: boolean }): Promise<void> {
-  const tools = await hostTools(stages, { tests })
+  const tools = await hostTools(stages, { tests, inspect: true })
   const missing = tools.filter((tool) => !tool.present)
   if (json) process.stdout.write(`${JSON.stringify({ tools, aptLine: missing.length > 0 ? aptLine(missing) : null }, null, 2)}\n`)
   else if (!install) for (const tool of tools) process.stdout.write(`${tool.present ? 'ok      ' : 'MISSING '} ${tool.package.padEnd(24)} ${tool.why} (${tool.stages.join(', ')})\n`)

@@ -5,13 +5,13 @@ import { stages } from '../pipeline/stages.ts'
 import { build } from './build.ts'
 import { completionScript } from './completion.ts'
 import { doctor } from './doctor.ts'
+import { examples } from './examples.ts'
 import { explain } from './explain.ts'
+import { inheriting, inspectVerb } from './inspect-verb.ts'
 import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
 import { smokeAny } from './smoke.ts'
 import { storeCollect, storeShow } from './store.ts'
 import { listTargets } from './targets.ts'
-
-const examples = (lines: readonly [string, string][]): string => `\nExamples:\n${lines.map(([command, what]) => `  ${command.padEnd(52)} ${what}`).join('\n')}\n`
 
 /** The command line: every verb with its options. `interrupt` ends what a verb started. */
 export function createProgram(interrupt: AbortSignal): Command {
@@ -50,6 +50,8 @@ export function createProgram(interrupt: AbortSignal): Command {
     ]))
     .action((iso: string | undefined, options: BuildOptions) => iso === undefined ? build('smoke', options, interrupt, { always: ['smoke'] }) : smokeAny(iso, options, interrupt))
 
+  program.addCommand(inheriting(inspectVerb(interrupt)))
+
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')
     .option('--install', 'install what is missing (root or sudo)')
@@ -57,7 +59,7 @@ export function createProgram(interrupt: AbortSignal): Command {
     .addHelpText('after', examples([['nat64-forge doctor --install', 'install what is missing']]))
     .action((options: { json?: boolean; install?: boolean; tests?: boolean }) => doctor(options))
 
-  program.command('targets').description('List the shipped targets')
+  program.command('targets').description('List the shipped targets, and the kernels that are known with what each needs')
     .option('--json', 'print as JSON')
     .addHelpText('after', examples([['nat64-forge targets', 'names to give to --target']]))
     .action((options: { json?: boolean }) => listTargets(options))

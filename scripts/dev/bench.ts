@@ -1,9 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError } from '../lib/describe-error.ts'
 import { coldBuild } from './bench/cold-build.ts'
+import { kernelSource } from './bench/kernel-source.ts'
+import { inspectImage } from './bench/inspect.ts'
+import { matrix } from './bench/matrix.ts'
 import { modulesVersusDkms } from './bench/modules-vs-dkms.ts'
 import { noopBuild } from './bench/noop-build.ts'
 import { smokeMilestones } from './bench/smoke.ts'
@@ -11,16 +14,19 @@ import type { BenchContext, Figure, Measure } from './bench/figure.ts'
 
 // Measures what the project promises, against what a person would do by hand, in one run.
 //
-//   npm run bench -- [--json] [--only ID]
+//   npm run bench -- [--json] [--only ID] [--store DIR] [--image ISO]
 
 const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['cold-build', 'node-rss'], run: coldBuild },
   { ids: ['noop-build'], run: noopBuild },
   { ids: ['modules-vs-dkms'], run: modulesVersusDkms },
   { ids: ['smoke-first-packet'], run: smokeMilestones },
+  { ids: ['inspect', 'inspect-rss', 'inspect-vs-unsquashfs'], run: inspectImage },
+  { ids: ['matrix', 'matrix/wall'], run: matrix },
+  { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
 ]
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' } } })
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' }, image: { type: 'string' } } })
 const known = measures.flatMap((measure) => measure.ids)
 if (values.only !== undefined && !known.includes(values.only)) {
   process.stderr.write(`there is no benchmark ${values.only}; there are ${known.join(', ')}\n`)
@@ -31,6 +37,7 @@ const work = await mkdtemp(join(tmpdir(), 'nat64-forge-bench-'))
 const context: BenchContext = {
   workDir: work,
   storeDir: values.store ?? join(work, 'store'),
+  ...(values.image === undefined ? {} : { image: resolve(values.image) }),
   say: (line) => { process.stderr.write(`${line}\n`) },
 }
 try {

@@ -14,6 +14,10 @@ export interface ElfSymbol {
   /** Not defined in this file: to be found elsewhere. */
   undefined: boolean
   weak: boolean
+  /** Where it is defined; 0xfff1 says that `value` is the value itself, not a place. */
+  sectionIndex: number
+  /** Offset in that section. */
+  value: number
 }
 
 /** A relocatable ELF64 object (a kernel module), read far enough to judge it. */
@@ -21,6 +25,7 @@ export interface ElfObject {
   /** e_machine: 62 is x86-64. */
   machine: number
   section: (name: string) => ElfSection | undefined
+  sectionAt: (index: number) => ElfSection | undefined
   symbols: () => ElfSymbol[]
 }
 
@@ -60,6 +65,7 @@ export function parseElf(bytes: Buffer, fileName: string): ElfObject {
   return {
     machine: bytes.readUInt16LE(18),
     section: (name) => sections.find((section) => section.name === name),
+    sectionAt: (index) => sections[index],
     symbols: () => {
       const table = sections.find((section) => section.type === symbolTable)
       const strings = table && sections[table.link]?.data
@@ -70,6 +76,8 @@ export function parseElf(bytes: Buffer, fileName: string): ElfObject {
           name: textAt(strings, table.data.readUInt32LE(at)),
           undefined: table.data.readUInt16LE(at + 6) === 0,
           weak: (table.data[at + 4] ?? 0) >> 4 === 2,
+          sectionIndex: table.data.readUInt16LE(at + 6),
+          value: Number(table.data.readBigUInt64LE(at + 8)),
         }
       }).filter((symbol) => symbol.name !== '')
     },

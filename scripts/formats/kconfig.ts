@@ -4,6 +4,8 @@ export interface KernelConfig {
   isSet: (name: string) => boolean
   /** The text of a string or number option, unquoted. */
   value: (name: string) => string | undefined
+  /** Every option that is set. */
+  names: readonly string[]
 }
 
 /** Reads a `.config` as `make olddefconfig` writes it. */
@@ -16,5 +18,6 @@ export function parseKernelConfig(text: string): KernelConfig {
   return {
     isSet: (name) => values.get(name) === 'y' || values.get(name) === 'm',
     value: (name) => values.get(name),
+    names: [...values.keys()],
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { $, quote, type ProcessPromise } from 'zx'
+import { $, quote, type ProcessPromise } from 'zx/core'
 import type { ErrorCode } from './error-codes.ts'
 import { ForgeError } from './errors.ts'
 import type { Log } from './log.ts'
@@ -58,7 +58,7 @@ export interface ExecContext {
   /** Temporary files of the programs go here, so that a killed run leaves nothing elsewhere; in the store, with all that is large. */
   tmpDir?: string
   /** Called with a command that failed, while its surroundings still exist. */
-  onFailure?: (argv: readonly string[], cwd: string | undefined) => Promise<void>
+  onFailure?: (argv: readonly string[], cwd: string | undefined, error: ForgeError) => Promise<void>
 }
 
 export function createExec(context: ExecContext): Exec {
@@ -80,7 +80,7 @@ export function createExec(context: ExecContext): Exec {
       })`${[...launcher(options.contained === true), ...argv]}`
       return await watch(child, options, shown, context)
     } catch (error) {
-      if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED' && options.tolerated !== true) await onFailure?.(argv, options.cwd)
+      if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED' && options.tolerated !== true) await onFailure?.(argv, options.cwd, error)
       throw error
     } finally {
       if (outFd !== undefined) closeSync(outFd)

@@ -23,7 +23,7 @@ export const vyos: Kernel = { release: '6.6.54-vyos', version: '6.6.54-1', abiFi
 /** 2026-01-01 00:00:00 UTC. */
 export const epoch = 1_767_225_600
 
-export function plansFor(kernel: Kernel, options: { jool?: string; revision?: number; maintainer?: string; suite?: Suite } = {}): DebsPlan {
+export function plansFor(kernel: Kernel, options: { jool?: string; revision?: number; maintainer?: string; suite?: Suite; patches?: readonly string[] } = {}): DebsPlan {
   const { release, version, flavour, abiFixedByName = true } = kernel
   return planDebs({
     target: { name: 'test', suite: options.suite ?? 'bookworm', architecture: 'amd64', sourceDateEpoch: epoch },
@@ -38,6 +38,9 @@ export function plansFor(kernel: Kernel, options: { jool?: string; revision?: nu
       release: kernelRelease(release), kernelPackageVersion: version, abiFixedByName,
       ...(flavour === undefined ? {} : { flavour, kernelMetapackageVersion: version }),
     },
-    modules: { buildRoot: { packages: [{ name: 'gcc-12', version: '12.2.0-14', architecture: 'amd64' }] } },
+    modules: {
+      buildRoot: { packages: [{ name: 'gcc-12', version: '12.2.0-14', architecture: 'amd64' }] },
+      ...(options.patches === undefined ? {} : { patches: options.patches.map((name) => ({ name })) }),
+    },
   })
 }

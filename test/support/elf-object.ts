@@ -1,3 +1,12 @@
+export interface ObjectSymbol {
+  name: string
+  /** In section 1, unless `section` says where. */
+  defined?: boolean
+  weak?: boolean
+  section?: number
+  value?: number
+}
+
 export interface ObjectParts {
   /** `.modinfo` as it stands in the file: `name=jool`. */
   info?: readonly string[]
@@ -5,11 +14,13 @@ export interface ObjectParts {
   versions?: Readonly<Record<string, number>>
   /** `__version_ext_names` and `__version_ext_crcs`. */
   extendedVersions?: Readonly<Record<string, number>>
-  symbols?: readonly { name: string; defined?: boolean; weak?: boolean }[]
+  symbols?: readonly ObjectSymbol[]
+  /** More sections, behind the others: the first is number 4, plus one for each part above that is given. */
+  sections?: readonly { name: string; data: Buffer }[]
 }
 
 /** A relocatable ELF64 object written by hand: sections' data, then names, then the section table. */
-export function elfObject({ info, versions, extendedVersions, symbols = [] }: ObjectParts): Buffer {
+export function elfObject({ info, versions, extendedVersions, symbols = [], sections: more = [] }: ObjectParts): Buffer {
   const strings = stringTable(symbols.map((symbol) => symbol.name))
   const sections: { name: string; type: number; link?: number; data: Buffer }[] = [
     { name: '', type: 0, data: Buffer.alloc(0) },
@@ -23,6 +34,7 @@ export function elfObject({ info, versions, extendedVersions, symbols = [] }: Ob
     sections.push({ name: '__version_ext_crcs', type: 1, data: Buffer.concat(Object.values(extendedVersions).map(word)) })
     sections.push({ name: '__version_ext_names', type: 1, data: Buffer.from(Object.keys(extendedVersions).map((name) => `${name}\0`).join('')) })
   }
+  sections.push(...more.map(({ name, data }) => ({ name, type: 1, data })))
   const names = stringTable([...sections.map((section) => section.name), '.shstrtab'])
   sections.push({ name: '.shstrtab', type: 3, data: names.data })
 
@@ -59,11 +71,12 @@ function stringTable(words: readonly string[]): { data: Buffer; at: (word: strin
   return { data: Buffer.from(text), at: (name) => places.get(name) ?? 0 }
 }
 
-function symbolEntry(nameAt: number, { defined = false, weak = false }: { defined?: boolean; weak?: boolean }): Buffer {
+function symbolEntry(nameAt: number, { defined = false, weak = false, section = defined ? 1 : 0, value = 0 }: ObjectSymbol): Buffer {
   const entry = Buffer.alloc(24)
   entry.writeUInt32LE(nameAt, 0)
   entry[4] = (weak ? 2 : 1) << 4
-  entry.writeUInt16LE(defined ? 1 : 0, 6)
+  entry.writeUInt16LE(section, 6)
+  entry.writeBigUInt64LE(BigInt(value), 8)
   return entry
 }
 

@@ -36,6 +36,7 @@ export function fakeDeps({ packages = [], records = {}, sources = {} }: FakeArch
     archive: { open: (...words) => { opened.push(words); return Promise.resolve(index) } },
     exec: (argv) => Promise.reject(new Error(`not expected: ${argv.join(' ')}`)),
     fetch: () => Promise.reject(new Error('not expected: a download')),
+    take: () => Promise.reject(new Error('not expected: a download')),
     log: silentLog, workDir: '/nonexistent', targetDir: '/nonexistent', ...given,
   }
   return { deps, opened, asked }

@@ -36,9 +36,9 @@ export function sampleLock({ source = debianSource, sourceSpec = '', epoch: sour
     stages: {
       source,
       headers: {
-        provider: 'debian', release: '6.1.0-56-amd64', flavour: 'amd64',
+        provider: 'debian', release: '6.1.0-56-amd64', flavour: 'amd64', buildDepends: ['gcc-12'],
         packages: [samplePackage('linux-headers-6.1.0-56-amd64', '6.1.192-2'), samplePackage('linux-headers-6.1.0-56-common', '6.1.192-2', 'all'), samplePackage('linux-kbuild-6.1', '6.1.192-2')],
-        imageVersion: '6.1.192-2', metapackageVersion: '6.1.192-2', buildDepends: ['gcc-12'],
+        imageVersion: '6.1.192-2', metapackageVersion: '6.1.192-2',
       },
       modules: { buildRoot: [samplePackage('gcc-12', '12.2.0-14+deb12u1'), samplePackage('make', '4.3-4.1')] },
       debs: {},

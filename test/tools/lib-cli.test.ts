@@ -6,7 +6,7 @@ import { cli, smallBuild } from '../support/cli.ts'
 import { sampleLock, targetText } from '../support/sample-lock.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const verbs = ['build', 'source', 'headers', 'modules', 'debs', 'iso', 'smoke', 'doctor', 'targets', 'explain', 'store', 'completion']
+const verbs = ['build', 'source', 'headers', 'modules', 'debs', 'iso', 'smoke', 'inspect', 'doctor', 'targets', 'explain', 'store', 'completion']
 
 describe('the command line', () => {
   test('--help lists every verb and shows examples', async () => {
@@ -65,10 +65,13 @@ describe('the command line', () => {
     expect(stderr).toMatch(/ {2}next: apt-get install --no-install-recommends .*\bdpkg\b/)
   })
 
-  test('targets lists what is shipped', async () => {
+  test('targets lists what is shipped, and the kernels that are known', async () => {
     const [words, json] = await Promise.all([cli(['targets']), cli(['targets', '--json'])])
     expect(words.stdout.split('\n').map((line) => line.split(/ +/).slice(0, 3))).toEqual(expect.arrayContaining([['debian-12', 'bookworm', 'amd64'], ['debian-13', 'trixie', 'amd64']]))
-    expect(JSON.parse(json.stdout)).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'debian-12', suite: 'bookworm' })]))
+    const { targets, kernels } = JSON.parse(json.stdout) as { targets: object[]; kernels: object[] }
+    expect(targets).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'debian-12', suite: 'bookworm' })]))
+    expect(kernels).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'vyos-rolling', signing: 'forced', verified: 'no' }), expect.objectContaining({ name: 'vyos-1.2', suite: null })]))
+    expect(words.stdout).toMatch(/^vyos-rolling {10}VyOS rolling release.*not verified\n +Jool 4\.1\.13, built in bookworm; module signatures required\n +needs a call from inside/m)
   })
 })
 

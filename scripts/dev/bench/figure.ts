@@ -7,7 +7,7 @@ import { silentLog } from '../../lib/log.ts'
 export interface Figure {
   id: string
   value: number
-  unit: 's' | 'ratio' | 'MB'
+  unit: 's' | 'min' | 'ratio' | 'MB'
   /** What the value is compared with, or the bound it must keep. */
   against: string
 }
@@ -16,6 +16,8 @@ export interface BenchContext {
   workDir: string
   /** A store that the measures share; filled by the first that needs it. */
   storeDir: string
+  /** A router image given with --image, for measures that look into one. */
+  image?: string
   /** Progress, for people. */
   say: (line: string) => void
 }

@@ -1,0 +1,99 @@
+import { ForgeError } from '../lib/errors.ts'
+import type { ByteSource } from './byte-source.ts'
+import { isoBlockBytes } from './iso9660.ts'
+
+/** An entry of the El Torito boot catalogue. */
+export interface ElToritoEntry {
+  /** 0 is BIOS, 0xef UEFI. */
+  platformId: number
+  bootable: boolean
+  /** 0: no emulation, as all live ISOs have it. */
+  emulation: number
+  /** In units of 512 bytes. */
+  loadSectors: number
+  /** The boot image's first block of 2048 bytes. */
+  block: number
+}
+
+export interface Partition {
+  /** MBR: two hexadecimal digits; GPT: the type's GUID. */
+  type: string
+  startBytes: number
+  sizeBytes: number
+}
+
+export interface HybridTables {
+  /** Code that a BIOS starts from a USB stick, with a partition table. */
+  mbr: boolean
+  gpt: boolean
+  /** GPT's where there is one, else the MBR's. */
+  partitions: Partition[]
+}
+
+const catalogBytes = 2048
+const sectorBytes = 512
+
+/** Reads the boot catalogue (El Torito 1.0). @throws ForgeError E_ISO_DAMAGED */
+export async function readBootCatalog(source: ByteSource, offset: number): Promise<ElToritoEntry[]> {
+  const damaged = (what: string): ForgeError => new ForgeError('E_ISO_DAMAGED', `${source.name}: its boot catalogue ${what} (byte ${String(offset)})`, { hint: 'the ISO is damaged; get it again' })
+  if (offset + catalogBytes > source.sizeBytes) throw damaged('lies outside the file')
+  const bytes = await source.read(offset, catalogBytes)
+  let sum = 0
+  for (let at = 0; at < 32; at += 2) sum = (sum + bytes.readUInt16LE(at)) & 0xffff
+  if (bytes[0] !== 1 || bytes.readUInt16BE(30) !== 0x55aa || sum !== 0) throw damaged('has a wrong checksum')
+  const entries = [entryAt(bytes, 32, bytes[1] ?? 0)]
+  for (let at = 64; at + 32 <= bytes.length;) {
+    // 0x90: a section of entries follows, and another section; 0x91: the last one.
+    const indicator = bytes[at]
+    if (indicator !== 0x90 && indicator !== 0x91) break
+    const platformId = bytes[at + 1] ?? 0
+    const count = bytes.readUInt16LE(at + 2)
+    at += 32
+    for (let index = 0; index < count && at + 32 <= bytes.length; index += 1, at += 32) {
+      // 0x44 extends the selection criteria of the entry before it.
+      if (bytes[at] === 0x44) index -= 1
+      else entries.push(entryAt(bytes, at, platformId))
+    }
+    if (indicator === 0x91) break
+  }
+  return entries
+}
+
+function entryAt(bytes: Buffer, at: number, platformId: number): ElToritoEntry {
+  return { platformId, bootable: bytes[at] === 0x88, emulation: (bytes[at + 1] ?? 0) & 0x0f, loadSectors: bytes.readUInt16LE(at + 6), block: bytes.readUInt32LE(at + 8) }
+}
+
+/** The partition tables in front of an ISO that also boots from a USB stick. Tables that make no sense count as none. */
+export async function readHybridTables(source: ByteSource): Promise<HybridTables> {
+  const none: HybridTables = { mbr: false, gpt: false, partitions: [] }
+  if (source.sizeBytes < 16 * isoBlockBytes) return none
+  const head = await source.read(0, 2 * sectorBytes)
+  if (head.readUInt16LE(510) !== 0xaa55) return none
+  const partitions = mbrPartitions(head, source.sizeBytes)
+  const gpt = await gptPartitions(source, head.subarray(sectorBytes))
+  return { mbr: partitions.length > 0 && head.subarray(0, 440).some((byte) => byte !== 0), gpt: gpt !== undefined, partitions: gpt ?? partitions }
+}
+
+function mbrPartitions(head: Buffer, sizeBytes: number): Partition[] {
+  return [446, 462, 478, 494].map((at) => ({
+    type: (head[at + 4] ?? 0).toString(16).padStart(2, '0'), startBytes: head.readUInt32LE(at + 8) * sectorBytes, sizeBytes: head.readUInt32LE(at + 12) * sectorBytes,
+  })).filter((partition) => partition.type !== '00' && partition.sizeBytes > 0 && partition.startBytes < sizeBytes)
+}
+
+async function gptPartitions(source: ByteSource, header: Buffer): Promise<Partition[] | undefined> {
+  if (header.toString('latin1', 0, 8) !== 'EFI PART') return undefined
+  const offset = Number(header.readBigUInt64LE(72)) * sectorBytes
+  const [count, size] = [header.readUInt32LE(80), header.readUInt32LE(84)]
+  if (size < 128 || size > 4096 || count > 1024 || offset + count * size > source.sizeBytes) return undefined
+  const table = await source.read(offset, count * size)
+  return Array.from({ length: count }, (_unused, index) => table.subarray(index * size, index * size + 48)).filter((entry) => entry.subarray(0, 16).some((byte) => byte !== 0)).map((entry) => {
+    const first = Number(entry.readBigUInt64LE(32))
+    return { type: guidText(entry), startBytes: first * sectorBytes, sizeBytes: (Number(entry.readBigUInt64LE(40)) - first + 1) * sectorBytes }
+  }).filter((partition) => partition.sizeBytes > 0)
+}
+
+/** A GUID as it is written: its first three fields are little-endian in the table. */
+function guidText(bytes: Buffer): string {
+  const hex = (from: number, to: number): string => bytes.toString('hex', from, to)
+  return [bytes.readUInt32LE(0).toString(16).padStart(8, '0'), bytes.readUInt16LE(4).toString(16).padStart(4, '0'), bytes.readUInt16LE(6).toString(16).padStart(4, '0'), hex(8, 10), hex(10, 16)].join('-')
+}

@@ -1,0 +1,117 @@
+import { damagedSquashfs } from './damage.ts'
+import type { MetadataTable } from './metadata.ts'
+import type { Superblock } from './superblock.ts'
+
+export type InodeKind = 'directory' | 'file' | 'symlink' | 'block-device' | 'character-device' | 'fifo' | 'socket'
+
+const kinds: readonly InodeKind[] = ['directory', 'file', 'symlink', 'block-device', 'character-device', 'fifo', 'socket']
+const noFragment = 0xffffffff
+const noXattr = 0xffffffff
+
+interface Common {
+  /** Permissions with setuid, setgid and sticky, without the type. */
+  mode: number
+  /** Indexes into the table of owners. */
+  uidIndex: number
+  gidIndex: number
+  /** Seconds since 1970. */
+  mtime: number
+  number: number
+  links: number
+  /** Index into the table of extended attributes. */
+  xattr: number | undefined
+}
+
+export interface DirectoryInode extends Common {
+  kind: 'directory'
+  /** Its listing: metadata block in the directory table, offset in it, bytes. */
+  block: number
+  offset: number
+  listingBytes: number
+}
+
+export interface FileInode extends Common {
+  kind: 'file'
+  sizeBytes: number
+  /** Of the first data block, in the image; the others follow. */
+  start: number
+  /** As stored, four bytes a data block: its size, bit 24 set when it is not packed, 0 for a block of zeros. */
+  blockList: Buffer
+  fragment: { index: number; offset: number } | undefined
+}
+
+export interface SymlinkInode extends Common {
+  kind: 'symlink'
+  target: string
+}
+
+export interface SpecialInode extends Common {
+  kind: 'block-device' | 'character-device' | 'fifo' | 'socket'
+  device: number
+}
+
+export type Inode = DirectoryInode | FileInode | SymlinkInode | SpecialInode
+
+/** What an inode reference says: the metadata block's place in the inode table, and the offset in the unpacked block. */
+export interface InodeReference { block: number; offset: number }
+
+/**
+ * Reads the inode at a reference: basic kinds are 1 to 7, extended ones 8 to 14.
+ * @throws ForgeError E_SQUASHFS
+ */
+export function readInode(table: MetadataTable, reference: InodeReference, superblock: Superblock, name: string): Inode {
+  const { data } = table
+  const at = table.at(reference.block, reference.offset)
+  const damaged = (what: string): never => { throw damagedSquashfs(name, `an inode ${what} (inode table, unpacked)`, at) }
+  const need = (length: number): void => { if (at + length > data.length) damaged('reaches beyond the inode table') }
+  need(16)
+  const type = data.readUInt16LE(at)
+  const kind = kinds[(type - 1) % 7]
+  if (kind === undefined || type > 14) return damaged(`has the unknown type ${String(type)}`)
+  const extended = type > 7
+  const common = (links: number, xattr = noXattr): Common => ({
+    mode: data.readUInt16LE(at + 2) & 0o7777, uidIndex: data.readUInt16LE(at + 4), gidIndex: data.readUInt16LE(at + 6), mtime: data.readUInt32LE(at + 8), number: data.readUInt32LE(at + 12),
+    links, xattr: xattr === noXattr ? undefined : xattr,
+  })
+  switch (kind) {
+    case 'directory': {
+      need(extended ? 40 : 32)
+      // Sizes of listings are 3 too large, for `.` and `..`.
+      const size = extended ? data.readUInt32LE(at + 20) : data.readUInt16LE(at + 24)
+      return extended
+        ? { ...common(data.readUInt32LE(at + 16), data.readUInt32LE(at + 36)), kind, block: data.readUInt32LE(at + 24), offset: data.readUInt16LE(at + 34), listingBytes: Math.max(0, size - 3) }
+        : { ...common(data.readUInt32LE(at + 20)), kind, block: data.readUInt32LE(at + 16), offset: data.readUInt16LE(at + 26), listingBytes: Math.max(0, size - 3) }
+    }
+    case 'file': {
+      const head = extended ? 56 : 32
+      need(head)
+      const sizeBytes = extended ? Number(data.readBigUInt64LE(at + 24)) : data.readUInt32LE(at + 28)
+      const start = extended ? Number(data.readBigUInt64LE(at + 16)) : data.readUInt32LE(at + 16)
+      const index = data.readUInt32LE(at + (extended ? 44 : 20))
+      const offset = data.readUInt32LE(at + (extended ? 48 : 24))
+      const whole = sizeBytes / superblock.blockSizeBytes
+      const count = index === noFragment ? Math.ceil(whole) : Math.floor(whole)
+      if (head + count * 4 > data.length - at) return damaged(`of a file claims ${String(sizeBytes)} bytes, and has no room for their blocks`)
+      if (index !== noFragment && index >= superblock.fragments) return damaged(`of a file ends in fragment ${String(index)} of ${String(superblock.fragments)}`)
+      return {
+        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, start,
+        blockList: data.subarray(at + head, at + head + count * 4),
+        fragment: index === noFragment ? undefined : { index, offset },
+      }
+    }
+    case 'symlink': {
+      need(24)
+      const length = data.readUInt32LE(at + 20)
+      if (length > 65_535) return damaged(`of a symbolic link claims ${String(length)} bytes`)
+      need(24 + length + (extended ? 4 : 0))
+      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24 + length) : noXattr), kind, target: data.toString('utf8', at + 24, at + 24 + length) }
+    }
+    case 'block-device': case 'character-device':
+      need(extended ? 28 : 24)
+      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24) : noXattr), kind, device: data.readUInt32LE(at + 20) }
+    case 'fifo': case 'socket':
+      need(extended ? 24 : 20)
+      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 20) : noXattr), kind, device: 0 }
+    default: return kind satisfies never
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Unpacks one raw LZ4 block (lz4_Block_format.md): literals and matches in turn, no header. Returns undefined for damaged
+ * bytes and for what would be longer than `maxBytes`.
+ */
+export function unpackLz4Block(packed: Buffer, maxBytes: number): Buffer | undefined {
+  const output = Buffer.allocUnsafe(maxBytes)
+  let from = 0
+  let to = 0
+  /** Lengths of 15 go on in the bytes that follow, until one is not 255. */
+  const lengthFrom = (nibble: number): number => {
+    let length = nibble
+    if (nibble !== 15) return length
+    for (let more = 255; more === 255;) {
+      more = packed[from] ?? NaN
+      from += 1
+      length += more
+    }
+    return length
+  }
+  while (from < packed.length) {
+    const token = packed[from] ?? 0
+    from += 1
+    const literals = lengthFrom(token >> 4)
+    // NaN, from a length without an end, compares false.
+    if (!(from + literals <= packed.length && to + literals <= maxBytes)) return undefined
+    packed.copy(output, to, from, from + literals)
+    from += literals
+    to += literals
+    // The last sequence is literals only.
+    if (from === packed.length) return output.subarray(0, to)
+    if (from + 2 > packed.length) return undefined
+    const distance = packed.readUInt16LE(from)
+    from += 2
+    const match = lengthFrom(token & 15) + 4
+    if (!(distance > 0 && distance <= to && to + match <= maxBytes)) return undefined
+    to = copyMatch(output, to, distance, match)
+  }
+  return undefined
+}
+
+/** Copies byte by byte where source and destination overlap: that repeats a pattern. Returns the new end. */
+export function copyMatch(output: Buffer, to: number, distance: number, length: number): number {
+  if (distance >= length) output.copyWithin(to, to - distance, to - distance + length)
+  else for (let index = to; index < to + length; index += 1) output[index] = output[index - distance] ?? 0
+  return to + length
+}

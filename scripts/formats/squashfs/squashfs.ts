@@ -1,0 +1,144 @@
+import type { ByteSource } from '../byte-source.ts'
+import type { UnpackDeps } from '../unpack-frames.ts'
+import { damagedSquashfs } from './damage.ts'
+import { readDirectory, type DirectoryEntry } from './directory.ts'
+import { readInode, type DirectoryInode, type FileInode, type Inode, type InodeReference } from './inode.ts'
+import { findBlocks, firstBlockOf, readIndexedTable, tableOf } from './metadata.ts'
+import { compressorOptions, readSuperblock, type Superblock } from './superblock.ts'
+import { unpackerFor, type PackedBlock } from './unpack.ts'
+
+/**
+ * A squashfs, opened for reading. Inodes and folders are in memory after opening (a few megabytes for a router); file
+ * contents are read when asked for. Nothing in the image is trusted.
+ */
+export interface Squashfs {
+  superblock: Superblock
+  /** As mksquashfs takes them. */
+  compressorOptions: string
+  root: DirectoryInode
+  /** @throws ForgeError E_SQUASHFS */
+  inode: (reference: InodeReference) => Inode
+  /** A folder's entries by name. @throws ForgeError E_SQUASHFS */
+  entries: (directory: DirectoryInode) => ReadonlyMap<string, DirectoryEntry>
+  /** User or group number of an index that an inode holds. @throws ForgeError E_SQUASHFS */
+  owner: (index: number) => number
+  /** Contents of files, in the order asked for; all their blocks in as few runs as memory allows. @throws ForgeError E_SQUASHFS */
+  read: (files: readonly FileInode[]) => Promise<Buffer[]>
+}
+
+/** Sizes of data blocks and fragments have a flag: stored as it is. */
+const unpackedBit = 1 << 24
+const lengthOf = (size: number): number => (size & ~unpackedBit) >>> 0
+/** What one run of the unpacker may give: enough to pay for the run, little enough for a small machine. */
+const batchBytes = 8 * 1048576
+
+/** @throws ForgeError E_SQUASHFS, E_SQUASHFS_COMPRESSOR, E_IMAGE_TRUNCATED, or the unpacking program's own */
+export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promise<Squashfs> {
+  const superblock = await readSuperblock(source)
+  const { name } = source
+  const unpack = unpackerFor(superblock.compressor, name, deps)
+  const inodeBlocks = await findBlocks(source, superblock.inodeTable, superblock.directoryTable, 'inode table')
+  const directoryBlocks = await findBlocks(source, superblock.directoryTable, await endOfDirectories(source, superblock), 'directory table')
+  // Both tables in one run of the unpacker.
+  const pieces = await unpack([...inodeBlocks.blocks, ...directoryBlocks.blocks])
+  const inodes = tableOf(name, 'inode table', inodeBlocks.positions, pieces.slice(0, inodeBlocks.blocks.length))
+  const directories = tableOf(name, 'directory table', directoryBlocks.positions, pieces.slice(inodeBlocks.blocks.length))
+  const ids = await readIndexedTable(source, superblock.idTable, superblock.ids, 4, unpack, 'table of owners')
+  const fragments = superblock.fragmentTable === undefined ? Buffer.alloc(0) : await readIndexedTable(source, superblock.fragmentTable, superblock.fragments, 16, unpack, 'fragment table')
+
+  const root = readInode(inodes, { block: Number(superblock.rootInode >> 16n), offset: Number(superblock.rootInode & 0xffffn) }, superblock, name)
+  if (root.kind !== 'directory') throw damagedSquashfs(name, 'its root is not a folder', 32)
+  return {
+    superblock, root,
+    compressorOptions: await compressorOptions(source, superblock),
+    inode: (reference) => readInode(inodes, reference, superblock, name),
+    entries: (directory) => readDirectory(directories, directory, name),
+    owner: (index) => {
+      if (index * 4 >= ids.length) throw damagedSquashfs(name, `an inode has owner ${String(index)} of ${String(superblock.ids)}`, superblock.idTable)
+      return ids.readUInt32LE(index * 4)
+    },
+    read: async (files) => {
+      const contents: Buffer[] = []
+      for (const batch of batches(files, superblock.blockSizeBytes)) contents.push(...await readBatch(batch))
+      return contents
+    },
+  }
+
+  async function readBatch(files: readonly FileInode[]): Promise<Buffer[]> {
+    const wanted = new Map<number, { at: number; size: number; maxBytes: number }>()
+    for (const file of files) {
+      for (const block of dataBlocks(file)) if (block.size > 0) wanted.set(block.at, block)
+      if (file.fragment) wanted.set(fragmentOf(file.fragment.index).at, fragmentOf(file.fragment.index))
+    }
+    const order = [...wanted.values()].sort((one, other) => one.at - other.at)
+    const packed: PackedBlock[] = []
+    for (const { at, size, maxBytes } of order) packed.push({ position: at, data: await source.read(at, lengthOf(size)), packed: (size & unpackedBit) === 0, maxBytes })
+    const unpacked = await unpack(packed)
+    const byPosition = new Map(order.map(({ at }, index) => [at, unpacked[index] ?? Buffer.alloc(0)]))
+    return files.map((file) => {
+      const parts = [...dataBlocks(file)].map(({ at, size, expectedBytes }) => {
+        const bytes = size === 0 ? Buffer.alloc(expectedBytes) : byPosition.get(at)
+        if (bytes?.length !== expectedBytes) throw damagedSquashfs(name, `a data block has ${String(bytes?.length)} bytes instead of ${String(expectedBytes)}`, at)
+        return bytes
+      })
+      if (file.fragment) {
+        const { at } = fragmentOf(file.fragment.index)
+        const tail = file.sizeBytes % superblock.blockSizeBytes
+        const bytes = byPosition.get(at)?.subarray(file.fragment.offset, file.fragment.offset + tail)
+        if (bytes?.length !== tail) throw damagedSquashfs(name, `a file's end lies outside its fragment, at offset ${String(file.fragment.offset)}`, at)
+        parts.push(bytes)
+      }
+      return parts.length === 1 && parts[0] ? Buffer.from(parts[0]) : Buffer.concat(parts)
+    })
+  }
+
+  function* dataBlocks(file: FileInode): Generator<{ at: number; size: number; maxBytes: number; expectedBytes: number }> {
+    let at = file.start
+    for (let index = 0; index * 4 < file.blockList.length; index += 1) {
+      const size = file.blockList.readUInt32LE(index * 4)
+      const length = lengthOf(size)
+      const expectedBytes = Math.min(superblock.blockSizeBytes, file.sizeBytes - index * superblock.blockSizeBytes)
+      if (length > superblock.blockSizeBytes || at + length > superblock.bytesUsed) throw damagedSquashfs(name, `a data block of ${String(length)} bytes lies outside of it`, at)
+      yield { at, size: length === 0 ? 0 : size, maxBytes: superblock.blockSizeBytes, expectedBytes }
+      at += length
+    }
+  }
+
+  function fragmentOf(index: number): { at: number; size: number; maxBytes: number } {
+    const at = Number(fragments.readBigUInt64LE(index * 16))
+    const size = fragments.readUInt32LE(index * 16 + 8)
+    const length = lengthOf(size)
+    if (length === 0 || length > superblock.blockSizeBytes || at + length > superblock.bytesUsed) throw damagedSquashfs(name, `fragment ${String(index)} of ${String(length)} bytes lies outside of it`, at)
+    return { at, size, maxBytes: superblock.blockSizeBytes }
+  }
+}
+
+/** The directory table has no size of its own: it ends where the first block of the next table starts. */
+async function endOfDirectories(source: ByteSource, superblock: Superblock): Promise<number> {
+  const indexes = [superblock.fragmentTable, superblock.exportTable, superblock.idTable].filter((index) => index !== undefined)
+  const starts: number[] = []
+  for (const index of indexes) starts.push(index, await firstBlockOf(source, index))
+  // The table of extended attributes has a header of its own: its first field is where its first block starts.
+  if (superblock.xattrTable !== undefined) starts.push(superblock.xattrTable, await firstBlockOf(source, superblock.xattrTable))
+  return Math.min(...starts.filter((start) => start > superblock.directoryTable))
+}
+
+/** Files in groups that unpack to a bounded size, however many share a fragment. */
+function* batches(files: readonly FileInode[], blockSizeBytes: number): Generator<FileInode[]> {
+  let batch: FileInode[] = []
+  let bytes = 0
+  const fragments = new Set<number>()
+  for (const file of files) {
+    const fresh = file.fragment && !fragments.has(file.fragment.index) ? blockSizeBytes : 0
+    if (bytes > 0 && bytes + file.blockList.length / 4 * blockSizeBytes + fresh > batchBytes) {
+      yield batch
+      batch = []
+      bytes = 0
+      fragments.clear()
+    }
+    batch.push(file)
+    bytes += file.blockList.length / 4 * blockSizeBytes + fresh
+    if (file.fragment) fragments.add(file.fragment.index)
+  }
+  if (batch.length > 0) yield batch
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { bytesAsSource } from '../../../../scripts/formats/byte-source.ts'
+import { unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
+import { unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
+import { openSquashfs, type Squashfs } from '../../../../scripts/formats/squashfs/squashfs.ts'
+import { ForgeError } from '../../../../scripts/lib/errors.ts'
+import type { UnpackDeps } from '../../../../scripts/formats/unpack-frames.ts'
+import { rejection } from '../../../support/rejection.ts'
+import { squashfsImage, type SquashfsParts } from '../../../support/squashfs-image.ts'
+
+// Nothing in these images is packed, so no program runs.
+const deps: UnpackDeps = { exec: () => Promise.reject(new Error('a program was called')), workDir: '/nonexistent' }
+const opened = (bytes: Buffer): Promise<Squashfs> => openSquashfs(bytesAsSource(bytes, 'x.squashfs'), deps)
+
+/** Every file's content, by name. */
+async function contents(squashfs: Squashfs): Promise<Record<string, string>> {
+  const found: Record<string, string> = {}
+  for (const [name, reference] of squashfs.entries(squashfs.root)) {
+    const inode = squashfs.inode(reference)
+    if (inode.kind === 'file' && inode.sizeBytes < 1 << 20) found[name] = (await squashfs.read([inode]))[0]?.toString() ?? ''
+  }
+  return found
+}
+
+test('a squashfs written by hand gives its files back', async () => {
+  const long = 'x'.repeat(10_000)
+  const squashfs = await opened(squashfsImage({ files: { empty: '', long, short: 'y\n' } }).bytes)
+  expect(await contents(squashfs)).toEqual({ empty: '', long, short: 'y\n' })
+  expect(squashfs.superblock).toMatchObject({ compressor: 'gzip', blockSizeBytes: 4096, inodes: 4, createdAt: 1_700_000_000 })
+  expect(squashfs.owner(squashfs.root.uidIndex)).toBe(0)
+  expect(squashfs.root).toMatchObject({ kind: 'directory', mode: 0o755, mtime: 1_700_000_000, number: 4, xattr: undefined })
+})
+
+test('a squashfs without files has an empty root', async () => {
+  expect(await contents(await opened(squashfsImage({ files: { only: '' } }).bytes))).toEqual({ only: '' })
+})
+
+describe('a hostile or damaged squashfs', () => {
+  const superblock = (at: number, value: bigint): SquashfsParts => ({ superblock: (bytes) => { bytes.writeBigUInt64LE(value, at) } })
+  test.each<[string, SquashfsParts, string, string]>([
+    ['of another version', { superblock: (bytes) => { bytes.writeUInt16LE(3, 28) } }, 'E_SQUASHFS', 'x.squashfs: it has format 3.0; only 4.0 is in use since Linux 2.6.29 (byte 28)'],
+    ['with an unknown compressor', { superblock: (bytes) => { bytes.writeUInt16LE(9, 20) } }, 'E_SQUASHFS_COMPRESSOR', 'x.squashfs is compressed by method 9, which is not one of 1 gzip, 2 lzma, 3 lzo, 4 xz, 5 lz4, 6 zstd (byte 20)'],
+    ['with blocks of a gigabyte', { superblock: (bytes) => { bytes.writeUInt32LE(1 << 30, 12); bytes.writeUInt16LE(30, 22) } }, 'E_SQUASHFS', 'x.squashfs: its block size of 1073741824 bytes is not a power of two from 4 KiB to 1 MiB (byte 12)'],
+    ['whose block size and its logarithm differ', { superblock: (bytes) => { bytes.writeUInt16LE(13, 22) } }, 'E_SQUASHFS', 'x.squashfs: its block size of 4096 bytes is not a power of two from 4 KiB to 1 MiB (byte 12)'],
+    ['that is cut off', superblock(40, 1_000_000n), 'E_IMAGE_TRUNCATED', 'x.squashfs is cut off: it has 265 of 1000000 bytes'],
+    ['whose inodes lie outside', superblock(64, 1n << 60n), 'E_SQUASHFS', 'x.squashfs: its inode table lies outside of it, at 1152921504606847000 (byte 64)'],
+    ['whose tables are in each other\'s place', superblock(72, 96n), 'E_SQUASHFS', 'x.squashfs: its directory table comes before its inode table (byte 72)'],
+    ['whose root is a file', superblock(32, 0n), 'E_SQUASHFS', 'x.squashfs: its root is not a folder (byte 32)'],
+    ['whose root is in no block', superblock(32, 5n << 16n), 'E_SQUASHFS', 'x.squashfs: something points outside its inode table, at block 5 offset 0 (byte 5)'],
+    ['with sixty thousand owners', { superblock: (bytes) => { bytes.writeUInt16LE(60_000, 26) } }, 'E_SQUASHFS', 'x.squashfs: its table of owners would have 60000 entries (byte 257)'],
+    ['with four billion fragments', { superblock: (bytes) => { bytes.writeUInt32LE(0xffffffff, 16); bytes.writeBigUInt64LE(200n, 80) } }, 'E_SQUASHFS', 'x.squashfs: its fragment table would have 4294967295 entries (byte 200)'],
+  ])('%s is refused', async (_what, parts, code, message) => {
+    expect(await rejection(opened(squashfsImage(parts).bytes))).toMatchObject({ code, message })
+  })
+
+  test.each<[string, SquashfsParts, string]>([
+    ['a file of an exabyte', { inodes: (bytes) => { bytes.writeUInt16LE(9, 0); bytes.writeBigUInt64LE(1n << 60n, 24) } }, 'x.squashfs: an inode of a file claims 1152921504606847000 bytes, and has no room for their blocks (inode table, unpacked) (byte 0)'],
+    ['an inode of no kind', { inodes: (bytes) => { bytes.writeUInt16LE(99, 0) } }, 'x.squashfs: an inode has the unknown type 99 (inode table, unpacked) (byte 0)'],
+    ['an inode of type 0', { inodes: (bytes) => { bytes.writeUInt16LE(0, 0) } }, 'x.squashfs: an inode has the unknown type 0 (inode table, unpacked) (byte 0)'],
+    ['data at the end of the world', { inodes: (bytes) => { bytes.writeUInt32LE(0xfffffff0, 16) } }, 'x.squashfs: a data block of 6 bytes lies outside of it (byte 4294967280)'],
+    ['a data block that is too short', { inodes: (bytes) => { bytes.writeUInt32LE(((1 << 24) | 3) >>> 0, 32) } }, 'x.squashfs: a data block has 3 bytes instead of 6 (byte 96)'],
+    ['an end in a fragment that is not there', { inodes: (bytes) => { bytes.writeUInt32LE(7, 20) } }, 'x.squashfs: an inode of a file ends in fragment 7 of 0 (inode table, unpacked) (byte 0)'],
+    ['a folder with a billion entries', { directory: (bytes) => { bytes.writeUInt32LE(1_000_000_000, 0) } }, 'x.squashfs: a folder has a header with 1000000001 entries, more than 256 (directory table, unpacked) (byte 0)'],
+    ['a folder with a name that leads out', { directory: (bytes) => { bytes.write('../', 20) } }, 'x.squashfs: a folder has an entry whose name is not one (directory table, unpacked) (byte 12)'],
+    ['a folder with a name as long as the world', { directory: (bytes) => { bytes.writeUInt16LE(0xfffe, 18) } }, 'x.squashfs: a folder has a name of 65535 bytes (directory table, unpacked) (byte 12)'],
+    ['an entry that points between blocks', { directory: (bytes) => { bytes.writeUInt32LE(17, 4) } }, 'x.squashfs: something points outside its inode table, at block 17 offset 0 (byte 17)'],
+  ])('with %s is refused when that is read', async (_what, parts, message) => {
+    const squashfs = await opened(squashfsImage(parts).bytes)
+    expect(await rejection(contents(squashfs))).toMatchObject({ code: 'E_SQUASHFS', message })
+  })
+
+  test('with a metadata block of impossible size is refused', async () => {
+    const { bytes, inodeTable, directoryTable } = squashfsImage()
+    const changed = Buffer.from(bytes)
+    changed.writeUInt16LE(0x8000 | 8191, inodeTable)
+    expect(await rejection(opened(changed))).toMatchObject({ code: 'E_SQUASHFS', message: `x.squashfs: a block of its inode table has an impossible size of 8191 bytes (byte ${String(inodeTable)})` })
+    const other = Buffer.from(bytes)
+    other.writeUInt16LE(0x8000, directoryTable)
+    expect(await rejection(opened(other))).toMatchObject({ code: 'E_SQUASHFS', message: `x.squashfs: a block of its directory table has an impossible size of 0 bytes (byte ${String(directoryTable)})` })
+  })
+
+  test('never ends in another error, a hang or a large allocation, whatever byte is changed or missing', async () => {
+    const good = squashfsImage().bytes
+    let refused = 0
+    for (let at = 0; at < good.length; at += 1) {
+      for (const value of [0x00, 0x7f, 0xff]) {
+        const bytes = Buffer.from(good)
+        bytes[at] = value
+        for (const image of [bytes, good.subarray(0, at)]) {
+          try {
+            await contents(await opened(image))
+          } catch (error) {
+            if (!(error instanceof ForgeError)) throw error
+            refused += 1
+            expect(['E_SQUASHFS', 'E_SQUASHFS_COMPRESSOR', 'E_IMAGE_TRUNCATED']).toContain(error.code)
+          }
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(good.length)
+  })
+})
+
+describe('a raw LZ4 block', () => {
+  test.each<[string, string, string]>([
+    ['literals only', '50 68656c6c6f', 'hello'],
+    ['a match that overlaps itself', '12 61 0100 50 6263646566', 'aaaaaaabcdef'],
+    ['long literals', `f0 05 ${'61'.repeat(20)}`, 'a'.repeat(20)],
+    ['a long match', '1f 61 0100 0a 10 62', `${'a'.repeat(1 + 15 + 10 + 4)}b`],
+  ])('with %s', (_what, hex, text) => {
+    expect(unpackLz4Block(Buffer.from(hex.replaceAll(' ', ''), 'hex'), 4096)?.toString()).toBe(text)
+  })
+
+  test.each<[string, string]>([
+    ['nothing', ''], ['literals beyond the end', '50 6865'], ['a match before the start', '11 61 0200 10 62'], ['a distance of 0', '11 61 0000 10 62'], ['half a distance', '10 61 01'], ['a length without an end', 'ff ffff'],
+  ])('with %s is refused', (_what, hex) => {
+    expect(unpackLz4Block(Buffer.from(hex.replaceAll(' ', ''), 'hex'), 4096)).toBeUndefined()
+  })
+
+  test('that is larger than it may be is refused', () => {
+    expect(unpackLz4Block(Buffer.from('1fff0100ffffff00'.replace('ff', '61'), 'hex'), 64)).toBeUndefined()
+    expect(unpackLz4Block(Buffer.from('5068656c6c6f', 'hex'), 4)).toBeUndefined()
+  })
+})
+
+describe('a raw LZO1X stream', () => {
+  test.each<[string, string, string]>([
+    ['literals only', '16 68656c6c6f 110000', 'hello'],
+    ['a short match', '15 61626364 4c00 110000', 'abcdabc'],
+  ])('with %s', (_what, hex, text) => {
+    expect(unpackLzo1xBlock(Buffer.from(hex.replaceAll(' ', ''), 'hex'), 4096)?.toString()).toBe(text)
+  })
+
+  test.each<[string, string]>([
+    ['nothing', ''], ['no end', '16 68656c6c6f'], ['literals beyond the end', '20 6865'], ['a match before the start', '15 61626364 60ff 110000'], ['bytes behind its end', '16 68656c6c6f 110000 00'], ['a length without an end', '00 0000'],
+  ])('with %s is refused', (_what, hex) => {
+    expect(unpackLzo1xBlock(Buffer.from(hex.replaceAll(' ', ''), 'hex'), 4096)).toBeUndefined()
+  })
+
+  test('that is larger than it may be is refused', () => {
+    expect(unpackLzo1xBlock(Buffer.from('1668656c6c6f110000', 'hex'), 4)).toBeUndefined()
+  })
+})
