@@ -9,6 +9,8 @@ import type { IsoLocked, IsoSpec } from './spec.ts'
 export interface IsoPlan {
   target: TargetFacts
   release: string
+  /** replace: the kernel comes from the headers stage, not from Debian's archive. */
+  kernel: 'own' | 'replace'
   isoName: string
   volumeId: string
   hostname: string
@@ -31,6 +33,7 @@ export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, be
   return {
     target,
     release,
+    kernel: before.headers.provider === 'debian' ? 'own' : 'replace',
     isoName: `${target.name}-router.iso`,
     volumeId: volumeId(`NAT64_${target.name}`),
     hostname: spec.hostname,

@@ -1,6 +1,7 @@
 import type { HeadersLocked } from '../../kernel/headers/artifact.ts'
 import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import { dependencyNames } from '../../scripts/lib/debian-archive.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ResolveDeps, ResolveInput } from '../../scripts/pipeline/stage.ts'
 import type { IsoLocked, IsoSpec } from './spec.ts'
 
@@ -15,12 +16,31 @@ const routerPackages = [
 const compiledToolsDepends = ['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12']
 
 export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<IsoLocked> {
-  const index = await deps.archive.open(target.suite, target.architecture)
-  const { release, flavour } = before.headers
+  refuseContradiction(spec.kernel, before.headers.provider)
+  const backports = before.headers.provider === 'debian' && before.headers.backports === true
+  const index = await deps.archive.open(target.suite, target.architecture, ...(backports ? [{ backports }] : []))
   const libraries = before.source.provider === 'debian' ? dependencyNames(before.source.toolsDepends.join(', ')) : compiledToolsDepends
   return {
     packages: await index.closure([
-      ...routerPackages, `linux-image-${release}`, ...(flavour === undefined ? [] : [`linux-image-${flavour}`]), ...libraries, ...spec.packages,
+      ...routerPackages, ...kernelPackages(before.headers), ...libraries, ...spec.packages,
     ]),
   }
+}
+
+function refuseContradiction(kernel: IsoSpec['kernel'], provider: HeadersLocked['provider']): void {
+  if (kernel === 'own' && provider !== 'debian') {
+    throw new ForgeError('E_TARGET', `iso.kernel: own keeps Debian's kernel, but headers.provider: ${provider} is about another one`, { hint: 'write iso.kernel: replace, or leave it out' })
+  }
+  if (kernel === 'replace' && provider === 'debian') {
+    throw new ForgeError('E_TARGET', 'iso.kernel: replace needs a kernel to put in place of Debian\'s, and headers.provider: debian is Debian\'s', { hint: 'choose headers.provider: source or packages, or leave iso.kernel out' })
+  }
+}
+
+/** The kernel's packages, where they are Debian's: other kernels bring their own, or have none. */
+function kernelPackages(headers: HeadersLocked): string[] {
+  if (headers.provider !== 'debian') return []
+  const { release, flavour, backports, metapackageVersion } = headers
+  // A suite and its backports both have a metapackage of that name: its version says which.
+  const version = backports === true && metapackageVersion !== undefined ? `=${metapackageVersion}` : ''
+  return [`linux-image-${release}`, ...(flavour === undefined ? [] : [`linux-image-${flavour}${version}`])]
 }

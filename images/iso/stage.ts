@@ -1,10 +1,11 @@
 import type { HeadersLocked, HeadersPlan } from '../../kernel/headers/artifact.ts'
 import type { SourceLocked } from '../../kernel/source/artifact.ts'
-import type { DebsArtifact, DebsPlan } from '../../packaging/debs/artifact.ts'
+import type { DebsPlan } from '../../packaging/debs/artifact.ts'
 import { buildRootTools } from '../../scripts/lib/build-root.ts'
-import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
+import type { Stage } from '../../scripts/pipeline/stage.ts'
 import type { IsoArtifact } from './artifact.ts'
 import { assembleTools } from './assemble.ts'
+import type { IsoDeps } from './deps.ts'
 import { plan, type IsoPlan } from './plan.ts'
 import { resolve } from './resolve.ts'
 import { run } from './run.ts'
@@ -14,11 +15,12 @@ export const iso: Stage<
   IsoSpec, IsoLocked, IsoPlan, IsoArtifact,
   { source: SourceLocked; headers: HeadersLocked },
   { headers: HeadersPlan; debs: DebsPlan },
-  { debs: Stored<DebsArtifact> }
+  IsoDeps['before']
 > = {
   name: 'iso',
   title: 'build the router image',
   reads: ['debs'],
+  alsoReads: (planned) => planned.kernel === 'replace' ? ['headers'] : [],
   spec: isoSpec,
   locked: isoLocked,
   assets: ['images/iso/reference/root'],

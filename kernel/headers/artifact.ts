@@ -1,7 +1,9 @@
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
+import type { ImageCrcsFile, KernelPackage, KernelSigner, SignedModules } from './provider.ts'
 
 export type { HeadersPlan } from './plan.ts'
+export type { PlannedForAll } from './provider.ts'
 export type { HeadersLocked } from './spec.ts'
 
 /** Who may sign the modules that this kernel loads. */
@@ -29,4 +31,11 @@ export interface HeadersArtifact {
   /** Relative paths of the two files every check reads. */
   configFile: string
   symversFile: string
+  /** The compiler's command for make, where the tree does not name it itself. */
+  cc?: string
+  /** Absent where no image is known. */
+  imageCrcs?: ImageCrcsFile
+  kernelPackages?: KernelPackage[]
+  signer?: KernelSigner
+  signedModules?: SignedModules
 }

@@ -1,71 +1,32 @@
-import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
-import { basename, dirname, join, posix, relative } from 'node:path'
-import { sha256Of } from '../../scripts/lib/digest.ts'
-import { ForgeError } from '../../scripts/lib/errors.ts'
-import { headersLimits } from '../../scripts/lib/extract.ts'
-import { extractDeb } from '../../scripts/lib/extract-deb.ts'
-import { parseKernelConfig } from '../../scripts/formats/kconfig.ts'
-import type { RunDeps } from '../../scripts/pipeline/stage.ts'
+import { join } from 'node:path'
 import type { HeadersArtifact } from './artifact.ts'
-import { signingPolicyOf, vermagicOf } from './kernel-config.ts'
+import { readBuildTree } from './build-tree.ts'
 import type { HeadersPlan } from './plan.ts'
+import type { Provided } from './provider.ts'
+import { provideDebian } from './providers/debian/provide.ts'
+import { provideIso } from './providers/iso/provide.ts'
+import { providePackages } from './providers/packages/provide.ts'
+import { provideSource, type SourceDeps } from './providers/source/provide.ts'
+import { provideTree } from './providers/tree/provide.ts'
 
-export async function run(plan: HeadersPlan, deps: RunDeps<unknown>): Promise<HeadersArtifact> {
-  const src = join(deps.outDir, 'src')
-  const unpacked = join(deps.workDir, 'headers')
-  const paths = await deps.fetch(plan.packages.map((pkg) => pkg.file))
-  for (const [index, path] of paths.entries()) {
-    deps.log.step(`unpacking ${plan.packages[index]?.file.fileName ?? ''}`)
-    await extractDeb(path, unpacked, deps, { limits: headersLimits, only: ['usr/src', 'usr/lib'] })
-  }
-  await rename(join(unpacked, 'usr/src'), src)
-  await gatherKbuild(join(unpacked, 'usr/lib'), src)
-
-  const tree = `linux-headers-${plan.release}`
-  const config = await readTreeFile(src, tree, '.config')
-  const symvers = await readTreeFile(src, tree, 'Module.symvers')
-  const release = /UTS_RELEASE "([^"]+)"/.exec(await readTreeFile(src, tree, 'include/generated/utsrelease.h'))?.[1] ?? ''
-  if (release !== plan.release) throw new ForgeError('E_KERNEL', `the build tree says it is for ${release}, wanted ${plan.release}`, { hint: 'use headers from the same build as the kernel' })
-  const options = parseKernelConfig(config)
+export async function run(plan: HeadersPlan, deps: SourceDeps): Promise<HeadersArtifact> {
+  const { tree, ...more } = await provide(plan, deps)
+  const facts = await readBuildTree(join(deps.outDir, 'src', tree), plan.release)
   return {
-    provider: plan.provider, release: plan.release, architecture: 'amd64',
-    vermagic: vermagicOf(plan.release, options),
-    compiler: options.value('CC_VERSION_TEXT') ?? '',
-    modversions: options.isSet('MODVERSIONS'),
-    signing: signingPolicyOf(options),
-    configSha256: sha256Of(config), symversSha256: sha256Of(symvers),
+    provider: plan.provider, architecture: 'amd64', ...facts,
     usrSrc: 'src', buildTree: `/usr/src/${tree}`,
     configFile: `src/${tree}/.config`, symversFile: `src/${tree}/Module.symvers`,
+    ...(plan.cc === undefined ? {} : { cc: plan.cc }), ...more,
   }
 }
 
-async function readTreeFile(src: string, tree: string, name: string): Promise<string> {
-  try {
-    return await readFile(join(src, tree, name), 'utf8')
-  } catch (error) {
-    throw new ForgeError('E_KERNEL', `the kernel's build tree has no ${name}`, { hint: 'use the complete linux-headers packages of one kernel build', cause: error })
-  }
-}
-
-/**
- * Debian keeps the tree's scripts in /usr/lib/linux-kbuild-*, reached by links. Beside the tree in /usr/src they
- * need no mount point in the read-only build root.
- */
-async function gatherKbuild(usrLib: string, src: string): Promise<void> {
-  const names = (await readdir(usrLib).catch(() => [])).filter((name) => name.startsWith('linux-kbuild-'))
-  for (const name of names) {
-    await rm(join(src, name), { force: true })
-    await mkdir(src, { recursive: true })
-    await rename(join(usrLib, name), join(src, name))
-  }
-  for (const tree of await readdir(src)) {
-    for (const entry of await readdir(join(src, tree), { withFileTypes: true })) {
-      if (!entry.isSymbolicLink()) continue
-      const path = join(src, tree, entry.name)
-      const kbuild = /(linux-kbuild-[^/]+)(\/.*)?$/.exec(await readlink(path))
-      if (!kbuild?.[1] || !names.includes(kbuild[1])) continue
-      await rm(path)
-      await symlink(posix.join(relative(dirname(path), src), basename(kbuild[1]), kbuild[2] ?? ''), path)
-    }
+async function provide(plan: HeadersPlan, deps: SourceDeps): Promise<Provided> {
+  switch (plan.provider) {
+    case 'debian': return provideDebian(plan, deps)
+    case 'packages': return providePackages(plan, deps)
+    case 'iso': return provideIso(plan, deps)
+    case 'tree': return provideTree(plan, deps)
+    case 'source': return provideSource(plan, deps)
+    default: return plan satisfies never
   }
 }

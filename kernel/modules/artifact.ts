@@ -1,5 +1,7 @@
 import type { JoolVersion } from '../../scripts/domain/jool-version.ts'
 import type { Sha256 } from '../../scripts/domain/digest.ts'
+import type { JoolPatch } from '../compile/patches.ts'
+import type { ModuleSigner } from '../signing/verify.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 
 export type { ModulesPlan } from './plan.ts'
@@ -13,6 +15,12 @@ export interface ModulesArtifact {
   modules: { name: 'jool_common' | 'jool' | 'jool_siit'; file: string; sha256: Sha256; sizeBytes: number; depends: string[] }[]
   /** How many imported symbols had their CRC compared with the kernel's. */
   crcsChecked: number
+  /** How many of them the router's own image confirms; absent where no image is known. */
+  imageCrcsChecked?: number
+  /** Patches to Jool's sources that they were compiled with, in order. */
+  patches?: readonly JoolPatch[]
+  /** Who signed them, read back from the signatures; absent for unsigned modules. */
+  signature?: ModuleSigner
   /** Tools compiled from the same sources; absent when Debian's are used. */
   tools?: { dir: 'tools'; depends: string[] }
 }

@@ -13,19 +13,32 @@ export interface CheckInput {
   modversions: boolean
   /** The kernel's exports and those of the modules built with it. */
   exports: ReadonlyMap<string, ExportedSymbol>
+  /** What the router's own image says, where it is known. */
+  image?: ImageSymbols | undefined
+}
+
+/** CRCs of the symbols that an image's kernel and modules export or import. */
+export interface ImageSymbols {
+  /** The image, for messages. */
+  name: string
+  /** Symbol → CRC, and where in the image it was seen. */
+  crcs: ReadonlyMap<string, readonly [crc: number, where: string]>
 }
 
 export interface CheckResult {
   /** Modules that must be loaded first, as the module itself says. */
   depends: string[]
+  /** Compared with the kernel's Module.symvers. */
   crcsChecked: number
+  /** Compared with the router's own image too. */
+  imageCrcsChecked: number
 }
 
 /**
  * Will the kernel accept this module? The same questions that its loader asks, answered from the files.
  * @throws ForgeError E_MODULE, E_VERMAGIC, E_SYMBOL_MISSING, E_SYMBOL_CRC
  */
-export function checkModule({ name, module, vermagic, joolVersion, modversions, exports }: CheckInput): CheckResult {
+export function checkModule({ name, module, vermagic, joolVersion, modversions, exports, image }: CheckInput): CheckResult {
   const file = `${name}.ko`
   expectEqual(modinfoField(module, 'name') ?? '', name, 'E_MODULE', `the name inside ${file}`)
   expectEqual(modinfoField(module, 'vermagic') ?? '', vermagic, 'E_VERMAGIC', `the vermagic of ${file}`, 'use the headers of exactly the router\'s kernel')
@@ -36,10 +49,11 @@ export function checkModule({ name, module, vermagic, joolVersion, modversions, 
     throw new ForgeError('E_MODULE', `${file} has the licence "${licence}"; the kernel gives GPL-only symbols to GPL modules only`)
   }
   const crcsChecked = checkImports(file, module, modversions, exports)
+  const imageCrcsChecked = image && modversions ? checkImage(file, module, exports, image) : 0
   const depends = (modinfoField(module, 'depends') ?? '').split(',').filter((item) => item !== '').map((item) => item.replace(/-/g, '_')).sort()
   const needed = neededModules(module, exports, name)
   expectEqual(depends.join(','), needed.join(','), 'E_MODULE', `the list of modules that ${file} depends on`)
-  return { depends, crcsChecked }
+  return { depends, crcsChecked, imageCrcsChecked }
 }
 
 function checkImports(file: string, module: KernelModule, modversions: boolean, exports: ReadonlyMap<string, ExportedSymbol>): number {
@@ -62,6 +76,23 @@ function checkImports(file: string, module: KernelModule, modversions: boolean, 
     }
   }
   return module.imports.length
+}
+
+/** A release is not an identity: what the image's kernel and modules say must agree, too. `module_layout` is among it. */
+function checkImage(file: string, module: KernelModule, exports: ReadonlyMap<string, ExportedSymbol>, { name, crcs }: ImageSymbols): number {
+  let checked = 0
+  for (const [symbol, built] of module.versions) {
+    const seen = crcs.get(symbol)
+    if (!seen) continue
+    const [crc, where] = seen
+    if (crc !== built) {
+      throw new ForgeError('E_SYMBOL_CRC', `${file} was built for ${symbol} with CRC ${hex(built)}, as Module.symvers has it (${exports.get(symbol)?.module ?? 'of the modules built with it'}); ${where} in ${name} has ${hex(crc)}`, {
+        hint: 'the headers are of another build of this release than the image: use those of the build that made the image',
+      })
+    }
+    checked += 1
+  }
+  return checked
 }
 
 function neededModules(module: KernelModule, exports: ReadonlyMap<string, ExportedSymbol>, self: string): string[] {

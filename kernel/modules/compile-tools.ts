@@ -1,5 +1,6 @@
 import { access, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { applyPatches, type JoolPatch } from '../compile/patches.ts'
 import type { SourceArtifact } from '../source/artifact.ts'
 import { runInRoot, type Bind } from '../../scripts/lib/build-root.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
@@ -18,11 +19,12 @@ const flags = [
  * Jool's userspace programs by its own autotools build, in the same root as the modules, installed into
  * `outDir/tools` and stripped; what they need at run time is read from the result by dpkg-shlibdeps.
  */
-export async function compileTools(root: string, deps: Deps): Promise<{ dir: 'tools'; depends: string[] }> {
+export async function compileTools(root: string, patches: readonly JoolPatch[], deps: Deps): Promise<{ dir: 'tools'; depends: string[] }> {
   const { source } = deps.before
   const work = join(deps.workDir, 'tools')
   const installed = join(deps.outDir, 'tools')
   await cp(join(source.dir, source.srcDir), work, { recursive: true, verbatimSymlinks: true })
+  await applyPatches(patches, work, { ...deps, root })
   await mkdir(installed, { recursive: true })
   const binds: Bind[] = [{ from: work, to: '/build/tools', writable: true }, { from: installed, to: '/build/installed', writable: true }]
   const inRoot = (doing: string, ...argv: Argv): Promise<string> =>

@@ -1,4 +1,6 @@
+import type { JoolPatch } from '../compile/patches.ts'
 import type { HeadersPlan } from '../headers/artifact.ts'
+import { keyIdentity } from '../signing/spec.ts'
 import type { SourcePlan } from '../source/artifact.ts'
 import type { JoolVersion } from '../../scripts/domain/jool-version.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
@@ -13,14 +15,29 @@ export interface ModulesPlan {
   support: Support
   compileTools: boolean
   buildRoot: BuildRootRecipe
+  /** The key that signs here. */
+  signing?: NonNullable<ModulesLocked['signing']>
+  /** Patches to Jool's sources, in order. */
+  patches?: readonly JoolPatch[]
+  /** The modules were compiled and signed with the kernel, whose key is gone: they are only checked. */
+  withKernel?: true
 }
 
-export function plan({ locked, target }: PlanInput<ModulesSpec, ModulesLocked>, before: { source: SourcePlan; headers: HeadersPlan }): ModulesPlan {
+export function plan({ spec, locked, target }: PlanInput<ModulesSpec, ModulesLocked>, before: { source: SourcePlan; headers: HeadersPlan }): ModulesPlan {
   return {
     joolVersion: before.source.joolVersion,
     release: before.headers.release,
-    support: supportOf(before.source.joolVersion, before.headers.release),
+    support: supportOf(before.source.joolVersion, before.headers.release, spec),
     compileTools: before.source.tools === 'compiled',
     buildRoot: { suite: target.suite, architecture: target.architecture, sourceDateEpoch: target.sourceDateEpoch, packages: locked.buildRoot },
+    ...(locked.signing ? { signing: locked.signing } : {}),
+    ...(locked.patches ? { patches: locked.patches } : {}),
+    ...(before.headers.provider === 'source' && before.headers.withJool ? { withKernel: true } : {}),
   }
+}
+
+/** Where a key lies does not matter. */
+export function keyOf(planned: ModulesPlan): unknown {
+  const { signing, ...rest } = planned
+  return signing ? { ...rest, signing: { ...signing, key: keyIdentity(signing.key) } } : planned
 }

@@ -1,18 +1,35 @@
+import { compilePackages } from '../compile/packages.ts'
+import { patchesFor } from '../compile/patches.ts'
 import type { HeadersLocked } from '../headers/artifact.ts'
+import { lockKey } from '../signing/key.ts'
 import type { SourceLocked } from '../source/artifact.ts'
 import { joolVersion } from '../../scripts/domain/jool-version.ts'
 import { kernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ResolveDeps, ResolveInput } from '../../scripts/pipeline/stage.ts'
 import type { ModulesLocked, ModulesSpec } from './spec.ts'
 import { supportOf } from './support.ts'
 
-const compile = ['make', 'libc6-dev', 'kmod', 'binutils', 'xz-utils']
 const autotools = ['gcc', 'autoconf', 'automake', 'libtool', 'pkg-config', 'dpkg-dev', 'libnl-genl-3-dev', 'libxtables-dev']
 
-export async function resolve({ target, before }: ResolveInput<ModulesSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<ModulesLocked> {
+export async function resolve({ spec, target, before }: ResolveInput<ModulesSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<ModulesLocked> {
   // Asked here too, so that an unsupported pair is refused before a build root is looked up.
-  supportOf(joolVersion(before.source.joolVersion), kernelRelease(before.headers.release))
+  const [jool, release] = [joolVersion(before.source.joolVersion), kernelRelease(before.headers.release)]
+  supportOf(jool, release, spec)
+  const patches = await patchesFor(jool, release)
+  const signing = await lockSigning(spec, before.headers, deps)
   const index = await deps.archive.open(target.suite, target.architecture)
-  const wanted = ['?essential', 'apt', ...compile, ...before.headers.buildDepends, ...(before.source.provider === 'debian' ? [] : autotools)]
-  return { buildRoot: await index.closure(wanted) }
+  const wanted = [...compilePackages, ...before.headers.buildDepends, ...(patches.length > 0 ? ['patch'] : []), ...(before.source.provider === 'debian' ? [] : autotools)]
+  return { buildRoot: await index.closure(wanted), ...(signing ? { signing } : {}), ...(patches.length > 0 ? { patches } : {}) }
+}
+
+/** A kernel that is built here brings its key; for others, the target may name one. */
+async function lockSigning({ signing }: ModulesSpec, headers: HeadersLocked, deps: ResolveDeps): Promise<ModulesLocked['signing']> {
+  if (headers.provider === 'source') {
+    if (signing) throw new ForgeError('E_TARGET', 'modules.signing: the kernel is built here, and its modules are signed with headers.signing', { hint: 'remove modules.signing' })
+    const key = headers.signing
+    return key.policy === 'file' || key.policy === 'pkcs11' ? { key } : undefined
+  }
+  if (!signing) return undefined
+  return { key: await lockKey(signing, deps.targetDir, deps), ...(signing.hash === undefined ? {} : { hash: signing.hash }) }
 }

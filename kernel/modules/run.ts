@@ -1,85 +1,125 @@
-import { copyFile, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { compileJoolModules, joolModules } from '../compile/jool-modules.ts'
 import type { HeadersArtifact } from '../headers/artifact.ts'
+import { openKey, type SigningKey } from '../signing/key.ts'
+import { readCertificate } from '../signing/certificate.ts'
+import { signModules } from '../signing/sign.ts'
+import { verifySignatures, type ModuleSigner } from '../signing/verify.ts'
 import type { SourceArtifact } from '../source/artifact.ts'
-import { makeBuildRoot, runInRoot } from '../../scripts/lib/build-root.ts'
+import { makeBuildRoot } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
-import { ForgeError } from '../../scripts/lib/errors.ts'
+import { expectEqual, ForgeError } from '../../scripts/lib/errors.ts'
+import { parseKernelConfig } from '../../scripts/formats/kconfig.ts'
 import { parseKernelModule } from '../../scripts/formats/kernel-module.ts'
 import { parseSymvers } from '../../scripts/formats/symvers.ts'
 import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
 import type { ModulesArtifact } from './artifact.ts'
-import { checkModule } from './check.ts'
+import { checkModule, type ImageSymbols } from './check.ts'
 import { compileTools } from './compile-tools.ts'
 import type { ModulesPlan } from './plan.ts'
 
 type Deps = RunDeps<{ source: Stored<SourceArtifact>; headers: Stored<HeadersArtifact> }>
 
-/** In load order, each with its folder below src/mod. */
-const modules = [['jool_common', 'common'], ['jool', 'nat64'], ['jool_siit', 'siit']] as const
+/** Compiled modules, wherever that was done. */
+interface Built {
+  path: (module: typeof joolModules[number]) => string
+  /** What the modules export to each other. */
+  symvers: string
+  signature?: ModuleSigner
+}
 
 export async function run(plan: ModulesPlan, deps: Deps): Promise<ModulesArtifact> {
-  if (plan.support.kind === 'verified-beyond-claim') deps.log.note(plan.support.note)
-  const root = await deps.shared('build-root', plan.buildRoot, async (dir) => {
+  if ('note' in plan.support) deps.log.note(plan.support.note)
+  // Before anything is compiled: modules that nobody can sign would be for nothing.
+  const key = await signingKey(plan, deps)
+  let made: Promise<string> | undefined
+  const root = (): Promise<string> => made ??= deps.shared('build-root', plan.buildRoot, async (dir) => {
     deps.log.step(`making the build root (Debian ${plan.buildRoot.suite}, ${String(plan.buildRoot.packages.length)} packages)`)
     await makeBuildRoot(plan.buildRoot, dir, deps)
   })
-  const built = await compileModules(root, plan, deps)
-  const checked = await checkAndKeep(built, plan, deps)
+  const checked = await checkAndKeep(plan.withKernel ? await builtWithKernel(plan, deps) : await buildHere(await root(), plan, key, deps), plan, deps)
   if (!plan.compileTools) return checked
-  const tools = await compileTools(root, deps)
-  return { ...checked, tools }
+  return { ...checked, tools: await compileTools(await root(), plan.patches ?? [], deps) }
 }
 
-/**
- * One kbuild pass for all three modules: one modpost sees them together, so no Module.symvers is handed from
- * folder to folder and every processor is busy. Debug information is not produced only to be stripped.
- */
-async function compileModules(root: string, plan: ModulesPlan, deps: Deps): Promise<string> {
+/** @throws ForgeError E_UNSIGNED, and as openKey */
+async function signingKey({ signing, withKernel, release }: ModulesPlan, deps: Deps): Promise<SigningKey | undefined> {
+  if (signing) return openKey(signing.key, deps)
+  if (!withKernel && deps.before.headers.signing === 'forced') {
+    throw new ForgeError('E_UNSIGNED', `the kernel ${release} loads only modules that its own key signed, and no key is given`, {
+      hint: 'give `modules.signing` with that kernel\'s key and certificate; if the key is gone, swap the kernel (`headers.provider: source`), or use an engine without a module (TAYGA)',
+    })
+  }
+  return undefined
+}
+
+async function buildHere(root: string, plan: ModulesPlan, key: SigningKey | undefined, deps: Deps): Promise<Built> {
   const { source, headers } = deps.before
-  const work = join(deps.workDir, 'jool')
-  await cp(join(source.dir, source.srcDir, 'src'), join(work, 'src'), { recursive: true, verbatimSymlinks: true })
-  await writeFile(join(work, 'src/mod/Kbuild'), `obj-m += ${modules.map(([, folder]) => `${folder}/`).join(' ')}\n`)
-  deps.log.step(`compiling Jool ${plan.joolVersion} for ${plan.release}`)
-  await runInRoot(deps.exec, [
-    'make', `-j${String(deps.jobs)}`, '-C', headers.buildTree, 'M=/build/jool/src/mod',
-    'CONFIG_DEBUG_INFO=', 'CONFIG_DEBUG_INFO_BTF=', 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules',
-  ], {
-    root, doing: 'compile Jool\'s modules', errorCode: 'E_COMPILE',
-    hint: 'the compiler\'s words are above and in logs/modules.log; --debug-shell opens a shell where it failed',
-    binds: [{ from: join(headers.dir, headers.usrSrc), to: '/usr/src' }, { from: work, to: '/build/jool', writable: true }],
-    env: { SOURCE_DATE_EPOCH: String(plan.buildRoot.sourceDateEpoch), KBUILD_BUILD_TIMESTAMP: `@${String(plan.buildRoot.sourceDateEpoch)}` },
-  })
-  deps.log.step('stripping the modules')
-  await runInRoot(deps.exec, ['strip', '--strip-debug', '--enable-deterministic-archives', ...modules.map(([name, folder]) => `/build/jool/src/mod/${folder}/${name}.ko`)], {
-    root, doing: 'strip the modules', binds: [{ from: work, to: '/build/jool', writable: true }],
-  })
-  return join(work, 'src/mod')
+  const usrSrc = join(headers.dir, headers.usrSrc)
+  const mod = await compileJoolModules(root, {
+    joolVersion: plan.joolVersion, release: plan.release, sourceDateEpoch: plan.buildRoot.sourceDateEpoch,
+    sources: join(source.dir, source.srcDir), usrSrc, buildTree: headers.buildTree, cc: headers.cc, patches: plan.patches,
+  }, deps)
+  const path = ([name, folder]: typeof joolModules[number]): string => join(mod, folder, `${name}.ko`)
+  const built = { path, symvers: join(mod, 'Module.symvers') }
+  if (!key) return built
+  deps.log.step('signing the modules')
+  const hash = plan.signing?.hash ?? parseKernelConfig(await readFile(join(headers.dir, headers.configFile), 'utf8')).value('MODULE_SIG_HASH') ?? 'sha512'
+  for (const module of joolModules) await requireBuilt(path(module), module[0])
+  const signature = await signModules({
+    root, buildTree: headers.buildTree, binds: [{ from: usrSrc, to: '/usr/src' }], dir: mod, modules: joolModules.map(([name, folder]) => `${folder}/${name}.ko`), key, hash, jobs: deps.jobs,
+  }, deps)
+  return { ...built, signature }
 }
 
-async function checkAndKeep(built: string, plan: ModulesPlan, deps: Deps): Promise<ModulesArtifact> {
+/** Compiled and signed where the kernel was: what is left is to see that they are what they should be. */
+async function builtWithKernel(plan: ModulesPlan, { before: { headers } }: Deps): Promise<Built> {
+  const { signedModules, signer } = headers
+  if (!signedModules || !signer) throw new ForgeError('E_BUG', 'the kernel was built without Jool\'s modules')
+  expectEqual(signedModules.joolVersion, plan.joolVersion, 'E_MODULE', 'the version of Jool that was compiled with the kernel')
+  const dir = join(headers.dir, signedModules.dir)
+  const certificate = await readCertificate(join(headers.dir, signer.certificate), Date.now())
+  const signature = await verifySignatures(dir, joolModules.map(([name]) => `${name}.ko`), { certificate, hash: signer.hash })
+  return { path: ([name]) => join(dir, `${name}.ko`), symvers: join(dir, 'Module.symvers'), signature }
+}
+
+async function checkAndKeep({ path, symvers, signature }: Built, plan: ModulesPlan, deps: Deps): Promise<ModulesArtifact> {
   const { headers } = deps.before
   deps.log.step('checking the modules against the kernel')
   const exports = new Map([
     ...parseSymvers(await readFile(join(headers.dir, headers.symversFile), 'utf8')),
-    ...parseSymvers(await readFile(join(built, 'Module.symvers'), 'utf8')),
+    ...parseSymvers(await readFile(symvers, 'utf8')),
   ])
   await mkdir(join(deps.outDir, 'modules'))
+  const image = await imageSymbols(headers)
   const kept: ModulesArtifact['modules'] = []
   let crcsChecked = 0
-  for (const [name, folder] of modules) {
-    const path = join(built, folder, `${name}.ko`)
-    const bytes = await readFile(path).catch((cause: unknown) => {
-      throw new ForgeError('E_COMPILE', `make ended well, but made no ${name}.ko`, { hint: 'read logs/modules.log', cause })
-    })
+  let imageCrcsChecked = 0
+  for (const module of joolModules) {
+    const [name] = module
+    const bytes = await requireBuilt(path(module), name)
     const result = checkModule({
-      name, module: parseKernelModule(bytes, `${name}.ko`), vermagic: headers.vermagic, joolVersion: plan.joolVersion, modversions: headers.modversions, exports,
+      name, module: parseKernelModule(bytes, `${name}.ko`), vermagic: headers.vermagic, joolVersion: plan.joolVersion, modversions: headers.modversions, exports, image,
     })
     const file = `modules/${name}.ko`
-    await copyFile(path, join(deps.outDir, file))
-    kept.push({ name, file, sha256: await sha256File(path), sizeBytes: (await stat(path)).size, depends: result.depends })
+    await copyFile(path(module), join(deps.outDir, file))
+    kept.push({ name, file, sha256: await sha256File(path(module)), sizeBytes: (await stat(path(module))).size, depends: result.depends })
     crcsChecked += result.crcsChecked
+    imageCrcsChecked += result.imageCrcsChecked
   }
-  deps.log.note(`3 modules for ${headers.vermagic.trim()}; ${String(crcsChecked)} symbol CRCs equal to the kernel's`)
-  return { joolVersion: plan.joolVersion, release: plan.release, vermagic: headers.vermagic, modules: kept, crcsChecked }
+  deps.log.note(`3 modules for ${headers.vermagic.trim()}; ${String(crcsChecked)} symbol CRCs equal to the kernel's${image ? `, ${String(imageCrcsChecked)} of them confirmed by ${image.name}` : ''}${signature ? `; signed by "${signature.signer}" (${signature.hash})` : ''}`)
+  return { joolVersion: plan.joolVersion, release: plan.release, vermagic: headers.vermagic, modules: kept, crcsChecked, ...(image ? { imageCrcsChecked } : {}), ...(plan.patches ? { patches: plan.patches } : {}), ...(signature ? { signature } : {}) }
+}
+
+async function imageSymbols({ dir, imageCrcs }: Stored<HeadersArtifact>): Promise<ImageSymbols | undefined> {
+  if (!imageCrcs) return undefined
+  const crcs = JSON.parse(await readFile(join(dir, imageCrcs.file), 'utf8')) as Record<string, [number, string]>
+  return { name: imageCrcs.image, crcs: new Map(Object.entries(crcs)) }
+}
+
+async function requireBuilt(path: string, name: string): Promise<Buffer> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new ForgeError('E_COMPILE', `make ended well, but made no ${name}.ko`, { hint: 'read logs/modules.log', cause })
+  })
 }

@@ -3,7 +3,7 @@ import type { SourceArtifact, SourceLocked, SourcePlan } from '../source/artifac
 import { buildRootTools } from '../../scripts/lib/build-root.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
 import type { ModulesArtifact } from './artifact.ts'
-import { plan, type ModulesPlan } from './plan.ts'
+import { keyOf, plan, type ModulesPlan } from './plan.ts'
 import { resolve } from './resolve.ts'
 import { run } from './run.ts'
 import { modulesLocked, modulesSpec, type ModulesLocked, type ModulesSpec } from './spec.ts'
@@ -20,6 +20,6 @@ export const modules: Stage<
   spec: modulesSpec,
   locked: modulesLocked,
   assets: [],
-  tools: [...buildRootTools],
-  resolve, plan, run,
+  tools: [...buildRootTools, { command: 'openssl', package: 'openssl', why: 'signs with keys on tokens' }],
+  resolve, plan, keyOf, run,
 }

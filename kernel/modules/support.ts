@@ -13,6 +13,10 @@ interface SupportRow {
 
 /** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`. */
 export const supportTable: readonly SupportRow[] = [
+  { jool: '4.1.5', claimed: '3.16 - 5.11', verified: [] },
+  { jool: '4.1.6', claimed: '4.4 - 5.15', verified: [] },
+  { jool: '4.1.7', claimed: '4.4 - 5.15', verified: [] },
+  { jool: '4.1.8', claimed: '4.9 - 5.16', verified: [] },
   { jool: '4.1.9', claimed: '4.9 - 6.1', verified: [] },
   { jool: '4.1.10', claimed: '4.14 - 6.3', verified: [] },
   { jool: '4.1.11', claimed: '4.18 - 6.7', verified: [] },
@@ -22,10 +26,10 @@ export const supportTable: readonly SupportRow[] = [
   { jool: '4.1.15', claimed: '5.15 - 6.18', verified: [] },
 ]
 
-export type Support = { kind: 'claimed' | 'verified' } | { kind: 'verified-beyond-claim'; note: string }
+export type Support = { kind: 'claimed' | 'verified' } | { kind: 'verified-beyond-claim' | 'untested'; note: string }
 
-/** @throws ForgeError E_UNSUPPORTED naming a version of Jool that would do */
-export function supportOf(jool: JoolVersion, release: KernelRelease): Support {
+/** @throws ForgeError E_KERNEL_TOO_NEW; E_UNSUPPORTED naming a version of Jool that would do */
+export function supportOf(jool: JoolVersion, release: KernelRelease, { untested = false }: { untested?: boolean | undefined } = {}): Support {
   const series = kernelSeries(release)
   const shown = `${String(series.major)}.${String(series.minor)}`
   const row = supportTable.find((candidate) => candidate.jool === jool)
@@ -37,6 +41,13 @@ export function supportOf(jool: JoolVersion, release: KernelRelease): Support {
     return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${row.claimed.replace(' - ', ' to ')}; on ${shown} it was tested here and works` }
   }
   if (claimed) return { kind: 'claimed' }
+  if (untested) return { kind: 'untested', note: `nobody says that Jool ${jool} works with ${release}; the target asks for it all the same` }
+  if (supportTable.every((candidate) => semver.gtr(series, candidate.claimed) && !candidate.verified.includes(shown))) {
+    const newest = supportTable.at(-1)
+    throw new ForgeError('E_KERNEL_TOO_NEW', `the target's kernel ${release} is newer than any that Jool supports: ${newest?.jool ?? ''} goes up to Linux ${newest?.claimed.split(' - ')[1] ?? ''}`, {
+      hint: 'use an older kernel; or, when there is a newer Jool, add its row to kernel/modules/support.ts',
+    })
+  }
   const others = supportTable.filter((candidate) => semver.satisfies(series, candidate.claimed) || candidate.verified.includes(shown)).map((candidate) => candidate.jool)
   throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} supports Linux ${row.claimed.replace(' - ', ' to ')}, the target's kernel is ${release}`, {
     hint: others.length > 0 ? `use Jool ${others.at(-1) ?? ''} (${others.join(', ')} would do)` : 'no known version of Jool supports this kernel',

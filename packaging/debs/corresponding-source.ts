@@ -11,7 +11,7 @@ import type { DebsPlan } from './plan.ts'
  * and counting them would make every edit of theirs a new package build.
  */
 export const packagingSources = [
-  'kernel/headers', 'kernel/modules', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools',
+  'kernel/catalogue', 'kernel/compile', 'kernel/config', 'kernel/headers', 'kernel/modules', 'kernel/patches', 'kernel/signing', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools',
   'scripts/domain', 'scripts/formats', 'scripts/lib', 'scripts/pipeline/stage.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE',
 ] as const
 
@@ -53,7 +53,8 @@ export function sourcesText(
     'The packages in this folder contain Jool, which is free software under the GNU General\n'
     + 'Public License, version 2. Whoever passes them on passes on the sources too.\n',
     '== In this folder ==\n',
-    here(names.orig, 'Jool as it was compiled: the kernel modules, and the tools where they were compiled here.'),
+    here(names.orig, plan.patches === undefined ? 'Jool as it was compiled: the kernel modules, and the tools where they were compiled here.'
+      : `Jool before these patches were applied, in this order; they are in kernel/patches of the next file:\n    ${plan.patches.join(', ')}`),
     here(names.packaging, 'What turned it into these packages: the parts of the program nat64-forge that compile and\n'
     + '    pack (build steps, build root, checks), control files, maintainer scripts, units. Its package.json\n'
     + '    names the version of the program that runs them.'),

@@ -1,13 +1,13 @@
-import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
+import type { PlannedForAll } from '../../kernel/headers/artifact.ts'
 import type { ModulesArtifact, ModulesPlan } from '../../kernel/modules/artifact.ts'
 import type { SourceArtifact, SourcePlan } from '../../kernel/source/artifact.ts'
 import type { Stored } from '../../scripts/pipeline/stage.ts'
 
 /** What this stage reads of the earlier stages' plans: all of its coupling to them is in this file. */
 export interface PlansBefore {
-  source: Pick<SourcePlan, 'joolVersion'>
-  headers: Pick<HeadersPlan, 'release' | 'flavour' | 'kernelPackageVersion' | 'kernelMetapackageVersion' | 'abiFixedByName'>
-  modules: { buildRoot: { packages: readonly InstalledPackage[] } }
+  source: Pick<SourcePlan, 'joolVersion'> & Partial<Pick<SourcePlan, 'tools'>>
+  headers: PlannedForAll
+  modules: { buildRoot: { packages: readonly InstalledPackage[] }; patches?: readonly { name: string }[] }
 }
 
 export type InstalledPackage = Pick<ModulesPlan['buildRoot']['packages'][number], 'name' | 'version' | 'architecture'>

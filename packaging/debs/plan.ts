@@ -35,6 +35,8 @@ export interface DebsPlan {
   sourceDateEpoch: number
   packages: PackagePlan[]
   buildRootPackages: readonly InstalledPackage[]
+  /** Patches that Jool was compiled with, in order. */
+  patches?: readonly string[]
   signing?: { keyFile: string; fingerprint: string }
 }
 
@@ -49,7 +51,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
   const { headers } = before
   const { joolVersion } = before.source
   const version = packageVersion(joolVersion, spec.revision)
-  const modulesVersion = kernelBoundVersion(version, headers.kernelPackageVersion)
+  const modulesVersion = kernelBoundVersion(version, headers.kernelPackageVersion ?? headers.release)
   const library = libraryFolder(target.suite)
   const { architecture, sourceDateEpoch } = target
 
@@ -113,6 +115,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
   }
 
   const { release, flavour, kernelMetapackageVersion } = headers
+  const patched = (before.modules.patches ?? []).map(({ name }) => `Jool's sources were patched: ${name}.`)
   const modulesFill = { KERNEL_RELEASE: release }
   const modulesDir = `${library}/modules/${release}/updates/jool`
   const packages = [
@@ -122,7 +125,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
       relations: moduleRelations(headers, joolVersion),
       synopsis: `NAT64 and SIIT kernel modules for Linux ${release}`,
       about: [aboutJool, `This package contains the modules jool_common, jool and jool_siit of Jool ${joolVersion}, built for the kernel ${release}. No compiler is needed on the router.`],
-      changes: [`Jool ${joolVersion} built for ${release} (${headers.kernelPackageVersion}).`],
+      changes: [`Jool ${joolVersion} built for ${release}${headers.kernelPackageVersion === undefined ? '' : ` (${headers.kernelPackageVersion})`}.`, ...patched],
       kind: 'modules',
       scripts: {
         postinst: { kind: 'asset', path: 'packaging/jool-modules/DEBIAN/postinst', fill: modulesFill },
@@ -149,7 +152,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     relations: toolsRelations(joolVersion),
     synopsis: 'tools and services for the NAT64 and SIIT translator Jool',
     about: [aboutJool, `This package contains the programs jool, jool_siit and joold, the iptables plug-ins, and services that bring up the instances of /etc/jool/jool.conf and /etc/jool/jool_siit.conf. Tools and kernel modules work together in the same version only, so it depends on modules of Jool ${joolVersion}.`],
-    changes: [`Tools of Jool ${joolVersion}.`],
+    changes: [`Tools of Jool ${joolVersion}.`, ...(before.source.tools === 'compiled' ? patched : [])],
     kind: 'tools',
     scripts: Object.fromEntries(['preinst', 'postinst', 'prerm', 'postrm'].map((name) => [
       name, { kind: 'asset', path: `packaging/jool-tools/DEBIAN/${name}`, fill: { JOOL_VERSION: joolVersion, VERSION: version } },
@@ -169,6 +172,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     sourceDateEpoch,
     packages,
     buildRootPackages: before.modules.buildRoot.packages,
+    ...(before.modules.patches === undefined ? {} : { patches: before.modules.patches.map(({ name }) => name) }),
     ...(locked.signing === undefined ? {} : { signing: locked.signing }),
   }
 }

@@ -22,7 +22,7 @@ const realForeignModules = ['jool (>= 0~)', 'jool-dkms (>= 0~)']
 
 /** jool-modules-<kernel release>. */
 export function moduleRelations({ release, abiFixedByName, kernelPackageVersion }: Headers, joolVersion: string): Relations {
-  const exactly = abiFixedByName ? '' : ` (= ${kernelPackageVersion})`
+  const exactly = abiFixedByName || kernelPackageVersion === undefined ? '' : ` (= ${kernelPackageVersion})`
   const image = `linux-image-${inPackageName(release)}`
   return {
     depends: [

@@ -15,9 +15,9 @@ export function upstreamVersion(joolVersion: string, revision: number): string {
  * Version of a package whose content follows a kernel: `4.1.13+forge1-1+linux6.1.192+2`. Without the kernel in it,
  * a build for the next kernel would have the same version, and apt would not see an upgrade.
  */
-export function kernelBoundVersion(version: string, kernelPackageVersion: string): string {
-  // A hyphen would end the upstream part; Debian's signed kernels replace it likewise. An epoch has no place in a revision.
-  return `${version}+linux${kernelPackageVersion.replace(/^\d+:/, '').replaceAll('-', '+')}`
+export function kernelBoundVersion(version: string, kernelVersion: string): string {
+  // A hyphen would end the upstream part; Debian's signed kernels replace it likewise. An epoch has no place in a revision, nor has a release's underscore.
+  return `${version}+linux${kernelVersion.replace(/^\d+:/, '').replace(/[-_]/g, '+')}`
 }
 
 /**

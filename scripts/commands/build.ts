@@ -78,7 +78,7 @@ export function openSession(options: BuildOptions, signal: AbortSignal, progress
     },
     mirrorDir: options.mirror, offline: options.offline === true, keepWorkdir: options.keepWorkdir === true,
     jobs: availableParallelism(), signal, emit: progress.emit,
-    onCommandFailed: options.debugShell === true ? (argv, cwd) => { progress.stop(); return openDebugShell(argv, cwd) } : undefined,
+    onCommandFailed: options.debugShell === true ? (argv, cwd, error) => { progress.stop(); return openDebugShell(argv, cwd, error) } : undefined,
   })
 }
 

@@ -1,5 +1,5 @@
 import { copyFile, link, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Architecture } from '../domain/architecture.ts'
 import type { LockedPackage, RemoteFile } from '../domain/remote-file.ts'
 import type { Suite } from '../domain/suite.ts'
@@ -28,8 +28,8 @@ export interface RootDeps {
   fetch: (files: readonly RemoteFile[]) => Promise<string[]>
 }
 
-/** A flat apt repository over exactly these packages, from the verified downloads. */
-export async function localPool(packages: readonly LockedPackage[], dir: string, { exec, fetch }: RootDeps): Promise<string> {
+/** A flat apt repository over exactly these packages, from the verified downloads, and over the `.deb` files `more`. */
+export async function localPool(packages: readonly LockedPackage[], dir: string, { exec, fetch }: RootDeps, more: readonly string[] = []): Promise<string> {
   await mkdir(dir, { recursive: true })
   const paths = await fetch(packages.map((pkg) => pkg.file))
   for (const [index, pkg] of packages.entries()) {
@@ -37,6 +37,7 @@ export async function localPool(packages: readonly LockedPackage[], dir: string,
     if (path === undefined) throw new ForgeError('E_BUG', `no local copy of ${pkg.file.fileName}`)
     await link(path, join(dir, pkg.file.fileName)).catch(() => copyFile(path, join(dir, pkg.file.fileName)))
   }
+  for (const path of more) await copyFile(path, join(dir, basename(path)))
   await exec(['apt-ftparchive', 'packages', '.'], { cwd: dir, stdoutFile: join(dir, 'Packages'), doing: 'index the downloaded packages' })
   return dir
 }
@@ -87,21 +88,26 @@ export interface RunInRootOptions {
   binds: readonly Bind[]
   cwd?: string
   env?: Readonly<Record<string, string>>
+  /** A file that exists in this program's own memory only (a private key): through a pipe, never on a disk or in an argument. */
+  secret?: { text: string; to: string }
   doing: string
-  errorCode?: 'E_COMPILE' | 'E_COMMAND'
+  errorCode?: 'E_COMPILE' | 'E_COMMAND' | 'E_PATCH' | 'E_KCONFIG' | 'E_ARCHIVE'
   timeoutMs?: number
   onLine?: (line: string) => void
   hint?: string
+  /** A failure is one of the answers the caller expects: no debug shell for it. */
+  tolerated?: boolean
 }
 
 /** argv that enters the root: read-only, no network, no host processes, the same paths on every host. */
-export function inRootArgv(argv: Argv, { root, binds, cwd = '/build', env = {} }: Pick<RunInRootOptions, 'root' | 'binds' | 'cwd' | 'env'>): Argv {
+export function inRootArgv(argv: Argv, { root, binds, cwd = '/build', env = {}, secret }: Pick<RunInRootOptions, 'root' | 'binds' | 'cwd' | 'env' | 'secret'>): Argv {
   const variables = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/build', LC_ALL: 'C.UTF-8', TZ: 'UTC', KBUILD_BUILD_USER: 'nat64-forge', KBUILD_BUILD_HOST: 'nat64-forge', ...env }
   return [
     'bwrap', '--unshare-all', '--die-with-parent', '--hostname', 'nat64-forge', '--clearenv',
     ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
     '--ro-bind', root, '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/usr/src', '--tmpfs', '/build',
     ...binds.flatMap(({ from, to, writable }) => [writable === true ? '--bind' : '--ro-bind', from, to]),
+    ...(secret === undefined ? [] : ['--ro-bind-data', '0', secret.to]),
     '--chdir', cwd, '--', ...argv,
   ]
 }
@@ -110,9 +116,11 @@ export function inRootArgv(argv: Argv, { root, binds, cwd = '/build', env = {} }
 export function runInRoot(exec: Exec, argv: Argv, options: RunInRootOptions): Promise<ExecResult> {
   return exec(inRootArgv(argv, options), {
     doing: options.doing,
+    ...(options.secret === undefined ? {} : { input: options.secret.text }),
     ...(options.errorCode === undefined ? {} : { errorCode: options.errorCode }),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
     ...(options.hint === undefined ? {} : { hint: options.hint }),
+    ...(options.tolerated === undefined ? {} : { tolerated: options.tolerated }),
   })
 }

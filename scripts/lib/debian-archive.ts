@@ -18,7 +18,7 @@ export type PackageRecord = Readonly<Record<string, string>>
 export interface SuiteIndex {
   /** Seconds since 1970: when the newest of the suite's indexes was made. */
   dateEpoch: number
-  /** The newest record of `name`, or of `name=version`. @throws ForgeError E_RESOLVE */
+  /** The newest record of `name`, of `name=version`, or of `name/suite`. @throws ForgeError E_RESOLVE */
   show: (name: string) => Promise<PackageRecord>
   /** Exactly these packages (`name` or `name=version`), without what they depend on. */
   exactly: (names: readonly string[]) => Promise<LockedPackage[]>
@@ -28,10 +28,18 @@ export interface SuiteIndex {
   sourceFiles: (name: string, version: string) => Promise<RemoteFile[]>
 }
 
+export interface OpenOptions {
+  sources?: boolean
+  backports?: boolean
+}
+
 /** Debian's archive, read by apt with a state of its own: nothing of the host's package state is read or changed. */
 export interface DebianArchive {
-  /** Downloads and verifies the indexes of a suite, once a run; those of source packages only if asked. */
-  open: (suite: Suite, architecture: Architecture, options?: { sources?: boolean }) => Promise<SuiteIndex>
+  /**
+   * Downloads and verifies the indexes of a suite, once a run; those of source packages and of the suite's backports only if
+   * asked. Packages of backports are taken when named by a version or a name that only they have, as apt does.
+   */
+  open: (suite: Suite, architecture: Architecture, options?: OpenOptions) => Promise<SuiteIndex>
 }
 
 export interface ArchiveContext {
@@ -45,22 +53,22 @@ export interface ArchiveContext {
 export function debianArchive({ exec, log, dir, mirrors }: ArchiveContext): DebianArchive {
   const opened = new Map<string, Promise<SuiteIndex>>()
   return {
-    open: (suite, architecture, { sources = false } = {}) => {
-      const name = `apt-${suite}${sources ? '-with-sources' : ''}`
+    open: (suite, architecture, { sources = false, backports = false } = {}) => {
+      const name = `apt-${suite}${backports ? '-backports' : ''}${sources ? '-with-sources' : ''}`
       const known = opened.get(name)
       if (known) return known
-      const opening = mirrors().then((found) => openSuite(suite, architecture, sources, join(dir, name), found, exec, log))
+      const opening = mirrors().then((found) => openSuite(suite, architecture, { sources, backports }, join(dir, name), found, exec, log))
       opened.set(name, opening)
       return opening
     },
   }
 }
 
-async function openSuite(suite: Suite, architecture: Architecture, sources: boolean, dir: string, mirrors: Mirrors, exec: Exec, log: Log): Promise<SuiteIndex> {
+async function openSuite(suite: Suite, architecture: Architecture, options: Required<OpenOptions>, dir: string, mirrors: Mirrors, exec: Exec, log: Log): Promise<SuiteIndex> {
   log.step(`reading the package index of ${suite}`)
   for (const folder of ['lists/partial', 'cache/archives/partial', 'etc']) await mkdir(join(dir, folder), { recursive: true })
   await writeFile(join(dir, 'status'), '')
-  await writeFile(join(dir, 'etc/sources.list'), sourcesList(suite, sources, mirrors))
+  await writeFile(join(dir, 'etc/sources.list'), sourcesList(suite, options, mirrors))
   const env = { APT_CONFIG: join(dir, 'etc/apt.conf') }
   await writeFile(env.APT_CONFIG, await aptConfiguration(exec, {
     'Dir::Etc::sourcelist': join(dir, 'etc/sources.list'),
@@ -102,10 +110,11 @@ async function openSuite(suite: Suite, architecture: Architecture, sources: bool
   }
 }
 
-function sourcesList(suite: Suite, sources: boolean, mirrors: Mirrors): string {
+function sourcesList(suite: Suite, { sources, backports }: Required<OpenOptions>, mirrors: Mirrors): string {
   const line = (type: string, mirror: string, name: string): string => `${type} [signed-by=${keyring}] ${mirror} ${name} main`
   const suites: [string, string][] = [[mirrors.debian, suite]]
   if (suite !== 'sid') suites.push([mirrors.debian, `${suite}-updates`], [mirrors['debian-security'], `${suite}-security`])
+  if (backports) suites.push([mirrors.debian, `${suite}-backports`])
   return `${suites.flatMap(([mirror, name]) => [line('deb', mirror, name), ...(sources ? [line('deb-src', mirror, name)] : [])]).join('\n')}\n`
 }
 

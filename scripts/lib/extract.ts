@@ -21,8 +21,8 @@ export interface ExtractOptions {
   limits: ExtractLimits
   /** Leading path components to drop. */
   strip?: number
-  /** Only entries below these paths (without leading `./`). */
-  only?: readonly string[]
+  /** Only entries at or below these paths, or those it says yes to (without leading `./`). */
+  only?: readonly string[] | ((path: string) => boolean)
 }
 
 /**
@@ -40,7 +40,7 @@ export async function extractTar(file: string, dir: string, options: ExtractOpti
       ...(options.strip === undefined ? {} : { strip: options.strip }),
       filter: (path, entry) => {
         // Nothing unpacked here is run with another's rights.
-        if ('mode' in entry && entry.mode !== undefined) entry.mode &= 0o777
+        if (entry instanceof tar.ReadEntry && entry.mode !== undefined) entry.mode &= 0o777
         return wanted(path)
       },
     })
@@ -49,8 +49,9 @@ export async function extractTar(file: string, dir: string, options: ExtractOpti
   }
 }
 
-function wantedPaths(only: readonly string[] | undefined): (path: string) => boolean {
+function wantedPaths(only: ExtractOptions['only']): (path: string) => boolean {
   if (only === undefined) return () => true
+  if (typeof only === 'function') return (path) => only(cleanPath(path))
   return (path) => only.some((prefix) => cleanPath(path) === prefix || cleanPath(path).startsWith(`${prefix}/`))
 }
 

@@ -30,6 +30,8 @@ export interface FetchContext {
 }
 
 export type Fetch = (files: readonly RemoteFile[]) => Promise<string[]>
+/** For a URL whose file nobody has named a digest of: fetched, kept, and described for a lock to name. */
+export type Take = (url: string) => Promise<RemoteFile>
 
 const filesPerCall = 400
 let serial = 0
@@ -50,6 +52,40 @@ export function createFetch(context: FetchContext): Fetch {
     }
     if (missing.length > 0) await fetchMissing(missing, context)
     return files.map((file) => context.blobs.blobPath(file.sha256))
+  }
+}
+
+/** @throws ForgeError E_OFFLINE, E_VANISHED, E_DOWNLOAD */
+export function createTake(context: FetchContext): Take {
+  return async (url) => {
+    const fileName = decodeURIComponent(basename(new URL(url).pathname))
+    const path = localSource({ fileName, from: { url } }, context.mirrorDir)
+    if (path === undefined && context.offline) throw new ForgeError('E_OFFLINE', `${url} is needed, and --offline forbids fetching it`, { hint: 'run once without --offline' })
+    const dir = join(context.workDir, `fetch-${String(++serial)}`)
+    await mkdir(dir, { recursive: true })
+    try {
+      const copy = join(dir, 'file')
+      if (path === undefined) await downloadUnknown(url, copy, dir, context)
+      else await copyLocal(path, copy)
+      const digest = await sha256File(copy)
+      const file = { fileName, sizeBytes: await sizeOf(copy), sha256: digest, from: { url } }
+      await context.blobs.addBlob(copy, digest)
+      return file
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  }
+}
+
+async function downloadUnknown(url: string, to: string, dir: string, { exec, log }: FetchContext): Promise<void> {
+  log.step(`fetching ${url}`)
+  const configuration = join(dir, 'apt.conf')
+  await writeFile(configuration, await aptConfiguration(exec, {}))
+  try {
+    await exec(['/usr/lib/apt/apt-helper', 'download-file', url, to], { env: { APT_CONFIG: configuration }, timeoutMs: 60 * 60_000, doing: `fetch ${url}`, errorCode: 'E_DOWNLOAD', tolerated: true, hint: 'check the network, then run the command again' })
+  } catch (cause) {
+    if (cause instanceof ForgeError && /\b404\b|Not Found|File not found/.test(cause.details ?? '')) throw new ForgeError('E_VANISHED', `${url} is not there`, { hint: 'correct the URL', cause, ...(cause.details === undefined ? {} : { details: cause.details }) })
+    throw cause
   }
 }
 
@@ -81,7 +117,7 @@ async function fetchMissing(files: readonly RemoteFile[], context: FetchContext)
   }
 }
 
-function localSource(file: RemoteFile, mirrorDir: string | undefined): string | undefined {
+function localSource(file: Pick<RemoteFile, 'fileName' | 'from'>, mirrorDir: string | undefined): string | undefined {
   if (!('url' in file.from)) return undefined
   if (mirrorDir !== undefined) return join(mirrorDir, file.fileName)
   return file.from.url.startsWith('file:') ? fileURLToPath(file.from.url) : undefined
@@ -93,6 +129,12 @@ function uriOf(file: RemoteFile, mirrors: Mirrors): string {
 
 async function takeLocal(file: RemoteFile, path: string, dir: string, { blobs }: FetchContext): Promise<void> {
   const copy = join(dir, file.sha256)
+  await copyLocal(path, copy)
+  await verify(file, copy)
+  await blobs.addBlob(copy, file.sha256)
+}
+
+async function copyLocal(path: string, copy: string): Promise<void> {
   try {
     await copyFile(path, copy)
   } catch (error) {
@@ -100,8 +142,6 @@ async function takeLocal(file: RemoteFile, path: string, dir: string, { blobs }:
     if (isErrno(error, 'ENOENT')) throw new ForgeError('E_VANISHED', `${basename(path)} is not there: ${path}`, { hint: 'put the file there, or correct the URL or --mirror DIR', cause: error })
     throw new ForgeError('E_VANISHED', `${basename(path)} cannot be taken from ${path}: ${error instanceof Error ? error.message : String(error)}`, { hint: 'put the file there, or correct the URL or --mirror DIR', cause: error })
   }
-  await verify(file, copy)
-  await blobs.addBlob(copy, file.sha256)
 }
 
 async function download(files: readonly (readonly [RemoteFile, string])[], dir: string, context: FetchContext): Promise<void> {

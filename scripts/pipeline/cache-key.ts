@@ -39,7 +39,7 @@ export async function stageKeys(stages: readonly AnyStage[], plans: Readonly<Rec
     }
     for (const asset of stage.assets) inputs[`asset ${asset}`] = await assetDigest(join(projectDir, asset))
     for (const tool of stage.tools) inputs[`tool ${tool.package}`] = versions.get(tool.package) ?? 'not installed'
-    for (const name of stage.reads) {
+    for (const name of [...stage.reads, ...stage.alsoReads?.(plans[stage.name]) ?? []]) {
       const earlier = keys.find((key) => key.stage === name)
       if (!earlier) throw new ForgeError('E_BUG', `${stage.name} reads ${name}, which does not come before it`)
       inputs[`artifact ${name}`] = earlier.key

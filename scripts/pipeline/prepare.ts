@@ -57,7 +57,7 @@ async function obtainLock(loaded: LoadedTarget | undefined, { lockedFile, update
   }
   session.log.step('resolving what the target asks for')
   const lock = await resolveLock(loaded.target, stages, {
-    archive: session.archive, exec: session.exec, log: session.log, workDir: session.store.workDir, fetch: session.fetch, targetDir: loaded.dir,
+    archive: session.archive, exec: session.exec, log: session.log, workDir: session.store.workDir, fetch: session.fetch, take: session.take, targetDir: loaded.dir,
   })
   await session.store.writeNote(note, writeLock(lock))
   return lock

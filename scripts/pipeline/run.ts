@@ -69,7 +69,7 @@ async function runStage(stage: AnyStage, key: StageKey, prepared: Prepared, opti
     const workDir = join(store.workDir, `work-${stage.name}`)
     try {
       await mkdir(workDir, { recursive: true })
-      const artifact = await stage.run(prepared.plans[stage.name], depsOf(stage, session, { outDir, workDir, file, results }))
+      const artifact = await stage.run(prepared.plans[stage.name], depsOf(stage, prepared.plans[stage.name], session, { outDir, workDir, file, results }))
       if (logProblem) throw logProblem
       return { artifact, inputs: key.inputs, ms: Math.round(performance.now() - started), reusable: stage.reusable?.(artifact) ?? true }
     } catch (error) {
@@ -102,12 +102,12 @@ async function keepEvidence(outDir: string, to: string): Promise<void> {
   }
 }
 
-function depsOf(stage: AnyStage, session: Session, { outDir, workDir, file, results }: { outDir: string; workDir: string; file: WriteStream; results: readonly StageResult[] }): RunDeps<unknown> {
+function depsOf(stage: AnyStage, plan: unknown, session: Session, { outDir, workDir, file, results }: { outDir: string; workDir: string; file: WriteStream; results: readonly StageResult[] }): RunDeps<unknown> {
   const { store, options } = session
   const log = session.logFor(stage.name, (event) => { file.write(logLine(event)) })
   const exec = session.execFor(log)
   const before: Record<string, unknown> = {}
-  for (const name of stage.reads) {
+  for (const name of [...stage.reads, ...stage.alsoReads?.(plan) ?? []]) {
     const result = results.find((candidate) => candidate.name === name)
     if (!result) throw new ForgeError('E_BUG', `${stage.name} needs ${name}, which has not run`)
     before[name] = { ...(result.artifact as object), dir: result.dir }

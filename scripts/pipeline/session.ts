@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { debianArchive, type DebianArchive } from '../lib/debian-archive.ts'
 import { createExec, type Exec } from '../lib/exec.ts'
-import { createFetch, type Fetch } from '../lib/fetch.ts'
+import { createFetch, createTake, type Fetch, type FetchContext, type Take } from '../lib/fetch.ts'
 import { createLog, type Log, type LogEvent } from '../lib/log.ts'
 import { hostMirrors, type MirrorOptions, type Mirrors } from '../lib/mirrors.ts'
 import type { StageName } from '../domain/stage-name.ts'
@@ -22,7 +22,7 @@ export interface SessionOptions {
   signal: AbortSignal
   emit: (event: LogEvent) => void
   /** Called with a command that failed, before the error is thrown (`--debug-shell`). */
-  onCommandFailed?: ((argv: readonly string[], cwd: string | undefined) => Promise<void>) | undefined
+  onCommandFailed?: ((argv: readonly string[], cwd: string | undefined, error: ForgeError) => Promise<void>) | undefined
 }
 
 /** One run of the program: its store, and the doors to processes, network and log that it hands to stages. */
@@ -32,6 +32,7 @@ export class Session implements AsyncDisposable {
   readonly log: Log
   readonly exec: Exec
   readonly fetch: Fetch
+  readonly take: Take
   readonly archive: DebianArchive
 
   private constructor(options: SessionOptions, store: Store) {
@@ -40,6 +41,7 @@ export class Session implements AsyncDisposable {
     this.log = createLog(options.emit)
     this.exec = this.execFor(this.log)
     this.fetch = this.fetchFor(this.log, this.exec)
+    this.take = createTake(this.#fetchContext(this.log, this.exec))
     this.archive = debianArchive({ exec: this.exec, log: this.log, dir: store.workDir, mirrors: () => this.#mirrors() })
   }
 
@@ -59,7 +61,11 @@ export class Session implements AsyncDisposable {
   }
 
   fetchFor(log: Log, exec: Exec): Fetch {
-    return createFetch({ exec, log, blobs: this.store, workDir: this.store.workDir, mirrors: () => this.#mirrors(), offline: this.options.offline, mirrorDir: this.options.mirrorDir })
+    return createFetch(this.#fetchContext(log, exec))
+  }
+
+  #fetchContext(log: Log, exec: Exec): FetchContext {
+    return { exec, log, blobs: this.store, workDir: this.store.workDir, mirrors: () => this.#mirrors(), offline: this.options.offline, mirrorDir: this.options.mirrorDir }
   }
 
   logFor(stage: StageName, alsoTo: (event: LogEvent) => void): Log {

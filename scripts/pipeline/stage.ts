@@ -4,6 +4,7 @@ import type { RemoteFile } from '../domain/remote-file.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import type { Suite } from '../domain/suite.ts'
 import type { DebianArchive } from '../lib/debian-archive.ts'
+import type { Take } from '../lib/fetch.ts'
 import type { Exec } from '../lib/exec.ts'
 import type { HostTool } from '../lib/host-tools.ts'
 import type { Log } from '../lib/log.ts'
@@ -31,6 +32,7 @@ export interface ResolveDeps {
   log: Log
   workDir: string
   fetch: (files: readonly RemoteFile[]) => Promise<string[]>
+  take: Take
   /** Relative paths in a target are relative to its file. */
   targetDir: string
 }
@@ -57,7 +59,7 @@ export interface RunDeps<Before> {
   jobs: number
   /** Local copies of files that the plan names by digest, in the same order; verified. */
   fetch: (files: readonly RemoteFile[]) => Promise<string[]>
-  /** A shared part of the store (a build root): made once for equal recipes, then read-only. */
+  /** A shared part of the store (a build root): made once for equal recipes, then read-only, or kept by a program that lets several use it at once (ccache). */
   shared: (kind: string, recipe: unknown, build: (dir: string) => Promise<void>) => Promise<string>
 }
 
@@ -71,6 +73,8 @@ export interface Stage<Spec = unknown, Locked = unknown, Plan = unknown, Artifac
   readonly title: string
   /** Stages whose artifacts `run` reads; their keys are part of this stage's key. */
   readonly reads: readonly StageName[]
+  /** Further stages that `run` reads when the plan says so; their keys are part of this stage's key too. */
+  alsoReads?(plan: Plan): readonly StageName[]
   /** The stage's section in a target file. */
   readonly spec: z.ZodType<Spec>
   /** What the lock holds for this stage. */

@@ -12,7 +12,8 @@ import type { IsoPlan } from '../plan.ts'
  */
 export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ manifest: string }> {
   deps.log.step(`making the router's root (Debian ${plan.target.suite}, ${String(plan.packages.length)} packages)`)
-  const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps)
+  const kernel = plan.kernel === 'replace' ? kernelPackage(plan, deps) : undefined
+  const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps, kernel === undefined ? [] : [kernel.path])
   const overlay = join(deps.workDir, 'overlay')
   await layOut(join(deps.projectDir, 'images/iso/reference/root'), overlay)
   await writeFile(join(overlay, 'etc/hostname'), `${plan.hostname}\n`)
@@ -20,7 +21,7 @@ export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDe
 
   const { debs } = deps.before
   const { argv, env } = mmdebstrapOptions(plan.target.sourceDateEpoch)
-  const include = [...plan.packages.map((pkg) => pkg.name), ...plan.ownPackages].join(',')
+  const include = [...plan.packages.map((pkg) => pkg.name), ...kernel === undefined ? [] : [kernel.name], ...plan.ownPackages].join(',')
   await deps.exec(['mmdebstrap', ...argv,
     // In place before any package: dpkg's exclusions and the initrd's contents are decided while packages install.
     `--setup-hook=copy-in ${overlay}/etc /`,
@@ -36,9 +37,31 @@ export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDe
   const hash = await deps.exec(['openssl', 'passwd', '-6', '-salt', 'nat64forge', '-stdin'], { input: `${plan.rootPassword}\n`, doing: 'hash the console password' })
   await inRoot('set the console password', 'usermod', '-p', hash.stdout.trim(), 'root')
   const { stdout: manifest } = await inRoot('list the router\'s packages', 'dpkg-query', '-W', '-f', '${Package} ${Version} ${source:Package} ${source:Version}\\n')
+  if (kernel !== undefined) await finishKernel(root, plan, inRoot)
   await expectInstalled(root, plan)
   await removeTraces(root)
   return { manifest }
+}
+
+/** The kernel's own package, from the stage that made or was given it. @throws ForgeError E_ISO */
+function kernelPackage(plan: IsoPlan, { before: { headers } }: IsoDeps): { name: string; path: string } {
+  const found = headers?.kernelPackages?.find(({ name }) => name === `linux-image-${plan.release}`)
+  if (headers !== undefined && found !== undefined) return { name: found.name, path: join(headers.dir, found.file) }
+  throw new ForgeError('E_ISO', `nothing says where the package linux-image-${plan.release} is, and the router's image needs it`, {
+    hint: 'name the kernel\'s package in the target: headers.image beside the headers; or build only as far as the packages (--until debs)',
+  })
+}
+
+/**
+ * Kernel packages of `make bindeb-pkg` name none of what turns a kernel into a booting system, so dpkg may configure
+ * them before it: the lists of modules and the initrd are made anew when all is there.
+ */
+async function finishKernel(root: string, { release }: IsoPlan, inRoot: (doing: string, ...command: Argv) => Promise<unknown>): Promise<void> {
+  await inRoot('list the kernel\'s modules', 'depmod', release)
+  const initrd = await stat(join(root, `boot/initrd.img-${release}`)).then(() => '-u', () => '-c')
+  await inRoot('make the initrd', 'update-initramfs', initrd, '-k', release)
+  const kernels = await readdir(join(root, 'lib/modules'))
+  if (kernels.length !== 1) throw new ForgeError('E_ISO', `the router's root has the modules of ${kernels.sort().join(' and ')}, wanted only ${release}`, { hint: 'take packages out of iso.packages that bring another kernel' })
 }
 
 /** The assets with the modes they have on the router, whoever checked them out under whatever umask. */

@@ -23,7 +23,27 @@ describe('a module', () => {
   const check = (given: KernelModule, input: Partial<CheckInput> = {}) => checkModule({ name: 'jool', module: given, vermagic: info.vermagic, joolVersion: joolVersion('4.1.13'), modversions: true, exports, ...input })
 
   test('that fits is accepted, with what it depends on and how many CRCs were compared', () => {
-    expect(check(module())).toEqual({ depends: ['jool_common', 'nf_defrag_ipv4'], crcsChecked: 3 })
+    expect(check(module())).toEqual({ depends: ['jool_common', 'nf_defrag_ipv4'], crcsChecked: 3, imageCrcsChecked: 0 })
+  })
+
+  describe('for a router whose image is known', () => {
+    const image = (crcs: Record<string, number>): CheckInput['image'] => ({ name: 'router.iso', crcs: new Map(Object.entries(crcs).map(([symbol, crc]) => [symbol, [crc, 'lib/modules/x/nf_nat.ko'] as const])) })
+
+    test('is compared with what the image has, too', () => {
+      expect(check(module(), { image: image({ kfree: 0x11, nf_defrag: 0x22, unrelated: 0x99 }) })).toMatchObject({ crcsChecked: 3, imageCrcsChecked: 2 })
+    })
+
+    test('is refused for one difference: symbol, both CRCs and both sources are named', async () => {
+      expect(await rejection(() => check(module(), { image: image({ kfree: 0x11, nf_defrag: 0x23 }) }))).toMatchObject({
+        code: 'E_SYMBOL_CRC', message: 'jool.ko was built for nf_defrag with CRC 0x00000022, as Module.symvers has it (net/ipv4/netfilter/nf_defrag_ipv4); lib/modules/x/nf_nat.ko in router.iso has 0x00000023',
+      })
+    })
+
+    test('is compared in the layout of modules as well, which nothing imports by name', async () => {
+      const parts: ObjectParts = { versions: { ...versions, module_layout: 0x77 } }
+      expect(check(module({}, parts), { image: image({ module_layout: 0x77 }) })).toMatchObject({ imageCrcsChecked: 1 })
+      expect(await rejection(() => check(module({}, parts), { image: image({ module_layout: 0x78 }) }))).toMatchObject({ code: 'E_SYMBOL_CRC', message: expect.stringContaining('module_layout with CRC 0x00000077') })
+    })
   })
 
   test.each(['GPL', 'GPL v2', 'GPL and additional rights', 'Dual BSD/GPL', 'Dual MIT/GPL'])('may have the licence %s', (license) => {
@@ -82,10 +102,15 @@ describe('the support table', () => {
 
   test.each([
     ['4.1.9', '6.12.48+deb13-amd64', 'Jool 4.1.9 supports Linux 4.9 to 6.1, the target\'s kernel is 6.12.48+deb13-amd64', /^use Jool 4\.1\.15 \((4\.1\.13, )?4\.1\.14, 4\.1\.15 would do\)$/],
-    ['4.1.13', '5.4.300-vyos', 'Jool 4.1.13 supports Linux 5.15 to 6.11, the target\'s kernel is 5.4.300-vyos', /^use Jool 4\.1\.12 \(4\.1\.9, 4\.1\.10, 4\.1\.11, 4\.1\.12 would do\)$/],
-    ['4.1.15', '6.19.0-1-amd64', 'Jool 4.1.15 supports Linux 5.15 to 6.18, the target\'s kernel is 6.19.0-1-amd64', /^no known version of Jool supports this kernel$/],
+    ['4.1.13', '5.4.300-vyos', 'Jool 4.1.13 supports Linux 5.15 to 6.11, the target\'s kernel is 5.4.300-vyos', /^use Jool 4\.1\.12 \(4\.1\.5, 4\.1\.6, 4\.1\.7, 4\.1\.8, 4\.1\.9, 4\.1\.10, 4\.1\.11, 4\.1\.12 would do\)$/],
   ])('refuses Jool %s on %s, and names the version that would do', async (jool, release, message, hint) => {
     expect(await rejection(() => support(jool, release))).toMatchObject({ code: 'E_UNSUPPORTED', exitStatus: 65, message, hint: expect.stringMatching(hint) })
+  })
+
+  test.each(['6.19.0-1-amd64', '7.3.4+deb13-amd64'])('refuses %s, which is newer than any Jool knows', async (release) => {
+    expect(await rejection(() => support('4.1.15', release))).toMatchObject({
+      code: 'E_KERNEL_TOO_NEW', exitStatus: 65, message: `the target's kernel ${release} is newer than any that Jool supports: 4.1.15 goes up to Linux 6.18`, hint: expect.stringContaining('kernel/modules/support.ts'),
+    })
   })
 
   test('says how to add a version that it does not know', async () => {

@@ -3,6 +3,7 @@ import { grubConfig, isolinuxConfig } from '../../../../images/iso/boot-menu.ts'
 import { plan, volumeId } from '../../../../images/iso/plan.ts'
 import { resolve } from '../../../../images/iso/resolve.ts'
 import { isoSpec } from '../../../../images/iso/spec.ts'
+import { iso } from '../../../../images/iso/stage.ts'
 import type { DebsPlan } from '../../../../packaging/debs/artifact.ts'
 import type { HeadersLocked, HeadersPlan } from '../../../../kernel/headers/artifact.ts'
 import type { SourceLocked } from '../../../../kernel/source/artifact.ts'
@@ -32,7 +33,7 @@ describe('a volume ID', () => {
 
 describe('the plan of an image', () => {
   const target = { name: 'my.router', suite: 'bookworm', architecture: 'amd64', sourceDateEpoch: 1 } as const
-  const before = { headers: { release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }] } as DebsPlan }
+  const before = { headers: { provider: 'debian', release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }] } as DebsPlan }
   const planned = (spec: object) => plan({ target, spec: isoSpec.parse(spec), locked: { packages: [] } }, before)
 
   test('compresses well by default, quickly on wish', () => {
@@ -44,6 +45,13 @@ describe('the plan of an image', () => {
     expect(planned({ hostname: 'r1', rootPassword: 's3cret' })).toMatchObject({
       isoName: 'my.router-router.iso', volumeId: 'NAT64_MY_ROUTER', hostname: 'r1', rootPassword: 's3cret', release: '6.1.0-56-amd64', ownPackages: ['jool-modules-6.1.0-56-amd64', 'jool-tools'],
     })
+  })
+
+  test('keeps Debian\'s kernel, and takes any other from the headers stage', () => {
+    expect(planned({}).kernel).toBe('own')
+    const other = plan({ target, spec: isoSpec.parse({}), locked: { packages: [] } }, { ...before, headers: { provider: 'source', release: '6.12.48-vyos' } as HeadersPlan })
+    expect(other.kernel).toBe('replace')
+    expect([planned({}), other].map((one) => iso.alsoReads?.(one))).toEqual([[], ['headers']])
   })
 
   test('makes the serial line the last console, which is the router\'s own', () => {
@@ -73,6 +81,17 @@ describe('resolving the image\'s packages', () => {
 
   test('knows the libraries of tools that are compiled here', async () => {
     expect((await closure({ provider: 'directory' })).slice(-4)).toEqual(['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12'])
+  })
+
+  test('leaves Debian\'s kernel out where another takes its place', async () => {
+    const other = { ...headers, provider: 'source' } as HeadersLocked
+    expect((await closure(debianSource, { kernel: 'replace' }, other)).filter((name) => name.startsWith('linux-'))).toEqual([])
+    expect((await closure(debianSource, {}, other)).filter((name) => name.startsWith('linux-'))).toEqual([])
+  })
+
+  test.each([['own', 'packages', 'keeps Debian\'s kernel, but headers.provider: packages'], ['replace', 'debian', 'headers.provider: debian is Debian\'s']] as const)('refuses kernel: %s with the provider %s', async (kernel, provider, words) => {
+    const error = await rejection(closure(debianSource, { kernel }, { ...headers, provider } as HeadersLocked))
+    expect([error.code, error.message]).toEqual(['E_TARGET', expect.stringContaining(words)])
   })
 
   test('follows no metapackage for an exact kernel', async () => {

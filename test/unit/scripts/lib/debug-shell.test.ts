@@ -11,6 +11,11 @@ test('a command in the build root gets its shell there, with the same binds', ()
   })
 })
 
+test('a key that the command read is not asked of the terminal', () => {
+  expect(debugShell(['bwrap', '--ro-bind', '/root', '/', '--ro-bind-data', '0', '/build/key', '--chdir', '/build', '--', 'sign-file'], undefined).argv)
+    .toEqual(['bwrap', '--ro-bind', '/root', '/', '--chdir', '/build', '--', 'bash', '-i'])
+})
+
 test('a command in a chroot gets its shell in that root', () => {
   expect(debugShell(['chroot', '/r', 'usermod'], undefined, there)).toEqual({ argv: ['chroot', '/r', 'bash', '-i'], place: 'in the root /r' })
 })

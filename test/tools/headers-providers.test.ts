@@ -1,0 +1,310 @@
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { HeadersArtifact } from '../../kernel/headers/artifact.ts'
+import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { extractDeb } from '../../scripts/lib/extract-deb.ts'
+import { headersLimits } from '../../scripts/lib/extract.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { prepare, type Prepared } from '../../scripts/pipeline/prepare.ts'
+import { runStages, type StageResult } from '../../scripts/pipeline/run.ts'
+import { Session } from '../../scripts/pipeline/session.ts'
+import { stages as allStages } from '../../scripts/pipeline/stages.ts'
+import { loadTarget } from '../../scripts/pipeline/target.ts'
+import { flatTree, headersDeb, imageDeb, withOtherCrc } from '../support/bindeb-packages.ts'
+import { rejection } from '../support/rejection.ts'
+import { testStore } from '../support/test-store.ts'
+import { needsTools } from '../support/tools.ts'
+
+const tools = needsTools('mmdebstrap', 'bwrap', 'apt-ftparchive', 'dpkg-deb', 'xz', 'zstd', 'mksquashfs') && process.getuid?.() === 0
+// An image of these kernels is not this file's matter, and resolving one takes its time.
+const stages = allStages.slice(0, 3)
+const exec = createExec({ log: silentLog })
+const release = '6.1.99-forge-vyos'
+const shipped = ['net/ipv4/netfilter/nf_defrag_ipv4.ko', 'net/ipv6/netfilter/nf_defrag_ipv6.ko', 'net/netfilter/nf_conntrack.ko']
+
+// Debian's own 6.1 tree and modules stand for a kernel of somebody's: under another release, packed as `make bindeb-pkg` packs.
+describe.skipIf(!tools)('a kernel build tree', () => {
+  let dir = ''
+  let session: Session
+  let tree = ''
+  let deb = ''
+  let debian: { src: string; release: string }
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(await realpath(tmpdir()), 'nat64-forge-headers-'))
+    await cp('test/fixtures/jool-fixture', join(dir, 'jool'), { recursive: true })
+    session = await Session.open({
+      storeDir: await testStore(), outDir: join(dir, 'out'), projectDir: process.cwd(), mirrors: {}, offline: false, keepWorkdir: false, jobs: 2,
+      signal: new AbortController().signal, emit: () => undefined,
+    })
+    const headers = (await build('debian', '  provider: debian\n', 'headers')).at(-1)
+    debian = { src: join(headers?.dir ?? '', 'src'), release: (headers?.artifact as HeadersArtifact).release }
+    tree = join(dir, 'linux')
+    await flatTree(debian, tree, release, exec)
+    deb = await headersDeb(tree, dir, { release, version: '6.1.99-1', compression: 'zstd' }, exec)
+    const [image] = await session.fetch(await (await session.archive.open('bookworm', 'amd64')).exactly([`linux-image-${debian.release}`]).then((found) => found.map(({ file }) => file)))
+    await extractDeb(image ?? '', join(dir, 'debian-image'), { exec, workDir: join(dir, 'scratch') }, { limits: headersLimits, only: (path) => shipped.some((name) => path.endsWith(name)) })
+  })
+
+  afterAll(async () => {
+    await session[Symbol.asyncDispose]()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  const module = (name: string): string => join(dir, 'debian-image/lib/modules', debian.release, 'kernel', name)
+
+  async function prepared(name: string, headers: string): Promise<Prepared> {
+    const file = join(dir, `${name}.yaml`)
+    await writeFile(file, `target: ${name}\nsuite: bookworm\nsource:\n  provider: directory\n  path: jool\nheaders:\n${headers}`)
+    return prepare(await loadTarget(file, stages), { update: false }, stages, session)
+  }
+
+  async function build(name: string, headers: string, until: 'headers' | 'modules' = 'modules'): Promise<StageResult[]> {
+    return runStages(await prepared(name, headers), { until }, stages, session)
+  }
+
+  const packages = (more = ''): string => `  provider: packages\n  headers: ${deb}\n${more}`
+
+  async function expectModules(results: StageResult[], expected: object): Promise<void> {
+    const modules = results.at(-1)
+    expect(modules?.artifact).toMatchObject({ release, vermagic: expect.stringMatching(`^${release} SMP `), ...expected })
+    for (const { file } of (modules?.artifact as ModulesArtifact).modules) expect((await stat(join(modules?.dir ?? '', file))).size).toBeGreaterThan(1000)
+  }
+
+  describe('from packages', () => {
+    test('of `make bindeb-pkg` is used where it is, by path or by URL, whatever its members are compressed with', async () => {
+      const lock = await prepared('by-path', packages())
+      expect(lock.lock.stages.headers).toMatchObject({ provider: 'packages', release, buildDepends: ['gcc-12', 'libelf1'], cc: 'gcc-12', headers: [{ name: `linux-headers-${release}`, version: '6.1.99-1', architecture: 'amd64' }] })
+      const byPath = await build('by-path', packages())
+      await expectModules(byPath, {})
+      expect(byPath[1]?.artifact).toMatchObject({ provider: 'packages', release, buildTree: `/usr/src/linux-headers-${release}`, cc: 'gcc-12', modversions: true })
+
+      for (const compression of ['xz', 'gzip'] as const) {
+        const other = join(dir, compression)
+        await mkdir(other)
+        const path = await headersDeb(tree, other, { release, version: '6.1.99-1', compression }, exec)
+        const url = `  provider: packages\n  headers:\n    url: ${pathToFileURL(path).href}\n    sizeBytes: ${String((await stat(path)).size)}\n    sha256: ${await sha256File(path)}\n`
+        const results = await build(`by-url-${compression}`, url, 'headers')
+        expect(results[1]?.artifact).toEqual(byPath[1]?.artifact)
+      }
+    })
+
+    test('spread over several, as Debian\'s is, with its kernel: all of the kernel\'s CRCs agree', async () => {
+      const locked = (await prepared('debian', '  provider: debian\n')).lock.stages.headers as { packages: { file: { fileName: string } }[] }
+      const files = await session.fetch(locked.packages.map(({ file }) => file as never))
+      const named = await Promise.all(files.map(async (path, index) => {
+        const to = join(dir, locked.packages[index]?.file.fileName ?? '')
+        await cp(path, to)
+        return to
+      }))
+      const image = (await session.archive.open('bookworm', 'amd64')).exactly([`linux-image-${debian.release}`])
+      const [imageFile] = await session.fetch((await image).map(({ file }) => file))
+      await cp(imageFile ?? '', join(dir, 'debian-image.deb'))
+      const results = await build('debian-packages', `  provider: packages\n  headers: [${named.join(', ')}]\n  image: debian-image.deb\n  release: ${debian.release}\n`)
+      const { imageCrcs, kernelPackages } = results[1]?.artifact as HeadersArtifact
+      expect(imageCrcs).toMatchObject({ image: 'debian-image.deb' })
+      expect(imageCrcs?.symbols).toBeGreaterThan(10_000)
+      expect(kernelPackages).toMatchObject([{ name: `linux-image-${debian.release}`, file: 'kernel/debian-image.deb' }])
+      const { crcsChecked, imageCrcsChecked } = results[2]?.artifact as ModulesArtifact
+      expect(imageCrcsChecked).toBeGreaterThan(0)
+      expect(crcsChecked).toBeGreaterThan(6)
+    })
+
+    test.each(['none', 'xz', 'zst'])('is compared with the modules in its linux-image package (%s)', async (compression) => {
+      const to = join(dir, `image-${compression}`)
+      await mkdir(to)
+      const modules: Record<string, string> = {}
+      for (const name of shipped) {
+        const plain = join(to, name.split('/').at(-1) ?? '')
+        await cp(module(name), plain)
+        if (compression === 'xz') await exec(['xz', plain])
+        if (compression === 'zst') await exec(['zstd', '--quiet', '--rm', plain])
+        modules[`kernel/${name}${compression === 'none' ? '' : `.${compression}`}`] = `${plain}${compression === 'none' ? '' : `.${compression}`}`
+      }
+      const image = await imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules }, to, { release, version: '6.1.99-1' }, exec)
+      const results = await build(`image-${compression}`, packages(`  image: ${image}\n`))
+      await expectModules(results, { imageCrcsChecked: expect.toSatisfy((count: number) => count > 0) })
+    })
+  })
+
+  describe('of another kernel is refused:', () => {
+    test('the packages\' release is not the one that the target wants', async () => {
+      expect(await rejection(prepared('other-release', packages('  release: 6.1.100-forge-vyos\n')))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `linux-headers-${release}_6.1.99-1_amd64.deb is for ${release}, the target wants 6.1.100-forge-vyos`, exitStatus: 65 })
+    })
+
+    test('the image package is of another release', async () => {
+      const image = await imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules: { 'kernel/nf_conntrack.ko': module(shipped[2] ?? '') } }, dir, { release: '6.1.98-forge-vyos' }, exec)
+      expect(await rejection(build('other-image', packages(`  image: ${image}\n`), 'headers'))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `the headers are for ${release}, linux-image-6.1.98-forge-vyos_1-1_amd64.deb has 6.1.98-forge-vyos` })
+    })
+
+    test('the image has another configuration', async () => {
+      const config = (await readFile(join(tree, '.config'), 'utf8')).replace('CONFIG_HZ=250', 'CONFIG_HZ=1000')
+      const to = join(dir, 'other-config')
+      await mkdir(to)
+      const image = await imageDeb({ config, modules: {} }, to, { release }, exec)
+      expect(await rejection(build('other-config', packages(`  image: ${image}\n`), 'headers'))).toMatchObject({ code: 'E_HEADERS_ABI', message: `the headers' configuration is not that of the kernel in linux-image-${release}_1-1_amd64.deb: CONFIG_HZ: headers 250, image 1000`, exitStatus: 65 })
+    })
+
+    test('same release, same configuration, but one symbol of the image\'s modules has another CRC', async () => {
+      const to = join(dir, 'other-abi')
+      await mkdir(to)
+      await withOtherCrc(module(shipped[2] ?? ''), join(to, 'nf_conntrack.ko'), 'nf_register_net_hooks')
+      const image = await imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules: { 'kernel/nf_conntrack.ko': join(to, 'nf_conntrack.ko') } }, to, { release }, exec)
+      expect(await rejection(build('other-abi', packages(`  image: ${image}\n`), 'headers'))).toMatchObject({
+        code: 'E_HEADERS_ABI', exitStatus: 65,
+        message: expect.stringMatching(/^the headers are of another build than the kernel in linux-image-.*: nf_register_net_hooks is 0x[0-9a-f]{8} in the headers' Module\.symvers \(vmlinux\), and 0x[0-9a-f]{8} in .*nf_conntrack\.ko$/),
+      })
+    })
+
+    test('it is for another architecture', async () => {
+      const to = join(dir, 'arm64')
+      await mkdir(to)
+      const path = await headersDeb(join(tree, 'include/config'), to, { release, architecture: 'arm64' }, exec)
+      expect(await rejection(prepared('arm64', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_HEADERS_ARCHITECTURE', message: `linux-headers-${release}_1-1_arm64.deb is for arm64, the target is amd64`, exitStatus: 65 })
+    })
+  })
+
+  describe('that cannot be used is refused:', () => {
+    async function changed(name: string, change: (tree: string) => Promise<void>): Promise<string> {
+      const copy = join(dir, `tree-${name}`)
+      await exec(['cp', '-a', '--reflink=auto', tree, copy])
+      await change(copy)
+      const path = await headersDeb(copy, await mkdtemp(join(dir, 'deb-')), { release }, exec)
+      await rm(copy, { recursive: true })
+      return path
+    }
+
+    test('its programs run on another machine', async () => {
+      const path = await changed('cross', async (copy) => {
+        const modpost = await readFile(join(copy, 'scripts/mod/modpost'))
+        modpost.writeUInt16LE(183, 18)
+        await writeFile(join(copy, 'scripts/mod/modpost'), modpost)
+      })
+      expect(await rejection(prepared('cross', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_HEADERS_ARCHITECTURE', message: 'the build tree\'s scripts/mod/modpost was built to run on arm64, not on amd64' })
+    })
+
+    test('the kernel is configured without modules', async () => {
+      const path = await changed('no-modules', async (copy) => {
+        await writeFile(join(copy, '.config'), (await readFile(join(copy, '.config'), 'utf8')).replace('CONFIG_MODULES=y', '# CONFIG_MODULES is not set'))
+      })
+      expect(await rejection(prepared('no-modules', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_NO_MODULES', exitStatus: 65 })
+    })
+
+    test('it was never built', async () => {
+      const path = await changed('bare', (copy) => rm(join(copy, 'scripts/mod/modpost')))
+      expect(await rejection(prepared('bare', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_KERNEL', message: 'the kernel\'s build tree has no scripts/mod/modpost' })
+    })
+
+    test('the package is cut off', async () => {
+      const path = join(dir, 'cut.deb')
+      await cp(deb, path)
+      await truncate(path, Math.floor((await stat(path)).size / 2))
+      expect(await rejection(prepared('cut', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_DEB', exitStatus: 65, hint: 'the package is damaged; get it again' })
+    })
+
+    test('the file is no package, or is not there', async () => {
+      await writeFile(join(dir, 'text.deb'), 'not a package\n')
+      expect(await rejection(prepared('text', '  provider: packages\n  headers: text.deb\n'))).toMatchObject({ code: 'E_DEB', message: 'could not read text.deb: exit status 2' })
+      expect(await rejection(prepared('gone', '  provider: packages\n  headers: gone.deb\n'))).toMatchObject({ code: 'E_DEB', message: expect.stringContaining(`${join(dir, 'gone.deb')} cannot be read`) })
+    })
+
+    test('what comes from the URL is not what was promised', async () => {
+      expect(await rejection(prepared('wrong-digest', `  provider: packages\n  headers:\n    url: ${pathToFileURL(deb).href}\n    sizeBytes: ${String((await stat(deb)).size)}\n    sha256: ${'ab'.repeat(32)}\n`))).toMatchObject({ code: 'E_DIGEST' })
+    })
+
+    test('the package has no build tree', async () => {
+      const to = await mkdtemp(join(dir, 'deb-'))
+      const image = await imageDeb({ config: 'x', modules: {} }, to, { release }, exec)
+      expect(await rejection(prepared('no-tree', `  provider: packages\n  headers: ${image}\n`))).toMatchObject({ code: 'E_KERNEL', message: expect.stringContaining('should hold one kernel\'s build tree in /usr/src, it holds none') })
+    })
+  })
+
+  describe('where a kernel was built', () => {
+    const target = (more = ''): string => `  provider: tree\n  path: linux\n${more}`
+
+    test('is used without a byte being written into it', async () => {
+      const before = (await exec(['find', tree, '-printf', '%P %s %T@ %C@\n'])).stdout
+      await mkdir(join(dir, 'linux/debian'))
+      await writeFile(join(dir, 'linux/debian/changelog'), 'linux-upstream (6.1.99-3) bookworm; urgency=low\n')
+      const results = await build('tree', target())
+      await rm(join(dir, 'linux/debian'), { recursive: true })
+      await expectModules(results, {})
+      expect(results[1]?.artifact).toMatchObject({ provider: 'tree', release, buildTree: `/usr/src/linux-headers-${release}` })
+      const after = (await exec(['find', tree, '-printf', '%P %s %T@ %C@\n'])).stdout
+      // The test's own folder came and went.
+      const withoutTop = (text: string): string => text.split('\n').filter((line) => !line.startsWith(' ')).join('\n')
+      expect(withoutTop(after)).toBe(withoutTop(before))
+      expect((await prepared('tree-2', target())).lock.stages.headers).not.toHaveProperty('packageVersion')
+    })
+
+    test('gives the same modules as the packages of the same build, and takes nothing private along', async () => {
+      await mkdir(join(tree, 'certs'))
+      await writeFile(join(tree, 'certs/signing_key.pem'), 'private\n')
+      const [byTree, byPackages] = [await build('tree-again', target('  packageVersion: 6.1.99-1\n')), await build('by-path', packages())]
+      const digests = (results: StageResult[]): string[] => (results.at(-1)?.artifact as ModulesArtifact).modules.map(({ sha256 }) => sha256)
+      expect(digests(byTree)).toEqual(digests(byPackages))
+      expect(await readdir(join(byTree[1]?.dir ?? '', 'src', `linux-headers-${release}`))).not.toContain('certs')
+      await rm(join(tree, 'certs'), { recursive: true })
+    })
+
+    test('is noticed when it was built anew', async () => {
+      const copy = join(dir, 'moving')
+      await exec(['cp', '-a', tree, copy])
+      const first = await prepared('moving', '  provider: tree\n  path: moving\n')
+      await writeFile(join(copy, 'include/generated/autoconf.h'), '/* another configuration */\n')
+      expect(await rejection(runStages(first, { until: 'headers' }, stages, session))).toMatchObject({ code: 'E_LOCK_STALE' })
+      expect((await prepared('moving', '  provider: tree\n  path: moving\n')).lock.stages.headers).not.toEqual(first.lock.stages.headers)
+      await rm(copy, { recursive: true })
+    })
+
+    test('is refused when it is of another release, or was not built', async () => {
+      expect(await rejection(prepared('tree-release', target('  release: 6.1.1-vyos\n')))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `the kernel tree ${tree} is for ${release}, the target wants 6.1.1-vyos` })
+      expect(await rejection(prepared('tree-none', '  provider: tree\n  path: jool\n'))).toMatchObject({ code: 'E_KERNEL', message: expect.stringContaining('is not a built kernel tree: it has no .config, Module.symvers, Makefile') })
+    })
+  })
+
+  describe('for a router\'s image', () => {
+    let image = ''
+    beforeAll(async () => {
+      const root = join(dir, 'router')
+      for (const folder of ['etc', 'boot', 'var/lib/dpkg', `lib/modules/${release}/kernel`]) await mkdir(join(root, folder), { recursive: true })
+      await writeFile(join(root, 'etc/os-release'), 'ID=vyos\n')
+      await writeFile(join(root, 'boot', `config-${release}`), await readFile(join(tree, '.config')))
+      await writeFile(join(root, 'var/lib/dpkg/status'), `Package: linux-image-${release}\nStatus: install ok installed\nVersion: 6.1.99-7\nArchitecture: amd64\n`)
+      for (const name of shipped) await cp(module(name), join(root, 'lib/modules', release, 'kernel', name.split('/').at(-1) ?? ''))
+      await chmod(root, 0o755)
+      image = join(dir, 'router.squashfs')
+      await exec(['mksquashfs', root, image, '-quiet', '-no-progress', '-comp', 'gzip'])
+    })
+
+    test('is taken from packages and compared with what the image has', async () => {
+      const results = await build('iso', `  provider: iso\n  iso: router.squashfs\n  headers: ${deb}\n`)
+      await expectModules(results, { imageCrcsChecked: expect.toSatisfy((count: number) => count > 0) })
+      expect(results[1]?.artifact).toMatchObject({ provider: 'iso', release, imageCrcs: { image: 'router.squashfs' } })
+      expect((await prepared('iso', `  provider: iso\n  iso: router.squashfs\n  headers: ${deb}\n`)).lock.stages.headers).toMatchObject({ imageVersion: '6.1.99-7', iso: { name: 'router.squashfs' } })
+    })
+
+    test('is refused when it is of another release', async () => {
+      const other = join(dir, 'other')
+      await flatTree(debian, other, '6.1.98-forge-vyos', exec)
+      const path = await headersDeb(other, await mkdtemp(join(dir, 'deb-')), { release: '6.1.98-forge-vyos' }, exec)
+      expect(await rejection(prepared('iso-release', `  provider: iso\n  iso: router.squashfs\n  headers: ${path}\n`))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `linux-headers-6.1.98-forge-vyos_1-1_amd64.deb is for 6.1.98-forge-vyos, router.squashfs runs ${release}` })
+    })
+
+    test('is asked for when the catalogue does not know where it is', async () => {
+      expect(await rejection(prepared('iso-no-row', '  provider: iso\n  iso: router.squashfs\n'))).toMatchObject({ code: 'E_CATALOGUE', message: `the kernel ${release} belongs to no line in the catalogue`, hint: expect.stringContaining('kernel/catalogue/NAME.yaml') })
+    })
+
+    test('is refused when the image changed after it was locked', async () => {
+      await cp(image, join(dir, 'changing.squashfs'))
+      const first = await prepared('iso-changing', `  provider: iso\n  iso: changing.squashfs\n  headers: ${deb}\n`)
+      await writeFile(join(dir, 'changing.squashfs'), Buffer.concat([await readFile(image), Buffer.alloc(4096)]))
+      expect(await rejection(runStages(first, { until: 'headers' }, stages, session))).toMatchObject({ code: 'E_LOCK_STALE' })
+    })
+  })
+})

@@ -1,0 +1,57 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { patchesFor, type JoolPatch } from '../../../kernel/compile/patches.ts'
+import { joolVersion } from '../../../scripts/domain/jool-version.ts'
+import { kernelRelease } from '../../../scripts/domain/kernel-release.ts'
+import { sha256Of } from '../../../scripts/lib/digest.ts'
+import { plansFor, kernel56 } from '../../support/debs-plans.ts'
+import { rejection } from '../../support/rejection.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
+
+async function patches(series: string, release: string, jool = '4.1.13'): Promise<JoolPatch[]> {
+  const dir = await temporaryFolder()
+  await mkdir(join(dir, '4.1.13'))
+  await writeFile(join(dir, '4.1.13/series'), series)
+  for (const name of ['a', 'b', 'c']) await writeFile(join(dir, '4.1.13', `${name}.patch`), name)
+  return patchesFor(joolVersion(jool), kernelRelease(release), dir)
+}
+const series = '# timers were renamed\nb.patch   6.16 - 6.18\n\na.patch 5.10 - 6.17   # both\nc.patch >=7.0.0\n'
+
+describe('the patches of a series', () => {
+  test.each([
+    ['6.1.0-56-amd64', ['4.1.13/a.patch']],
+    ['6.16.3+deb13-amd64', ['4.1.13/b.patch', '4.1.13/a.patch']],
+    ['6.18.1', ['4.1.13/b.patch']],
+    ['5.4.268-amd64-vyos', []],
+    ['7.3.4+deb13-amd64', ['4.1.13/c.patch']],
+  ])('for %s are %j, in the order of the file', async (release, names) => {
+    expect((await patches(series, release)).map(({ name }) => name)).toEqual(names)
+  })
+
+  test('are named by their digest too', async () => {
+    expect(await patches(series, '6.18.1')).toEqual([{ name: '4.1.13/b.patch', sha256: sha256Of('b') }])
+  })
+
+  test('are none for a version of Jool that has no series', async () => {
+    expect(await patches(series, '6.16.3', '4.1.14')).toEqual([])
+  })
+
+  test.each([
+    ['a.patch\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of kernels: a.patch'],
+    ['\n../a.patch 6.1\n', 'kernel/patches/4.1.13/series:2 is not a patch and a range of kernels: ../a.patch 6.1'],
+    ['a.patch six\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of kernels: a.patch six'],
+    ['gone.patch 6.1\n', 'kernel/patches/4.1.13/gone.patch is in its series, and cannot be read'],
+  ])('%j are refused', async (text, message) => {
+    expect(await rejection(patches(text, '6.1.0-1-amd64'))).toMatchObject({ code: 'E_PATCH', exitStatus: 65, message })
+  })
+
+  test('stand in the changelog of the package that was built with them', () => {
+    const patched = plansFor(kernel56, { patches: ['4.1.13/a.patch', '4.1.13/b.patch'] })
+    const changelog = patched.packages[0]?.files.find(({ path }) => path.endsWith('changelog.Debian.gz'))?.content
+    expect(changelog).toMatchObject({ text: expect.stringContaining('  * Jool 4.1.13 built for 6.1.0-56-amd64 (6.1.192-2).\n  * Jool\'s sources were patched: 4.1.13/a.patch.\n  * Jool\'s sources were patched: 4.1.13/b.patch.\n') })
+    // Debian's tools are as Debian built them.
+    expect(JSON.stringify(patched.packages[2]?.files)).not.toContain('patched')
+    expect(patched.patches).toEqual(['4.1.13/a.patch', '4.1.13/b.patch'])
+  })
+})
