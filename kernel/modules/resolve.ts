@@ -19,7 +19,7 @@ export async function resolve({ spec, target, before }: ResolveInput<ModulesSpec
   const patches = await patchesFor(jool, release)
   const signing = await lockSigning(spec, before.headers, deps)
   const index = await deps.archive.open(target.suite, target.architecture)
-  const wanted = [...compilePackages, ...before.headers.buildDepends, ...(patches.length > 0 ? ['patch'] : []), ...(before.source.provider === 'debian' ? [] : autotools)]
+  const wanted = [...compilePackages, ...before.headers.buildDepends, ...(before.source.provider === 'debian' ? [] : autotools)]
   return { buildRoot: await index.closure(wanted), ...(signing ? { signing } : {}), ...(patches.length > 0 ? { patches } : {}) }
 }
 

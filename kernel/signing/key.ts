@@ -62,7 +62,7 @@ export async function openKey(locked: KeptKeyLocked, deps: TokenDeps): Promise<S
 }
 
 /** Key and certificate in one text, as a kernel's `MODULE_SIG_KEY` has them. Secret. */
-export function pemPair({ pem, certificate }: PemKey): string {
+function pemPair({ pem, certificate }: PemKey): string {
   return `${pem.trimEnd()}\n${certificatePem(certificate)}`
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -119,8 +120,10 @@ async function fetchMissing(files: readonly RemoteFile[], context: FetchContext)
 
 function localSource(file: Pick<RemoteFile, 'fileName' | 'from'>, mirrorDir: string | undefined): string | undefined {
   if (!('url' in file.from)) return undefined
-  if (mirrorDir !== undefined) return join(mirrorDir, file.fileName)
-  return file.from.url.startsWith('file:') ? fileURLToPath(file.from.url) : undefined
+  const mirrored = mirrorDir === undefined ? undefined : join(mirrorDir, file.fileName)
+  if (!file.from.url.startsWith('file:')) return mirrored
+  // A mirror stands for what is elsewhere; what the target names on this machine need not be in it.
+  return mirrored !== undefined && existsSync(mirrored) ? mirrored : fileURLToPath(file.from.url)
 }
 
 function uriOf(file: RemoteFile, mirrors: Mirrors): string {

@@ -1,11 +1,14 @@
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { HeadersArtifact } from '../../kernel/headers/artifact.ts'
 import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
-import { sha256File } from '../../scripts/lib/digest.ts'
+import { applyPatches, patchesFor } from '../../kernel/compile/patches.ts'
+import { joolVersion } from '../../scripts/domain/jool-version.ts'
+import { kernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { canonicalJson, sha256File, sha256Of } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { extractDeb } from '../../scripts/lib/extract-deb.ts'
 import { headersLimits } from '../../scripts/lib/extract.ts'
@@ -33,7 +36,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
   let session: Session
   let tree = ''
   let deb = ''
-  let debian: { src: string; release: string }
+  let debianRelease = ''
 
   beforeAll(async () => {
     dir = await mkdtemp(join(await realpath(tmpdir()), 'nat64-forge-headers-'))
@@ -43,11 +46,11 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       signal: new AbortController().signal, emit: () => undefined,
     })
     const headers = (await build('debian', '  provider: debian\n', 'headers')).at(-1)
-    debian = { src: join(headers?.dir ?? '', 'src'), release: (headers?.artifact as HeadersArtifact).release }
+    debianRelease = (headers?.artifact as HeadersArtifact).release
     tree = join(dir, 'linux')
-    await flatTree(debian, tree, release, exec)
+    await flatTree({ src: join(headers?.dir ?? '', 'src'), release: debianRelease }, tree, release, exec)
     deb = await headersDeb(tree, dir, { release, version: '6.1.99-1', compression: 'zstd' }, exec)
-    const [image] = await session.fetch(await (await session.archive.open('bookworm', 'amd64')).exactly([`linux-image-${debian.release}`]).then((found) => found.map(({ file }) => file)))
+    const [image] = await session.fetch(await (await session.archive.open('bookworm', 'amd64')).exactly([`linux-image-${debianRelease}`]).then((found) => found.map(({ file }) => file)))
     await extractDeb(image ?? '', join(dir, 'debian-image'), { exec, workDir: join(dir, 'scratch') }, { limits: headersLimits, only: (path) => shipped.some((name) => path.endsWith(name)) })
   })
 
@@ -56,7 +59,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     await rm(dir, { recursive: true, force: true })
   })
 
-  const module = (name: string): string => join(dir, 'debian-image/lib/modules', debian.release, 'kernel', name)
+  const module = (name: string): string => join(dir, 'debian-image/lib/modules', debianRelease, 'kernel', name)
 
   async function prepared(name: string, headers: string): Promise<Prepared> {
     const file = join(dir, `${name}.yaml`)
@@ -94,27 +97,6 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       }
     })
 
-    test('spread over several, as Debian\'s is, with its kernel: all of the kernel\'s CRCs agree', async () => {
-      const locked = (await prepared('debian', '  provider: debian\n')).lock.stages.headers as { packages: { file: { fileName: string } }[] }
-      const files = await session.fetch(locked.packages.map(({ file }) => file as never))
-      const named = await Promise.all(files.map(async (path, index) => {
-        const to = join(dir, locked.packages[index]?.file.fileName ?? '')
-        await cp(path, to)
-        return to
-      }))
-      const image = (await session.archive.open('bookworm', 'amd64')).exactly([`linux-image-${debian.release}`])
-      const [imageFile] = await session.fetch((await image).map(({ file }) => file))
-      await cp(imageFile ?? '', join(dir, 'debian-image.deb'))
-      const results = await build('debian-packages', `  provider: packages\n  headers: [${named.join(', ')}]\n  image: debian-image.deb\n  release: ${debian.release}\n`)
-      const { imageCrcs, kernelPackages } = results[1]?.artifact as HeadersArtifact
-      expect(imageCrcs).toMatchObject({ image: 'debian-image.deb' })
-      expect(imageCrcs?.symbols).toBeGreaterThan(10_000)
-      expect(kernelPackages).toMatchObject([{ name: `linux-image-${debian.release}`, file: 'kernel/debian-image.deb' }])
-      const { crcsChecked, imageCrcsChecked } = results[2]?.artifact as ModulesArtifact
-      expect(imageCrcsChecked).toBeGreaterThan(0)
-      expect(crcsChecked).toBeGreaterThan(6)
-    })
-
     test.each(['none', 'xz', 'zst'])('is compared with the modules in its linux-image package (%s)', async (compression) => {
       const to = join(dir, `image-${compression}`)
       await mkdir(to)
@@ -127,8 +109,8 @@ describe.skipIf(!tools)('a kernel build tree', () => {
         modules[`kernel/${name}${compression === 'none' ? '' : `.${compression}`}`] = `${plain}${compression === 'none' ? '' : `.${compression}`}`
       }
       const image = await imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules }, to, { release, version: '6.1.99-1' }, exec)
-      const results = await build(`image-${compression}`, packages(`  image: ${image}\n`))
-      await expectModules(results, { imageCrcsChecked: expect.toSatisfy((count: number) => count > 0) })
+      const results = await build(`image-${compression}`, packages(`  image: ${image}\n`), 'headers')
+      expect(results[1]?.artifact).toMatchObject({ imageCrcs: { image: `linux-image-${release}_6.1.99-1_amd64.deb`, symbols: expect.toSatisfy((count: number) => count > 300) } })
     })
   })
 
@@ -170,17 +152,19 @@ describe.skipIf(!tools)('a kernel build tree', () => {
   })
 
   describe('that cannot be used is refused:', () => {
-    async function changed(name: string, change: (tree: string) => Promise<void>): Promise<string> {
-      const copy = join(dir, `tree-${name}`)
-      await exec(['cp', '-a', '--reflink=auto', tree, copy])
+    /** As much of a tree as is read before anything is compiled. */
+    async function bareTree(change: (tree: string) => Promise<void>): Promise<string> {
+      const copy = await mkdtemp(join(dir, 'tree-'))
+      for (const path of ['.config', 'Module.symvers', 'include/generated/utsrelease.h', 'scripts/mod/modpost']) {
+        await mkdir(dirname(join(copy, path)), { recursive: true })
+        await cp(join(tree, path), join(copy, path))
+      }
       await change(copy)
-      const path = await headersDeb(copy, await mkdtemp(join(dir, 'deb-')), { release }, exec)
-      await rm(copy, { recursive: true })
-      return path
+      return headersDeb(copy, await mkdtemp(join(dir, 'deb-')), { release }, exec)
     }
 
     test('its programs run on another machine', async () => {
-      const path = await changed('cross', async (copy) => {
+      const path = await bareTree(async (copy) => {
         const modpost = await readFile(join(copy, 'scripts/mod/modpost'))
         modpost.writeUInt16LE(183, 18)
         await writeFile(join(copy, 'scripts/mod/modpost'), modpost)
@@ -189,14 +173,14 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     })
 
     test('the kernel is configured without modules', async () => {
-      const path = await changed('no-modules', async (copy) => {
+      const path = await bareTree(async (copy) => {
         await writeFile(join(copy, '.config'), (await readFile(join(copy, '.config'), 'utf8')).replace('CONFIG_MODULES=y', '# CONFIG_MODULES is not set'))
       })
       expect(await rejection(prepared('no-modules', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_NO_MODULES', exitStatus: 65 })
     })
 
     test('it was never built', async () => {
-      const path = await changed('bare', (copy) => rm(join(copy, 'scripts/mod/modpost')))
+      const path = await bareTree((copy) => rm(join(copy, 'scripts/mod/modpost')))
       expect(await rejection(prepared('bare', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_KERNEL', message: 'the kernel\'s build tree has no scripts/mod/modpost' })
     })
 
@@ -255,6 +239,8 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     test('is noticed when it was built anew', async () => {
       const copy = join(dir, 'moving')
       await exec(['cp', '-a', tree, copy])
+      // Its own, so that the store has no copy of it from another test.
+      await writeFile(join(copy, 'include/generated/autoconf.h'), `/* ${dir} */\n`)
       const first = await prepared('moving', '  provider: tree\n  path: moving\n')
       await writeFile(join(copy, 'include/generated/autoconf.h'), '/* another configuration */\n')
       expect(await rejection(runStages(first, { until: 'headers' }, stages, session))).toMatchObject({ code: 'E_LOCK_STALE' })
@@ -265,6 +251,34 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     test('is refused when it is of another release, or was not built', async () => {
       expect(await rejection(prepared('tree-release', target('  release: 6.1.1-vyos\n')))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `the kernel tree ${tree} is for ${release}, the target wants 6.1.1-vyos` })
       expect(await rejection(prepared('tree-none', '  provider: tree\n  path: jool\n'))).toMatchObject({ code: 'E_KERNEL', message: expect.stringContaining('is not a built kernel tree: it has no .config, Module.symvers, Makefile') })
+    })
+  })
+
+  describe('in the build root, patches to Jool', () => {
+    const patch = (from: string, to: string): string => `--- a/src/mod/nat64/Kbuild\n+++ b/src/mod/nat64/Kbuild\n@@ -1 +1 @@\n-${from}\n+${to}\n`
+
+    async function apply(patches: Readonly<Record<string, string>>): Promise<string> {
+      const recipe = ((await prepared('tree-patched', '  provider: tree\n  path: linux\n')).plans['modules'] as { buildRoot: unknown }).buildRoot
+      const { dir: root } = await session.store.obtain('build-root', sha256Of(canonicalJson(recipe)), () => Promise.reject(new Error('the tests before this one made it')))
+      const [work, series] = [await mkdtemp(join(dir, 'work-')), await mkdtemp(join(dir, 'series-'))]
+      await mkdir(join(work, 'jool/src/mod/nat64'), { recursive: true })
+      await writeFile(join(work, 'jool/src/mod/nat64/Kbuild'), 'one\n')
+      await mkdir(join(series, '4.1.13'))
+      for (const [name, text] of Object.entries(patches)) await writeFile(join(series, '4.1.13', name), text)
+      await writeFile(join(series, '4.1.13/series'), Object.keys(patches).map((name) => `${name} >=6.0.0\n`).join(''))
+      const listed = await patchesFor(joolVersion('4.1.13'), kernelRelease(release), series)
+      await applyPatches(listed, join(work, 'jool'), { root, exec, workDir: work, dir: series })
+      return readFile(join(work, 'jool/src/mod/nat64/Kbuild'), 'utf8')
+    }
+
+    test('are applied in their order', async () => {
+      expect(await apply({ 'z.patch': patch('one', 'two'), 'a.patch': patch('two', 'three') })).toBe('three\n')
+    })
+
+    test('are named when one no longer applies', async () => {
+      expect(await rejection(apply({ 'first.patch': patch('one', 'two'), 'old.patch': patch('one', 'three') }))).toMatchObject({
+        code: 'E_PATCH', exitStatus: 65, message: 'could not apply the patch 4.1.13/old.patch to Jool: exit status 1', hint: expect.stringContaining('kernel/patches/4.1.13/old.patch'),
+      })
     })
   })
 
@@ -291,7 +305,12 @@ describe.skipIf(!tools)('a kernel build tree', () => {
 
     test('is refused when it is of another release', async () => {
       const other = join(dir, 'other')
-      await flatTree(debian, other, '6.1.98-forge-vyos', exec)
+      for (const path of ['.config', 'Module.symvers', 'scripts/mod/modpost']) {
+        await mkdir(dirname(join(other, path)), { recursive: true })
+        await cp(join(tree, path), join(other, path))
+      }
+      await mkdir(join(other, 'include/generated'), { recursive: true })
+      await writeFile(join(other, 'include/generated/utsrelease.h'), '#define UTS_RELEASE "6.1.98-forge-vyos"\n')
       const path = await headersDeb(other, await mkdtemp(join(dir, 'deb-')), { release: '6.1.98-forge-vyos' }, exec)
       expect(await rejection(prepared('iso-release', `  provider: iso\n  iso: router.squashfs\n  headers: ${path}\n`))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `linux-headers-6.1.98-forge-vyos_1-1_amd64.deb is for 6.1.98-forge-vyos, router.squashfs runs ${release}` })
     })
@@ -301,7 +320,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     })
 
     test('is refused when the image changed after it was locked', async () => {
-      await cp(image, join(dir, 'changing.squashfs'))
+      await writeFile(join(dir, 'changing.squashfs'), Buffer.concat([await readFile(image), Buffer.from(dir)]))
       const first = await prepared('iso-changing', `  provider: iso\n  iso: changing.squashfs\n  headers: ${deb}\n`)
       await writeFile(join(dir, 'changing.squashfs'), Buffer.concat([await readFile(image), Buffer.alloc(4096)]))
       expect(await rejection(runStages(first, { until: 'headers' }, stages, session))).toMatchObject({ code: 'E_LOCK_STALE' })

@@ -91,6 +91,33 @@ describe.skipIf(!tools)('modules and tools compiled from', () => {
     expect((await readdir(session.store.workDir)).filter((name) => name.startsWith('work-') || name.startsWith('modules-'))).toEqual([])
   })
 
+  test('many files: their kernel headers are parsed once, and the modules mean the same', async () => {
+    const parts = Array.from({ length: 8 }, (_, index) => `part${String(index)}`)
+    const checkout = async (name: string, firstLine: string): Promise<[Stored<ModulesArtifact>, string]> => {
+      const common = join(dir, name, 'src/mod/common')
+      await cp(join(dir, 'jool-4.1.13'), join(dir, name), { recursive: true })
+      await writeFile(join(common, 'Kbuild'), `ccflags-y += -I$(src)/../..\nobj-m += jool_common.o\njool_common-objs := main.o ${parts.map((part) => `${part}.o`).join(' ')}\n`)
+      for (const part of parts) {
+        await writeFile(join(common, `${part}.c`), `${firstLine}\n#include <linux/skbuff.h>\n#include "common/xlat.h"\nint ${part}(struct sk_buff *skb)\n{\n\tpr_debug("%s\\n", __FILE__);\n\treturn skb_cow_head(skb, 8);\n}\nEXPORT_SYMBOL_GPL(${part});\n`)
+      }
+      const artifact = await build(name, `  provider: directory\n  path: ${name}\n`)
+      return [artifact, await readFile(join(artifact.dir, '../stage.log'), 'utf8')]
+    }
+    const [once, log] = await checkout('parsed-once', '/* no macro */')
+    expect(log).toContain('-x c-header')
+    expect(log).not.toContain('compiling without')
+    const [each, otherLog] = await checkout('parsed-each', '#define DEBUG')
+    expect(otherLog).toMatch(/compiling without precompiled kernel headers: .*not used because `DEBUG' is defined/)
+
+    await expectAllOfIt(once)
+    // The CRCs of what jool_common exports are in these two.
+    expect(once.modules.slice(1).map(({ sha256 }) => sha256)).toEqual(each.modules.slice(1).map(({ sha256 }) => sha256))
+    const symbols = async (artifact: Stored<ModulesArtifact>): Promise<string[]> =>
+      (await exec(['nm', '--format=just-symbols', join(artifact.dir, 'modules/jool_common.ko')])).stdout.split('\n').map((name) => name.replace(/\d+/g, '')).sort()
+    expect(await symbols(once)).toEqual(await symbols(each))
+    expect(await symbols(once)).toEqual(expect.arrayContaining(['pskb_expand_head', 'part']))
+  })
+
   test('a tarball that somebody else signed: refused', async () => {
     expect(await rejection(build('wrong-signature', await upstream({ signature: 'wrong.asc' })))).toMatchObject({ code: 'E_SIGNATURE', exitStatus: 65, details: expect.stringContaining('No public key') })
   })

@@ -126,7 +126,7 @@ describe('the support table', () => {
 describe('resolving the build root', () => {
   const target = { name: 't', suite: 'bookworm', architecture: 'amd64' } as const
   const headers = sampleLock().stages.headers as HeadersLocked
-  const compile = ['?essential', 'apt', 'make', 'libc6-dev', 'kmod', 'binutils', 'xz-utils', 'gcc-12']
+  const compile = ['?essential', 'apt', 'make', 'libc6-dev', 'kmod', 'binutils', 'patch', 'xz-utils', 'gcc-12']
 
   test('asks for a compiler; for autotools too where the tools are compiled', async () => {
     const packages = [samplePackage('gcc-12', '12.2.0-14')]

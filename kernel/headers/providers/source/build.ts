@@ -21,8 +21,8 @@ export async function buildKernel(plan: SourceKernelPlan, workshop: Workshop, de
     objects += 1
     if (objects % objectsAStep === 0) deps.log.step(`compiling Linux ${plan.release}: ${String(objects)} objects so far`)
   }
-  // -J takes back the -j1 that the kernel's makefile gives dpkg-buildpackage; some versions hand it on to every make below.
-  await workshop.run(['make', `-j${String(deps.jobs)}`, '-C', tree, 'KDEB_COMPRESS=none', `DPKG_FLAGS=-d -J${String(deps.jobs)}`, 'bindeb-pkg'], {
+  // One job more than processors: much of a job is waiting for small files. -J takes back the -j1 that the kernel's makefile gives dpkg-buildpackage; some versions hand it on to every make below.
+  await workshop.run(['make', `-j${String(deps.jobs + 1)}`, '-C', tree, 'KDEB_COMPRESS=none', `DPKG_FLAGS=-d -J${String(deps.jobs + 1)}`, 'bindeb-pkg'], {
     doing: 'compile the kernel', errorCode: 'E_COMPILE', timeoutMs: 4 * 60 * 60_000, onLine,
     hint: 'the compiler\'s words are above and in logs/headers.log; --debug-shell opens a shell where it failed',
   })

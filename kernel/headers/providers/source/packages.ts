@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, appendFile, chmod, copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { RunDeps } from '../../../../scripts/pipeline/stage.ts'
@@ -52,9 +52,18 @@ async function refreshDigests(dir: string, changed: ReadonlySet<string>): Promis
   const file = join(dir, 'DEBIAN/md5sums')
   const lines = await Promise.all((await readFile(file, 'utf8')).split('\n').map(async (line) => {
     const path = line.slice(34)
-    return changed.has(path) ? `${createHash('md5').update(await readFile(join(dir, path))).digest('hex')}  ${path}` : line
+    return changed.has(path) ? `${await md5(join(dir, path))}  ${path}` : line
   }))
   await writeFile(file, lines.join('\n'))
+}
+
+/** Kernels from 6.12 on leave the configuration out of their headers package; what builds modules, or judges them, wants it there. */
+export async function addConfiguration({ dir }: OpenedPackage, release: string, workshop: Workshop): Promise<void> {
+  const path = join('usr/src', `linux-headers-${release}`, '.config')
+  if (await access(join(dir, path)).then(() => true, () => false)) return
+  await copyFile(join(workshop.dir, 'linux/.config'), join(dir, path))
+  await chmod(join(dir, path), 0o644)
+  await appendFile(join(dir, 'DEBIAN/md5sums'), `${await md5(join(dir, path))}  ${path}\n`)
 }
 
 /** The kernel's makefile writes the time of day into it; this one says what was built. */
@@ -72,6 +81,10 @@ async function writeChangelog({ inRoot, dir }: OpenedPackage, name: string, plan
   await writeFile(join(dir, folder, packed.replace(/\.gz$/, '')), text)
   await workshop.run(['gzip', '-9nf', join(inRoot, folder, packed.replace(/\.gz$/, ''))], { doing: `write the changelog of ${name}` })
   await refreshDigests(dir, new Set([join(folder, packed)]))
+}
+
+async function md5(path: string): Promise<string> {
+  return createHash('md5').update(await readFile(path)).digest('hex')
 }
 
 /** Packs an opened package, the same bytes for the same files: one thread, one date. */

@@ -12,7 +12,7 @@ import { signModules } from '../../../signing/sign.ts'
 import type { Provided, SignedModules } from '../../provider.ts'
 import { buildKernel } from './build.ts'
 import { configHash, configure } from './configure.ts'
-import { openPackage, packPackage, signPackagedModules } from './packages.ts'
+import { addConfiguration, openPackage, packPackage, signPackagedModules } from './packages.ts'
 import type { SourceKernelPlan } from './plan.ts'
 import { applyPatches, unpackSources } from './sources.ts'
 import { openWorkshop, type Workshop } from './workshop.ts'
@@ -45,6 +45,7 @@ export async function provideSource(plan: SourceKernelPlan, deps: SourceDeps): P
   const signer = key && await signPackagedModules(image, plan, { key, hash }, workshop, deps)
   deps.log.step('packing the kernel\'s packages')
   const headers = await openPackage(packages.headers, workshop)
+  await addConfiguration(headers, plan.release, workshop)
   const kernelPackages = await Promise.all([packPackage(image, plan, workshop, deps), packPackage(headers, plan, workshop, deps)])
   const tree = `linux-headers-${plan.release}`
   await mkdir(join(deps.outDir, 'src'))

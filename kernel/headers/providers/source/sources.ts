@@ -20,7 +20,7 @@ export async function unpackSources({ sources, version }: SourceKernelPlan, work
     archive = join(unpacked, 'usr/src', name)
   }
   deps.log.step(`unpacking the kernel's sources (${name})`)
-  await workshop.run(['tar', '--extract', '--file', `/build/${basename(name)}`, '--strip-components=1', '--no-same-owner', '--same-permissions', '--directory', tree], {
+  await workshop.run(['tar', '--extract', ...(name.endsWith('.xz') ? ['--use-compress-program=xz -T0'] : []), '--file', `/build/${basename(name)}`, '--strip-components=1', '--no-same-owner', '--same-permissions', '--directory', tree], {
     doing: 'unpack the kernel\'s sources', errorCode: 'E_ARCHIVE', hint: 'get the archive again from a source you trust', binds: [{ from: archive, to: `/build/${basename(name)}` }],
   })
   await rm(unpacked, { recursive: true, force: true })

@@ -15,7 +15,7 @@ export interface BuildFile {
 // What a module needs of a kernel tree: what Kbuild reads of it when it is called with M=. The kernel's keys (certs/) and
 // its objects are not among it.
 const folders = ['include', 'arch/x86/include', 'scripts']
-const single = ['.config', 'Module.symvers', 'Makefile', 'Kbuild', 'arch/x86/Makefile', 'arch/x86/Makefile_32.cpu', 'arch/x86/Makefile.um', 'arch/x86/Kbuild', 'tools/objtool/objtool', 'tools/bpf/resolve_btfids/resolve_btfids']
+const single = ['.config', 'Module.symvers', 'Makefile', 'Kbuild', 'arch/x86/Makefile', 'arch/x86/Makefile_32.cpu', 'arch/x86/Makefile.um', 'arch/x86/Makefile.postlink', 'arch/x86/Kbuild', 'arch/x86/module.lds', 'arch/x86/kernel/macros.s', 'tools/objtool/objtool', 'tools/bpf/resolve_btfids/resolve_btfids']
 const required = ['.config', 'Module.symvers', 'Makefile', 'include/generated/utsrelease.h', 'include/generated/autoconf.h', 'scripts/mod/modpost']
 /** Objects, and the rules that made them, of the tree's own programs. */
 const leftOut = /(\.o|\.a|\.cmd|\.d|\.mod|\.mod\.c|\.pyc)$/

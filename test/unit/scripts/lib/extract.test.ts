@@ -51,6 +51,12 @@ describe('an honest archive', () => {
     expect((await readdir(to, { recursive: true })).sort()).toEqual(['usr', 'usr/src', 'usr/src/a'])
   })
 
+  test('is unpacked in part by what the caller says of each path', async () => {
+    const { to, done } = await unpack([{ path: './lib/modules/6.6/a.ko', data: 'a' }, { path: './lib/modules/6.6/build', type: 'symlink', link: '/usr/src/x' }], { only: (path) => path.startsWith('lib/') && !path.endsWith('/build') })
+    await done
+    expect(await readdir(join(to, 'lib/modules/6.6'))).toEqual(['a.ko'])
+  })
+
   test('gives nobody another\'s rights', async () => {
     const { to, done } = await unpack([{ path: 'tool', data: 'x', mode: 0o6777 }, { path: 'dir', type: 'directory', mode: 0o1777 }])
     await done

@@ -6,7 +6,7 @@ import type { RemoteFile } from '../../../../scripts/domain/remote-file.ts'
 import { sha256Of } from '../../../../scripts/lib/digest.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { Exec } from '../../../../scripts/lib/exec.ts'
-import { createFetch, type FetchContext } from '../../../../scripts/lib/fetch.ts'
+import { createFetch, createTake, type FetchContext } from '../../../../scripts/lib/fetch.ts'
 import { silentLog } from '../../../../scripts/lib/log.ts'
 import { Store } from '../../../../scripts/pipeline/store.ts'
 import { rejection } from '../../../support/rejection.ts'
@@ -87,6 +87,42 @@ describe('a mirror folder', () => {
     const file = fileAt('https://upstream.example/jool.tar.gz')
     await fetch([file])
     expect(await createFetch({ ...context, mirrorDir: '/nonexistent' })([file])).toHaveLength(1)
+  })
+})
+
+describe('a file of which nobody named a digest', () => {
+  test('is kept and described, for a lock to name; from a mirror folder or from where it lies', async () => {
+    const dir = await temporaryFolder()
+    await writeFile(join(dir, 'headers.deb'), content)
+    const described = (url: string): object => ({ fileName: 'headers.deb', sizeBytes: content.length, sha256: sha256Of(content), from: { url } })
+    for (const [url, mirrorDir] of [['https://upstream.example/headers.deb', dir], [pathToFileURL(join(dir, 'headers.deb')).href, undefined], [pathToFileURL(join(dir, 'headers.deb')).href, '/nonexistent']] as const) {
+      const { context, store, calls } = await setting({ mirrorDir, offline: true })
+      expect(await createTake(context)(url)).toEqual(described(url))
+      expect(await readFile(store.blobPath(sha256Of(content)), 'utf8')).toBe(content)
+      expect([calls, await readdir(store.workDir)]).toEqual([[], []])
+    }
+  })
+
+  test('is downloaded by apt\'s downloader', async () => {
+    const calls: (readonly string[])[] = []
+    const exec: Exec = async (argv) => {
+      calls.push(argv)
+      if (argv[1] === 'download-file') await writeFile(argv[3] ?? '', content)
+      return { stdout: '', stderr: '', exitStatus: 0 }
+    }
+    const { context, store } = await setting({ exec })
+    expect(await createTake(context)('https://upstream.example/pool/linux-headers-6.6.54-vyos_6.6.54-1%2Bb1_amd64.deb')).toMatchObject({ fileName: 'linux-headers-6.6.54-vyos_6.6.54-1+b1_amd64.deb', sha256: sha256Of(content) })
+    expect(calls[1]?.slice(0, 3)).toEqual(['/usr/lib/apt/apt-helper', 'download-file', 'https://upstream.example/pool/linux-headers-6.6.54-vyos_6.6.54-1%2Bb1_amd64.deb'])
+    expect(await readdir(store.workDir)).toEqual([])
+  })
+
+  test('that is not there, or not to be fetched, is an error', async () => {
+    const { context, downloader, store } = await setting()
+    const url = 'https://upstream.example/headers.deb'
+    expect(await rejection(createTake({ ...context, exec: downloader([], 'Err: 404  Not Found') })(url))).toMatchObject({ code: 'E_VANISHED', message: `${url} is not there` })
+    expect(await rejection(createTake({ ...context, exec: downloader([], 'Could not resolve') })(url))).toMatchObject({ code: 'E_DOWNLOAD' })
+    expect(await rejection(createTake({ ...context, offline: true })(url))).toMatchObject({ code: 'E_OFFLINE' })
+    expect(await readdir(store.workDir)).toEqual([])
   })
 })
 
