@@ -61,11 +61,6 @@ export async function openKey(locked: KeptKeyLocked, deps: TokenDeps): Promise<S
   }
 }
 
-/** Key and certificate in one text, as a kernel's `MODULE_SIG_KEY` has them. Secret. */
-function pemPair({ pem, certificate }: PemKey): string {
-  return `${pem.trimEnd()}\n${certificatePem(certificate)}`
-}
-
 async function readPrivateKey(file: string): Promise<KeyObject> {
   const text = await readFile(file, 'latin1').catch((cause: unknown) => {
     throw new ForgeError('E_KEY_MISSING', `the private key ${file} ${isErrno(cause, 'ENOENT') ? 'does not exist' : 'cannot be read'}`, { hint: 'correct signing.key in the target; VyOS\'s kernel build destroys its own key when it ends', cause })
