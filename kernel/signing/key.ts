@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { sha256Of } from '../../scripts/lib/digest.ts'
 import { expectEqual, ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Certificate } from '../../scripts/formats/x509.ts'
-import { certificatePem, readCertificate } from './certificate.ts'
+import { readCertificate } from './certificate.ts'
 import { checkToken, type TokenDeps, type TokenKey } from './token.ts'
 import type { KernelKeyLocked, KernelKeySpec, KeptKeyLocked, ModulesKeySpec } from './spec.ts'
 
