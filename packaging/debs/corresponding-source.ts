@@ -11,7 +11,7 @@ import type { DebsPlan } from './plan.ts'
  * and counting them would make every edit of theirs a new package build.
  */
 export const packagingSources = [
-  'kernel/catalogue', 'kernel/compile', 'kernel/config', 'kernel/headers', 'kernel/modules', 'kernel/patches', 'kernel/signing', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools',
+  'images/inspect', 'kernel/catalogue', 'kernel/compile', 'kernel/config', 'kernel/headers', 'kernel/modules', 'kernel/patches', 'kernel/signing', 'kernel/source', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools',
   'scripts/domain', 'scripts/formats', 'scripts/lib', 'scripts/pipeline/stage.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE',
 ] as const
 

@@ -82,7 +82,8 @@ async function openSuite(suite: Suite, architecture: Architecture, options: Requ
     'Acquire::ForceHash': 'SHA256',
   }))
   const apt = (tool: 'apt-get' | 'apt-cache', doing: string, ...words: string[]): Promise<string> =>
-    exec([tool, ...words], { doing, env, errorCode: 'E_RESOLVE', timeoutMs: 5 * 60_000 }).then((result) => result.stdout)
+    // In a folder of its own: `download` says nothing of a package that lies where it runs.
+    exec([tool, ...words], { doing, env, cwd: dir, errorCode: 'E_RESOLVE', timeoutMs: 5 * 60_000 }).then((result) => result.stdout)
 
   await exec(['apt-get', '-o', 'APT::Update::Error-Mode=any', 'update', '-q'], {
     env, doing: `read the package index of ${suite}`, errorCode: 'E_DOWNLOAD', timeoutMs: 5 * 60_000,

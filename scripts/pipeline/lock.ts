@@ -17,6 +17,8 @@ export interface Lock {
   sourceDateEpoch: number
   target: Target
   stages: Record<StageName, unknown>
+  /** The folder of the target's file, where the lock names files of this machine: relative paths mean others elsewhere. */
+  resolvedIn?: string | undefined
 }
 
 export function targetDigest(target: Target): Sha256 {
@@ -29,7 +31,13 @@ export async function resolveLock(target: Target, stages: readonly AnyStage[], d
   const locked: Record<string, unknown> = {}
   for (const stage of stages) locked[stage.name] = await stage.resolve({ target: facts, spec: target[stage.name], before: locked }, deps)
   const { dateEpoch } = await deps.archive.open(target.suite, target.architecture)
-  return { lockVersion: 1, targetSha256: targetDigest(target), sourceDateEpoch: dateEpoch, target, stages: locked }
+  const local = namesLocalFiles(locked) ? { resolvedIn: deps.targetDir } : {}
+  return { lockVersion: 1, targetSha256: targetDigest(target), sourceDateEpoch: dateEpoch, ...local, target, stages: locked }
+}
+
+/** Files in an archive have relative paths, files of this machine absolute ones. */
+function namesLocalFiles(locked: unknown): boolean {
+  return /"(\/|file:\/\/)/.test(JSON.stringify(locked))
 }
 
 export function writeLock(lock: Lock): string {
@@ -42,6 +50,7 @@ export function readLock(text: string, fileName: string, stages: readonly AnySta
     lockVersion: z.literal(1, { error: 'this program reads locks of version 1' }),
     targetSha256: z.string().transform((digest) => digest as Sha256),
     sourceDateEpoch: z.number().int().positive(),
+    resolvedIn: z.string().optional(),
     target: targetSchema(stages),
     stages: z.strictObject(Object.fromEntries(stages.map((stage) => [stage.name, stage.locked]))),
   })

@@ -82,7 +82,13 @@ async function usable(text: string, loaded: LoadedTarget, stages: readonly AnySt
   try {
     const lock = readLock(text, 'lock.yaml', stages)
     if (lock.targetSha256 !== targetDigest(loaded.target)) return 'the target was edited since'
-    return await isStale(lock, stages) ? 'the sources it names were edited since' : lock
+    if (lock.resolvedIn !== undefined && lock.resolvedIn !== loaded.dir) return `it names files of ${lock.resolvedIn}`
+    // A source that cannot even be read is for resolving to complain of, where it is asked for.
+    const stale = await isStale(lock, stages).catch((error: unknown) => {
+      if (error instanceof ForgeError) return true
+      throw error
+    })
+    return stale ? 'the sources it names were edited since' : lock
   } catch (error) {
     if (error instanceof ForgeError && error.code === 'E_LOCK') return error.message
     throw error

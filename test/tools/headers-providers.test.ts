@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,6 +8,7 @@ import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
 import { applyPatches, patchesFor } from '../../kernel/compile/patches.ts'
 import { joolVersion } from '../../scripts/domain/jool-version.ts'
 import { kernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { runInRoot } from '../../scripts/lib/build-root.ts'
 import { canonicalJson, sha256File, sha256Of } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { extractDeb } from '../../scripts/lib/extract-deb.ts'
@@ -71,6 +72,25 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     return runStages(await prepared(name, headers), { until }, stages, session)
   }
 
+  /** As much of a tree as is read before anything is compiled. */
+  async function bareTree(change: (tree: string) => Promise<void> = () => Promise.resolve()): Promise<string> {
+    const copy = await mkdtemp(join(dir, 'tree-'))
+    for (const path of ['.config', 'Module.symvers', 'include/generated/utsrelease.h', 'scripts/mod/modpost']) {
+      await mkdir(dirname(join(copy, path)), { recursive: true })
+      await cp(join(tree, path), join(copy, path))
+    }
+    await change(copy)
+    return copy
+  }
+
+  const bareDeb = async (change: (tree: string) => Promise<void>): Promise<string> => headersDeb(await bareTree(change), await mkdtemp(join(dir, 'deb-')), { release }, exec)
+
+  /** The one that the modules of the tests before were compiled in. */
+  async function buildRoot(): Promise<string> {
+    const { buildRoot: recipe } = (await prepared('by-path', packages())).plans['modules'] as { buildRoot: unknown }
+    return (await session.store.obtain('build-root', sha256Of(canonicalJson(recipe)), () => Promise.reject(new Error('no test before this one made it')))).dir
+  }
+
   const packages = (more = ''): string => `  provider: packages\n  headers: ${deb}\n${more}`
 
   async function expectModules(results: StageResult[], expected: object): Promise<void> {
@@ -90,27 +110,31 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       for (const compression of ['xz', 'gzip'] as const) {
         const other = join(dir, compression)
         await mkdir(other)
-        const path = await headersDeb(tree, other, { release, version: '6.1.99-1', compression }, exec)
+        const path = await headersDeb(await bareTree(), other, { release, version: '6.1.99-1', compression }, exec)
         const url = `  provider: packages\n  headers:\n    url: ${pathToFileURL(path).href}\n    sizeBytes: ${String((await stat(path)).size)}\n    sha256: ${await sha256File(path)}\n`
-        const results = await build(`by-url-${compression}`, url, 'headers')
-        expect(results[1]?.artifact).toEqual(byPath[1]?.artifact)
+        expect((await prepared(`by-url-${compression}`, url)).lock.stages.headers).toMatchObject({ release, cc: 'gcc-12', headers: [{ version: '6.1.99-1', file: { from: { url: pathToFileURL(path).href } } }] })
       }
     })
 
-    test.each(['none', 'xz', 'zst'])('is compared with the modules in its linux-image package (%s)', async (compression) => {
-      const to = join(dir, `image-${compression}`)
+    test('is compared with the modules in its linux-image package, plain or compressed by xz and zstd', async () => {
+      const to = join(dir, 'image')
       await mkdir(to)
       const modules: Record<string, string> = {}
-      for (const name of shipped) {
+      for (const [at, name] of shipped.entries()) {
         const plain = join(to, name.split('/').at(-1) ?? '')
         await cp(module(name), plain)
-        if (compression === 'xz') await exec(['xz', plain])
-        if (compression === 'zst') await exec(['zstd', '--quiet', '--rm', plain])
-        modules[`kernel/${name}${compression === 'none' ? '' : `.${compression}`}`] = `${plain}${compression === 'none' ? '' : `.${compression}`}`
+        if (at === 1) await exec(['xz', plain])
+        if (at === 2) await exec(['zstd', '--quiet', '--rm', plain])
+        modules[`kernel/${name}${['', '.xz', '.zst'][at] ?? ''}`] = `${plain}${['', '.xz', '.zst'][at] ?? ''}`
       }
       const image = await imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules }, to, { release, version: '6.1.99-1' }, exec)
-      const results = await build(`image-${compression}`, packages(`  image: ${image}\n`), 'headers')
-      expect(results[1]?.artifact).toMatchObject({ imageCrcs: { image: `linux-image-${release}_6.1.99-1_amd64.deb`, symbols: expect.toSatisfy((count: number) => count > 300) } })
+      const results = await build('image', packages(`  image: ${image}\n`))
+      await expectModules(results, { imageCrcsChecked: expect.toSatisfy((count: number) => count > 0) })
+      const { imageCrcs, kernelPackages } = results[1]?.artifact as HeadersArtifact
+      expect(imageCrcs?.image).toBe(`linux-image-${release}_6.1.99-1_amd64.deb`)
+      const seen = Object.values(JSON.parse(await readFile(join(results[1]?.dir ?? '', imageCrcs?.file ?? ''), 'utf8')) as Record<string, [number, string]>).map(([, where]) => where)
+      for (const path of Object.keys(modules)) expect(seen).toContain(`lib/modules/${release}/${path}`)
+      expect(kernelPackages).toEqual([{ name: `linux-image-${release}`, version: '6.1.99-1', file: `kernel/linux-image-${release}_6.1.99-1_amd64.deb` }])
     })
   })
 
@@ -143,6 +167,35 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       })
     })
 
+    /** A part of a kernel, and a module that was built with it: what genksyms makes of a structure is in both. */
+    async function kernelPart(structure: string): Promise<{ symvers: string; user: string }> {
+      const usrSrc = join((await build('by-path', packages(), 'headers'))[1]?.dir ?? '', 'src')
+      const work = await mkdtemp(join(dir, 'part-'))
+      await writeFile(join(work, 'Kbuild'), 'obj-m += forge_state.o forge_user.o\n')
+      await writeFile(join(work, 'state.h'), `${structure}\nint forge_take(struct forge_state *state);\n`)
+      await writeFile(join(work, 'forge_state.c'), '#include <linux/module.h>\n#include "state.h"\nint forge_take(struct forge_state *state) { return ++state->users; }\nEXPORT_SYMBOL_GPL(forge_take);\nMODULE_LICENSE("GPL");\n')
+      await writeFile(join(work, 'forge_user.c'), '#include <linux/module.h>\n#include "state.h"\nstatic struct forge_state state;\nstatic int __init start(void) { return forge_take(&state); }\nmodule_init(start);\nMODULE_LICENSE("GPL");\n')
+      await runInRoot(exec, ['make', '-C', `/usr/src/linux-headers-${release}`, 'M=/build/part', 'CC=gcc-12', 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'], {
+        root: await buildRoot(), binds: [{ from: usrSrc, to: '/usr/src' }, { from: work, to: '/build/part', writable: true }], doing: 'build a part of a kernel',
+      })
+      return { symvers: (await readFile(join(work, 'Module.symvers'), 'utf8')).replaceAll('/build/part/', 'kernel/'), user: join(work, 'forge_user.ko') }
+    }
+
+    test('a kernel rebuilt under the same release with the same configuration, in which one structure grew', async () => {
+      const [one, other] = [await kernelPart('struct forge_state { int users; };'), await kernelPart('struct forge_state { int users; long since; };')]
+      const [crc, otherCrc] = [one, other].map(({ symvers }) => /^(0x[0-9a-f]{8})\tforge_take\t/m.exec(symvers)?.[1])
+      const headers = await bareDeb(async (copy) => { await appendFile(join(copy, 'Module.symvers'), one.symvers) })
+      const image = async (user: string): Promise<string> => imageDeb({ config: await readFile(join(tree, '.config'), 'utf8'), modules: { 'kernel/forge_user.ko': user } }, await mkdtemp(join(dir, 'deb-')), { release }, exec)
+      const target = (path: string): string => `  provider: packages\n  headers: ${headers}\n  image: ${path}\n`
+      const [same] = (await build('same-build', target(await image(one.user)), 'headers')).slice(-1)
+      expect((same?.artifact as HeadersArtifact).imageCrcs?.symbols).toBeGreaterThan(0)
+      expect(await rejection(build('rebuilt', target(await image(other.user)), 'headers'))).toMatchObject({
+        code: 'E_HEADERS_ABI', exitStatus: 65,
+        message: `the headers are of another build than the kernel in linux-image-${release}_1-1_amd64.deb: forge_take is ${crc ?? ''} in the headers' Module.symvers (kernel/forge_state), and ${otherCrc ?? ''} in lib/modules/${release}/kernel/forge_user.ko`,
+      })
+      expect(crc).not.toBe(otherCrc)
+    })
+
     test('it is for another architecture', async () => {
       const to = join(dir, 'arm64')
       await mkdir(to)
@@ -152,19 +205,8 @@ describe.skipIf(!tools)('a kernel build tree', () => {
   })
 
   describe('that cannot be used is refused:', () => {
-    /** As much of a tree as is read before anything is compiled. */
-    async function bareTree(change: (tree: string) => Promise<void>): Promise<string> {
-      const copy = await mkdtemp(join(dir, 'tree-'))
-      for (const path of ['.config', 'Module.symvers', 'include/generated/utsrelease.h', 'scripts/mod/modpost']) {
-        await mkdir(dirname(join(copy, path)), { recursive: true })
-        await cp(join(tree, path), join(copy, path))
-      }
-      await change(copy)
-      return headersDeb(copy, await mkdtemp(join(dir, 'deb-')), { release }, exec)
-    }
-
     test('its programs run on another machine', async () => {
-      const path = await bareTree(async (copy) => {
+      const path = await bareDeb(async (copy) => {
         const modpost = await readFile(join(copy, 'scripts/mod/modpost'))
         modpost.writeUInt16LE(183, 18)
         await writeFile(join(copy, 'scripts/mod/modpost'), modpost)
@@ -173,14 +215,14 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     })
 
     test('the kernel is configured without modules', async () => {
-      const path = await bareTree(async (copy) => {
+      const path = await bareDeb(async (copy) => {
         await writeFile(join(copy, '.config'), (await readFile(join(copy, '.config'), 'utf8')).replace('CONFIG_MODULES=y', '# CONFIG_MODULES is not set'))
       })
       expect(await rejection(prepared('no-modules', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_NO_MODULES', exitStatus: 65 })
     })
 
     test('it was never built', async () => {
-      const path = await bareTree((copy) => rm(join(copy, 'scripts/mod/modpost')))
+      const path = await bareDeb((copy) => rm(join(copy, 'scripts/mod/modpost')))
       expect(await rejection(prepared('bare', `  provider: packages\n  headers: ${path}\n`))).toMatchObject({ code: 'E_KERNEL', message: 'the kernel\'s build tree has no scripts/mod/modpost' })
     })
 
@@ -258,8 +300,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     const patch = (from: string, to: string): string => `--- a/src/mod/nat64/Kbuild\n+++ b/src/mod/nat64/Kbuild\n@@ -1 +1 @@\n-${from}\n+${to}\n`
 
     async function apply(patches: Readonly<Record<string, string>>): Promise<string> {
-      const recipe = ((await prepared('tree-patched', '  provider: tree\n  path: linux\n')).plans['modules'] as { buildRoot: unknown }).buildRoot
-      const { dir: root } = await session.store.obtain('build-root', sha256Of(canonicalJson(recipe)), () => Promise.reject(new Error('the tests before this one made it')))
+      const root = await buildRoot()
       const [work, series] = [await mkdtemp(join(dir, 'work-')), await mkdtemp(join(dir, 'series-'))]
       await mkdir(join(work, 'jool/src/mod/nat64'), { recursive: true })
       await writeFile(join(work, 'jool/src/mod/nat64/Kbuild'), 'one\n')
@@ -304,13 +345,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     })
 
     test('is refused when it is of another release', async () => {
-      const other = join(dir, 'other')
-      for (const path of ['.config', 'Module.symvers', 'scripts/mod/modpost']) {
-        await mkdir(dirname(join(other, path)), { recursive: true })
-        await cp(join(tree, path), join(other, path))
-      }
-      await mkdir(join(other, 'include/generated'), { recursive: true })
-      await writeFile(join(other, 'include/generated/utsrelease.h'), '#define UTS_RELEASE "6.1.98-forge-vyos"\n')
+      const other = await bareTree((copy) => writeFile(join(copy, 'include/generated/utsrelease.h'), '#define UTS_RELEASE "6.1.98-forge-vyos"\n'))
       const path = await headersDeb(other, await mkdtemp(join(dir, 'deb-')), { release: '6.1.98-forge-vyos' }, exec)
       expect(await rejection(prepared('iso-release', `  provider: iso\n  iso: router.squashfs\n  headers: ${path}\n`))).toMatchObject({ code: 'E_HEADERS_RELEASE', message: `linux-headers-6.1.98-forge-vyos_1-1_amd64.deb is for 6.1.98-forge-vyos, router.squashfs runs ${release}` })
     })

@@ -12,7 +12,7 @@ export async function gatherKbuild(usrLib: string, src: string): Promise<void> {
     await mkdir(src, { recursive: true })
     await rename(join(usrLib, name), join(src, name))
   }
-  for (const tree of await readdir(src)) {
+  for (const tree of await readdir(src).catch(() => [])) {
     for (const entry of await readdir(join(src, tree), { withFileTypes: true })) {
       if (!entry.isSymbolicLink()) continue
       const path = join(src, tree, entry.name)

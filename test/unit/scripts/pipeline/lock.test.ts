@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { DebianArchive, SuiteIndex } from '../../../../scripts/lib/debian-archive.ts'
 import { silentLog, type LogEvent } from '../../../../scripts/lib/log.ts'
+import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import { readLock, resolveLock, targetDigest, writeLock, type Lock } from '../../../../scripts/pipeline/lock.ts'
 import { prepare } from '../../../../scripts/pipeline/prepare.ts'
 import { runStages } from '../../../../scripts/pipeline/run.ts'
@@ -120,6 +121,26 @@ describe('preparing', () => {
     expect((await prepare(loaded(), { update: false }, list, session)).lock.sourceDateEpoch).toBe(7)
     await writeFile(join(dir, 'out/t/lock.yaml'), 'lockVersion: 0\n')
     expect((await prepare(loaded(), { update: false }, list, session)).lock.sourceDateEpoch).toBe(1000)
+    await session[Symbol.asyncDispose]()
+  })
+
+  test('a lock that names files beside the target is not used for a target elsewhere, be it written the same', async () => {
+    const { session, events } = await setting()
+    const beside = list.map((stage) => ({ ...stage, resolve: (_input: unknown, { targetDir }: ResolveDeps) => Promise.resolve({ version: join(targetDir, 'jool') }) }))
+    const inFolder = async (dir: string) => (await prepare({ ...loaded(), dir }, { update: false }, beside, session)).plans['source']
+    expect(await inFolder('/a')).toEqual({ version: '/a/jool' })
+    expect(await inFolder('/b')).toEqual({ version: '/b/jool' })
+    expect(events.map((event) => 'text' in event ? event.text : '')).toContain('the lock of the last build is not used: it names files of /a')
+    await session[Symbol.asyncDispose]()
+  })
+
+  test('sources of the last build that are gone are looked for anew, not complained of', async () => {
+    const { session } = await setting()
+    const calls: string[] = []
+    const gone = counted(calls).map((stage) => ({ ...stage, isStale: () => Promise.reject(new ForgeError('E_SOURCE', 'gone')) }))
+    await prepare(loaded(), { update: false }, gone, session)
+    await prepare(loaded(), { update: false }, gone, session)
+    expect(calls).toHaveLength(4)
     await session[Symbol.asyncDispose]()
   })
 
