@@ -1,3 +1,4 @@
+import { gccMajor } from '../compile/gcc-major.ts'
 import type { SuiteIndex } from '../../scripts/lib/debian-archive.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Log } from '../../scripts/lib/log.ts'
@@ -28,11 +29,6 @@ export async function compilerFor(versionText: string, index: SuiteIndex, log: L
   }
   log.warn(`the kernel was built with ${major === undefined ? 'an unknown compiler' : `gcc ${major}`}, which the build root's suite does not have: its own gcc is used`)
   return { buildDepends: ['gcc', ...hostProgramLibraries], cc: 'gcc' }
-}
-
-/** `12` of `gcc (Debian 12.2.0-14) 12.2.0`: the last version in the text is the compiler's own. */
-export function gccMajor(versionText: string): string | undefined {
-  return /(\d+)\.\d+(\.\d+)?\s*(\d{8})?$/.exec(versionText.trim())?.[1]
 }
 
 async function has(index: SuiteIndex, name: string): Promise<boolean> {

@@ -37,11 +37,15 @@ export async function lockDeb(given: GivenDeb, architecture: string, deps: Resol
   return { ...control, file, path }
 }
 
+const plainName = /^[A-Za-z0-9%+.,:@_~-]+$/
+
 async function localFile(path: string): Promise<{ file: LockedDeb['file']; path: string }> {
   try {
     const { size } = await stat(path)
+    if (!plainName.test(basename(path))) throw new ForgeError('E_DEB', `${path} has blanks or signs in its name that no package's has`, { hint: 'give the file the name that its build gave it' })
     return { path, file: { fileName: basename(path), sizeBytes: size, sha256: await sha256File(path), from: { url: pathToFileURL(path).href } } }
   } catch (cause) {
+    if (cause instanceof ForgeError) throw cause
     throw new ForgeError('E_DEB', `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { hint: 'correct the path in the target; it is relative to the target file', cause })
   }
 }

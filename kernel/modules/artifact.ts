@@ -13,6 +13,8 @@ export interface ModulesArtifact {
   vermagic: string
   /** In load order. */
   modules: { name: 'jool_common' | 'jool' | 'jool_siit'; file: string; sha256: Sha256; sizeBytes: number; depends: string[] }[]
+  /** The compiler's words about itself, from the modules: `GCC: (Debian 12.2.0-14) 12.2.0`; absent where they say nothing. */
+  compiler?: string
   /** How many imported symbols had their CRC compared with the kernel's. */
   crcsChecked: number
   /** How many of them the router's own image confirms; absent where no image is known. */

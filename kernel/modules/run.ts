@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gccMajor } from '../compile/gcc-major.ts'
 import { compileJoolModules, joolModules } from '../compile/jool-modules.ts'
 import type { HeadersArtifact } from '../headers/artifact.ts'
 import { openKey, type SigningKey } from '../signing/key.ts'
@@ -10,6 +11,7 @@ import type { SourceArtifact } from '../source/artifact.ts'
 import { makeBuildRoot } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { expectEqual, ForgeError } from '../../scripts/lib/errors.ts'
+import { parseElf } from '../../scripts/formats/elf.ts'
 import { parseKernelConfig } from '../../scripts/formats/kconfig.ts'
 import { parseKernelModule } from '../../scripts/formats/kernel-module.ts'
 import { parseSymvers } from '../../scripts/formats/symvers.ts'
@@ -96,6 +98,7 @@ async function checkAndKeep({ path, symvers, signature }: Built, plan: ModulesPl
   const kept: ModulesArtifact['modules'] = []
   let crcsChecked = 0
   let imageCrcsChecked = 0
+  let compiler: string | undefined
   for (const module of joolModules) {
     const [name] = module
     const bytes = await requireBuilt(path(module), name)
@@ -107,9 +110,21 @@ async function checkAndKeep({ path, symvers, signature }: Built, plan: ModulesPl
     kept.push({ name, file, sha256: await sha256File(path(module)), sizeBytes: (await stat(path(module))).size, depends: result.depends })
     crcsChecked += result.crcsChecked
     imageCrcsChecked += result.imageCrcsChecked
+    compiler ??= compilerOf(bytes, `${name}.ko`)
   }
+  warnOfCompiler(compiler, headers.compiler, deps)
   deps.log.note(`3 modules for ${headers.vermagic.trim()}; ${String(crcsChecked)} symbol CRCs equal to the kernel's${image ? `, ${String(imageCrcsChecked)} of them confirmed by ${image.name}` : ''}${signature ? `; signed by "${signature.signer}" (${signature.hash})` : ''}`)
-  return { joolVersion: plan.joolVersion, release: plan.release, vermagic: headers.vermagic, modules: kept, crcsChecked, ...(image ? { imageCrcsChecked } : {}), ...(plan.patches ? { patches: plan.patches } : {}), ...(signature ? { signature } : {}) }
+  return { joolVersion: plan.joolVersion, release: plan.release, vermagic: headers.vermagic, modules: kept, ...(compiler === undefined ? {} : { compiler }), crcsChecked, ...(image ? { imageCrcsChecked } : {}), ...(plan.patches ? { patches: plan.patches } : {}), ...(signature ? { signature } : {}) }
+}
+
+/** What the compiler left in `.comment`. */
+function compilerOf(bytes: Buffer, name: string): string | undefined {
+  return parseElf(bytes, name).section('.comment')?.data.toString('latin1').split('\0').find((text) => text !== '')
+}
+
+function warnOfCompiler(used: string | undefined, kernels: string, { log }: Deps): void {
+  const [ours, its] = [gccMajor(used ?? ''), gccMajor(kernels)]
+  if (ours !== undefined && its !== undefined && ours !== its) log.warn(`the modules were compiled with gcc ${ours}, the kernel with gcc ${its} ("${kernels}")`)
 }
 
 async function imageSymbols({ dir, imageCrcs }: Stored<HeadersArtifact>): Promise<ImageSymbols | undefined> {

@@ -236,6 +236,8 @@ describe.skipIf(!tools)('a kernel build tree', () => {
     test('the file is no package, or is not there', async () => {
       await writeFile(join(dir, 'text.deb'), 'not a package\n')
       expect(await rejection(prepared('text', '  provider: packages\n  headers: text.deb\n'))).toMatchObject({ code: 'E_DEB', message: 'could not read text.deb: exit status 2' })
+      await cp(join(dir, 'text.deb'), join(dir, 'my package.deb'))
+      expect(await rejection(prepared('blank', '  provider: packages\n  headers: my package.deb\n'))).toMatchObject({ code: 'E_DEB', message: `${join(dir, 'my package.deb')} has blanks or signs in its name that no package's has` })
       expect(await rejection(prepared('gone', '  provider: packages\n  headers: gone.deb\n'))).toMatchObject({ code: 'E_DEB', message: expect.stringContaining(`${join(dir, 'gone.deb')} cannot be read`) })
     })
 

@@ -1,7 +1,8 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { compilerFor, gccMajor } from '../../../kernel/headers/compiler.ts'
+import { gccMajor } from '../../../kernel/compile/gcc-major.ts'
+import { compilerFor } from '../../../kernel/headers/compiler.ts'
 import { keyOf, plan, type HeadersPlan } from '../../../kernel/headers/plan.ts'
 import { buildFiles, digestOf } from '../../../kernel/headers/providers/tree/build-files.ts'
 import { headersLocked, headersSpec, type HeadersLocked } from '../../../kernel/headers/spec.ts'
@@ -28,6 +29,7 @@ describe('the compiler of a kernel', () => {
     ['x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0', '14'],
     ['gcc (Debian 8.3.0-6) 8.3.0', '8'],
     ['gcc (GCC) 13.2.1 20230801', '13'],
+    ['GCC: (Debian 10.2.1-6) 10.2.1 20210110', '10'],
     ['', undefined],
   ])('%j is gcc %s', (text, major) => {
     expect(gccMajor(text)).toBe(major)
