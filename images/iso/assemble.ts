@@ -5,6 +5,7 @@ import type { Argv } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { IsoDeps } from './deps.ts'
 import type { IsoPlan } from './plan.ts'
+import { versionJson } from './vyos-shaped.ts'
 
 const isolinux = '/usr/lib/ISOLINUX'
 const syslinux = '/usr/lib/syslinux/modules/bios'
@@ -24,7 +25,7 @@ export const assembleTools: readonly HostTool[] = [
  * The ISO in `outDir`, laid out like VyOS's: live/filesystem.squashfs, live/vmlinuz, live/initrd.img, isolinux for
  * BIOS, GRUB for UEFI, a hybrid partition table for USB sticks, sha256sum.txt over its files.
  */
-export async function assembleIso(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
+export async function assembleIso(root: string, manifest: string, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
   const { exec, log } = deps
   const tree = join(deps.workDir, 'iso')
   const env = { SOURCE_DATE_EPOCH: String(plan.target.sourceDateEpoch) }
@@ -44,7 +45,14 @@ export async function assembleIso(root: string, plan: IsoPlan, deps: IsoDeps): P
   await writeFile(join(tree, 'isolinux/isolinux.cfg'), plan.isolinuxConfig)
   await writeFile(join(tree, 'boot/grub/grub.cfg'), plan.grubConfig)
   await makeEfiBoot(tree, env, deps)
-  await writeFile(join(tree, 'sha256sum.txt'), await checksums(tree))
+  if (plan.vyosShape !== undefined) {
+    await writeFile(join(tree, 'version.json'), versionJson(plan.vyosShape, plan.target.sourceDateEpoch))
+    await writeFile(join(tree, 'live/filesystem.packages'), manifest.split('\n').map((line) => line.split(' ').slice(0, 2).join('\t')).join('\n'))
+  }
+  const files = await checksummed(tree)
+  await writeFile(join(tree, 'sha256sum.txt'), await checksums(tree, files))
+  // live-build's second, where VyOS asks for both; each covers the same files, not the other.
+  if (plan.vyosShape !== undefined) await exec(['md5sum', '--', ...files.map((path) => `./${path}`)], { cwd: tree, stdoutFile: join(tree, 'md5sum.txt'), doing: 'write md5sum.txt', errorCode: 'E_ISO' })
   await setTimes(tree, plan.target.sourceDateEpoch)
   await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', join(deps.outDir, plan.isoName), '-V', plan.volumeId, '-r', '-J', '-joliet-long',
     '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
@@ -77,10 +85,14 @@ async function setTimes(tree: string, epochSeconds: number): Promise<void> {
   await utimes(tree, epochSeconds, epochSeconds)
 }
 
-/** `sha256sum` lines over the ISO's files. isolinux.bin is patched while the ISO is written, so it is left out, as live-build does. */
-async function checksums(tree: string): Promise<string> {
+/** The ISO's files but isolinux.bin, as live-build has it: that one is patched while the ISO is written. */
+async function checksummed(tree: string): Promise<string[]> {
   const entries = await readdir(tree, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(tree.length + 1)).filter((path) => path !== 'isolinux/isolinux.bin').sort()
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(tree.length + 1)).filter((path) => path !== 'isolinux/isolinux.bin').sort()
+}
+
+/** Lines as `sha256sum` writes them. */
+async function checksums(tree: string, paths: readonly string[]): Promise<string> {
   const lines: string[] = []
   for (const path of paths) lines.push(`${await sha256File(join(tree, path))}  ./${path}`)
   return `${lines.join('\n')}\n`

@@ -5,6 +5,7 @@ import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
 import type { PlanInput, TargetFacts } from '../../scripts/pipeline/stage.ts'
 import { grubConfig, isolinuxConfig } from './boot-menu.ts'
 import type { IsoLocked, IsoSpec } from './spec.ts'
+import { planVyosShape, vyosSquashfs, type VyosShape } from './vyos-shaped.ts'
 
 export interface IsoPlan {
   target: TargetFacts
@@ -19,8 +20,10 @@ export interface IsoPlan {
   packages: LockedPackage[]
   /** From the repository of the debs stage, by name: what a user would type after `apt install`. */
   ownPackages: string[]
+  /** A test image in VyOS's form. */
+  vyosShape?: VyosShape
   /** Options of mksquashfs. */
-  squashfs: string[]
+  squashfs: readonly string[]
   isolinuxConfig: string
   grubConfig: string
 }
@@ -29,18 +32,21 @@ const zstdLevel = { release: '15', fast: '1' } as const
 
 export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, before: { headers: HeadersPlan; debs: DebsPlan }): IsoPlan {
   const { release } = before.headers
+  const vyosShaped = spec.kind === 'vyos-shaped'
   const kernel = { label: `${target.name} router (Linux ${release})`, commandLine: kernelCommandLine }
   return {
     target,
     release,
     kernel: before.headers.provider === 'debian' ? 'own' : 'replace',
     isoName: `${target.name}-router.iso`,
-    volumeId: volumeId(`NAT64_${target.name}`),
+    volumeId: vyosShaped ? 'VyOS' : volumeId(`NAT64_${target.name}`),
     hostname: spec.hostname,
     rootPassword: spec.rootPassword,
     packages: locked.packages,
-    ownPackages: before.debs.packages.map((pkg) => pkg.name),
-    squashfs: ['-comp', 'zstd', '-Xcompression-level', zstdLevel[spec.compression], '-b', '256K'],
+    // Ours are for whoever injects them: this image brings its own.
+    ownPackages: vyosShaped ? [] : before.debs.packages.map((pkg) => pkg.name),
+    ...(vyosShaped ? { vyosShape: planVyosShape(before.debs) } : {}),
+    squashfs: vyosShaped && spec.compression === 'release' ? vyosSquashfs : ['-comp', 'zstd', '-Xcompression-level', zstdLevel[spec.compression], '-b', '256K'],
     isolinuxConfig: isolinuxConfig(kernel),
     grubConfig: grubConfig(kernel),
   }

@@ -12,7 +12,7 @@ export async function run(plan: IsoPlan, deps: IsoDeps): Promise<IsoArtifact> {
   requireRoot('make a router image')
   const root = join(deps.workDir, 'root')
   const { manifest } = await makeReferenceRoot(root, plan, deps)
-  const { squashfsBytes } = await assembleIso(root, plan, deps)
+  const { squashfsBytes } = await assembleIso(root, manifest, plan, deps)
   const boot = await bootLoaders(deps)
   const iso = join(deps.outDir, plan.isoName)
   return { isoName: plan.isoName, sha256: await sha256File(iso), sizeBytes: (await stat(iso)).size, volumeId: plan.volumeId, squashfsBytes, manifest: manifest + boot }

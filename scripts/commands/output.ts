@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
+import type { HeadersArtifact } from '../../kernel/headers/artifact.ts'
 import type { IsoArtifact } from '../../images/iso/artifact.ts'
 import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
 import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
@@ -54,11 +55,14 @@ async function partsOf(prepared: Prepared, results: readonly StageResult[], verd
   }
   for (const path of artifactOf<SmokeArtifact>(results, 'smoke')?.boots.flatMap((boot) => boot.evidence) ?? []) copy('smoke', path, join('smoke', path))
   if (verdict === 'fail') return parts
+  const headers = artifactOf<HeadersArtifact>(results, 'headers')
   const modules = artifactOf<ModulesArtifact>(results, 'modules')
   const debs = artifactOf<DebsArtifact>(results, 'debs')
   const iso = artifactOf<IsoArtifact>(results, 'iso')
   // Modules on their own only when nothing was made of them: otherwise they are in the packages.
   if (modules && !debs) copy('modules', 'modules', 'modules')
+  // A kernel that was compiled here is wanted as packages too, with its sources; one that was given its giver has.
+  if (headers?.provider === 'source') copy('headers', 'packages', 'kernel')
   if (debs) {
     copy('debs', debs.packagesDir, 'packages')
     copy('debs', debs.aptDir, 'apt')

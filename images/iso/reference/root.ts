@@ -5,6 +5,7 @@ import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { Argv } from '../../../scripts/lib/exec.ts'
 import type { IsoDeps } from '../deps.ts'
 import type { IsoPlan } from '../plan.ts'
+import { makeShippedJool, writeVyosFiles } from '../vyos-shaped.ts'
 
 /**
  * The router's root file system in `root`: Debian's packages from the verified downloads, ours from the apt
@@ -13,7 +14,9 @@ import type { IsoPlan } from '../plan.ts'
 export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ manifest: string }> {
   deps.log.step(`making the router's root (Debian ${plan.target.suite}, ${String(plan.packages.length)} packages)`)
   const kernel = plan.kernel === 'replace' ? kernelPackage(plan, deps) : undefined
-  const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps, kernel === undefined ? [] : [kernel.path])
+  const shipped = plan.vyosShape === undefined ? undefined : await makeShippedJool(join(deps.workDir, 'shipped'), plan.vyosShape, plan, deps)
+  const given = [kernel, shipped].filter((one) => one !== undefined)
+  const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps, given.map(({ path }) => path))
   const overlay = join(deps.workDir, 'overlay')
   await layOut(join(deps.projectDir, 'images/iso/reference/root'), overlay)
   await writeFile(join(overlay, 'etc/hostname'), `${plan.hostname}\n`)
@@ -21,7 +24,7 @@ export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDe
 
   const { debs } = deps.before
   const { argv, env } = mmdebstrapOptions(plan.target.sourceDateEpoch)
-  const include = [...plan.packages.map((pkg) => pkg.name), ...kernel === undefined ? [] : [kernel.name], ...plan.ownPackages].join(',')
+  const include = [...plan.packages.map((pkg) => pkg.name), ...given.map(({ name }) => name), ...plan.ownPackages].join(',')
   await deps.exec(['mmdebstrap', ...argv,
     // In place before any package: dpkg's exclusions and the initrd's contents are decided while packages install.
     `--setup-hook=copy-in ${overlay}/etc /`,
@@ -38,6 +41,7 @@ export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDe
   await inRoot('set the console password', 'usermod', '-p', hash.stdout.trim(), 'root')
   const { stdout: manifest } = await inRoot('list the router\'s packages', 'dpkg-query', '-W', '-f', '${Package} ${Version} ${source:Package} ${source:Version}\\n')
   if (kernel !== undefined) await finishKernel(root, plan, inRoot)
+  if (plan.vyosShape !== undefined) await writeVyosFiles(root, plan.vyosShape, plan)
   await expectInstalled(root, plan)
   await removeTraces(root)
   return { manifest }
@@ -82,7 +86,8 @@ async function layOut(from: string, to: string): Promise<void> {
 }
 
 async function expectInstalled(root: string, plan: IsoPlan): Promise<void> {
-  for (const path of [`boot/vmlinuz-${plan.release}`, `boot/initrd.img-${plan.release}`, `lib/modules/${plan.release}/updates/jool/jool.ko`, `lib/modules/${plan.release}/modules.dep`]) {
+  const jool = plan.vyosShape === undefined ? 'updates/jool/jool.ko' : 'extra/jool.ko'
+  for (const path of [`boot/vmlinuz-${plan.release}`, `boot/initrd.img-${plan.release}`, `lib/modules/${plan.release}/${jool}`, `lib/modules/${plan.release}/modules.dep`]) {
     await stat(join(root, path)).catch((cause: unknown) => {
       throw new ForgeError('E_ISO', `the router's root has no ${path} although all packages were installed`, { cause })
     })

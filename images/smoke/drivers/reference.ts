@@ -24,12 +24,17 @@ export function referenceFiles(): Record<string, string> {
   }
 }
 
-/** The reference router: a root shell, systemd-networkd, and jool-tools' own service. */
+/** The reference router: a root shell, systemd-networkd, and jool-tools' own service where there is one. */
 export function referenceDriver(shell: SerialShell, login: { user: string; password: string }): RouterDriver {
   const must = async (command: string): Promise<CommandResult> => {
     const result = await shell.run(command)
     if (result.status !== 0) throw new ForgeError('E_BOOT', `on the router: ${command}: exit status ${String(result.status)}`, { details: result.output })
     return result
+  }
+  // An image may bring Jool without the service of our packages; VyOS does.
+  const hasService = async (): Promise<boolean> => (await shell.run('systemctl cat jool.service')).status === 0
+  const startTranslator = async (): Promise<void> => {
+    await must(await hasService() ? 'systemctl restart jool || { systemctl status --no-pager jool; false; }' : 'modprobe jool && jool file handle /etc/jool/jool.conf')
   }
   return {
     login: async () => {
@@ -45,9 +50,12 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
         await must(`printf '%s\\n' ${text.trimEnd().split('\n').map((line) => `'${line}'`).join(' ')} > ${path}`)
       }
       await must('systemctl restart systemd-networkd')
-      await must('systemctl restart jool || { systemctl status --no-pager jool; false; }')
+      await startTranslator()
       await must('sync')
     },
+    startTranslator,
+    stopTranslator: async () => { await must(await hasService() ? 'systemctl stop jool' : `jool instance remove ${instance}`) },
+    startsAtBoot: hasService,
     // Warnings of the modules' last moments would reach neither this journal nor the next: the console shows them.
     reboot: () => { shell.leave('dmesg -n 5; systemctl reboot') },
   }

@@ -13,6 +13,12 @@ export interface RouterDriver {
   run(command: string, timeoutMs?: number): Promise<CommandResult>
   /** Addresses, routes and NAT64, saved. @throws ForgeError E_BOOT */
   configure(): Promise<void>
+  /** Starts NAT64 with what was configured. @throws ForgeError E_BOOT */
+  startTranslator(): Promise<void>
+  /** Stops NAT64; Jool's modules can be unloaded then. @throws ForgeError E_BOOT */
+  stopTranslator(): Promise<void>
+  /** Whether the router starts NAT64 by itself after a reboot. */
+  startsAtBoot(): Promise<boolean>
   /** Starts a reboot; does not wait for it. */
   reboot(): void
 }

@@ -87,12 +87,12 @@ async function md5(path: string): Promise<string> {
   return createHash('md5').update(await readFile(path)).digest('hex')
 }
 
-/** Packs an opened package, the same bytes for the same files: one thread, one date. */
+/** Packs an opened package, the same bytes for the same files: one thread, one date. xz's level 2 takes a quarter of the time of its default. */
 export async function packPackage(opened: OpenedPackage, plan: SourceKernelPlan, workshop: Workshop, deps: RunDeps<unknown>): Promise<KernelPackage> {
   const fileName = `${basename(opened.inRoot)}.deb`
   const name = fileName.split('_')[0] ?? ''
   await writeChangelog(opened, name, plan, workshop)
-  await workshop.run(['dpkg-deb', '--root-owner-group', '-Zxz', '--threads-max=1', '--build', opened.inRoot, `/build/kernel/packed-${fileName}`], { doing: `pack ${fileName}` })
+  await workshop.run(['dpkg-deb', '--root-owner-group', '-Zxz', '-z2', '--threads-max=1', '--build', opened.inRoot, `/build/kernel/packed-${fileName}`], { doing: `pack ${fileName}` })
   await mkdir(join(deps.outDir, 'packages'), { recursive: true })
   const file = join('packages', fileName)
   await rename(join(workshop.dir, `packed-${fileName}`), join(deps.outDir, file))

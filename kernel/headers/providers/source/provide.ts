@@ -12,6 +12,7 @@ import { signModules } from '../../../signing/sign.ts'
 import type { Provided, SignedModules } from '../../provider.ts'
 import { buildKernel } from './build.ts'
 import { configHash, configure } from './configure.ts'
+import { keepSources } from './corresponding-source.ts'
 import { addConfiguration, openPackage, packPackage, signPackagedModules } from './packages.ts'
 import type { SourceKernelPlan } from './plan.ts'
 import { applyPatches, unpackSources } from './sources.ts'
@@ -47,6 +48,7 @@ export async function provideSource(plan: SourceKernelPlan, deps: SourceDeps): P
   const headers = await openPackage(packages.headers, workshop)
   await addConfiguration(headers, plan.release, workshop)
   const kernelPackages = await Promise.all([packPackage(image, plan, workshop, deps), packPackage(headers, plan, workshop, deps)])
+  await keepSources(plan, workshop, deps)
   const tree = `linux-headers-${plan.release}`
   await mkdir(join(deps.outDir, 'src'))
   await rename(join(headers.dir, 'usr/src', tree), join(deps.outDir, 'src', tree))
