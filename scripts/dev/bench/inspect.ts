@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openByteSource } from '../../formats/byte-source.ts'
 import { readIso9660 } from '../../formats/iso9660.ts'
 import { ForgeError } from '../../lib/errors.ts'
-import { exec, median, rounded, runForge, timed, type BenchContext, type Measure } from './figure.ts'
+import { exec, median, projectDir, rounded, runForge, timed, type BenchContext, type Measure } from './figure.ts'
 import { peakMemoryOfChildren } from './tree-memory.ts'
 
 const rounds = 5
@@ -38,10 +38,20 @@ export const inspectImage: Measure = async (context) => {
   ]
 }
 
+// The daemons and languages that fill a VyOS image; Debian's main archive has no firmware, which is the rest of it.
+const likeVyos = [
+  'frr', 'frr-pythontools', 'strongswan', 'libcharon-extra-plugins', 'openvpn', 'wireguard-tools', 'podman', 'suricata', 'squid', 'nginx', 'haproxy', 'keepalived', 'conntrackd', 'snmpd', 'openssh-server',
+  'radvd', 'ppp', 'kea-dhcp4-server', 'pdns-recursor', 'chrony', 'rsyslog', 'python3', 'python3-cryptography', 'python3-lxml', 'python3-pyroute2', 'python3-jinja2', 'python3-psutil',
+  'vim', 'tmux', 'git', 'gdb', 'tshark', 'nmap', 'iperf3', 'mtr-tiny', 'linux-perf', 'qemu-guest-agent',
+]
+
 async function builtIso(context: BenchContext): Promise<string> {
   const out = join(context.workDir, 'out')
-  context.say('inspect: building an ISO, since none is given with --image')
-  await runForge(['build', '--until', 'iso', '--fast', '--store', context.storeDir, '--out', out], context)
+  const target = join(context.workDir, 'vyos-sized.yaml')
+  const shaped = await readFile(join(projectDir, 'images/targets/vyos-shaped.yaml'), 'utf8')
+  await writeFile(target, shaped.replace('target: vyos-shaped', 'target: vyos-sized').replace('kind: vyos-shaped\n', `kind: vyos-shaped\n  packages: [${likeVyos.join(', ')}]\n`))
+  context.say('inspect: building a VyOS-shaped ISO with a VyOS\'s worth of packages, since none is given with --image')
+  await runForge(['build', '--target', target, '--until', 'iso', '--store', context.storeDir, '--out', out], context)
   const iso = (await readdir(out, { recursive: true })).find((path) => path.endsWith('.iso'))
   if (iso === undefined) throw new ForgeError('E_BUG', 'the build made no ISO')
   return join(out, iso)

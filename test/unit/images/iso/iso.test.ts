@@ -4,6 +4,7 @@ import { plan, volumeId } from '../../../../images/iso/plan.ts'
 import { resolve } from '../../../../images/iso/resolve.ts'
 import { isoSpec } from '../../../../images/iso/spec.ts'
 import { iso } from '../../../../images/iso/stage.ts'
+import { versionJson } from '../../../../images/iso/vyos-shaped.ts'
 import type { DebsPlan } from '../../../../packaging/debs/artifact.ts'
 import type { HeadersLocked, HeadersPlan } from '../../../../kernel/headers/artifact.ts'
 import type { SourceLocked } from '../../../../kernel/source/artifact.ts'
@@ -52,6 +53,15 @@ describe('the plan of an image', () => {
     const other = plan({ target, spec: isoSpec.parse({}), locked: { packages: [] } }, { ...before, headers: { provider: 'source', release: '6.12.48-vyos' } as HeadersPlan })
     expect(other.kernel).toBe('replace')
     expect([planned({}), other].map((one) => iso.alsoReads?.(one))).toEqual([[], ['headers']])
+  })
+
+  test('in VyOS\'s form has VyOS\'s squashfs, names and one package with all of Jool', () => {
+    const shaped = plan({ target, spec: isoSpec.parse({ kind: 'vyos-shaped' }), locked: { packages: [] } }, {
+      headers: { provider: 'source', release: '6.12.48-vyos' } as HeadersPlan, debs: { packages: [{ name: 'jool-tools' }], sourceDateEpoch: 1_767_225_660, upstreamVersion: '4.1.9+forge1' } as DebsPlan,
+    })
+    expect(shaped).toMatchObject({ volumeId: 'VyOS', ownPackages: [], kernel: 'replace', vyosShape: { version: '1.5-rolling-202601010001', joolPackageVersion: '4.1.9+shaped-1' } })
+    expect(shaped.squashfs.join(' ')).toBe('-comp xz -Xbcj x86 -b 256K -always-use-fragments -no-recovery')
+    expect(JSON.parse(versionJson({ version: '1.5-rolling-1', joolPackageVersion: '' }, 0))).toMatchObject({ version: '1.5-rolling-1', built_on: '1970-01-01T00:00:00.000Z' })
   })
 
   test('makes the serial line the last console, which is the router\'s own', () => {
