@@ -5,7 +5,7 @@ import type { Argv } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { IsoDeps } from './deps.ts'
 import type { IsoPlan } from './plan.ts'
-import { versionJson } from './vyos-shaped.ts'
+import { versionJson } from './vyos-shape.ts'
 
 const isolinux = '/usr/lib/ISOLINUX'
 const syslinux = '/usr/lib/syslinux/modules/bios'

@@ -5,7 +5,7 @@ import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
 import type { PlanInput, TargetFacts } from '../../scripts/pipeline/stage.ts'
 import { grubConfig, isolinuxConfig } from './boot-menu.ts'
 import type { IsoLocked, IsoSpec } from './spec.ts'
-import { planVyosShape, vyosSquashfs, type VyosShape } from './vyos-shaped.ts'
+import { planVyosShape, vyosSquashfs, type VyosShape } from './vyos-shape.ts'
 
 export interface IsoPlan {
   target: TargetFacts

@@ -5,7 +5,7 @@ import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { Argv } from '../../../scripts/lib/exec.ts'
 import type { IsoDeps } from '../deps.ts'
 import type { IsoPlan } from '../plan.ts'
-import { makeShippedJool, writeVyosFiles } from '../vyos-shaped.ts'
+import { makeShippedJool, writeVyosFiles } from './vyos-shaped.ts'
 
 /**
  * The router's root file system in `root`: Debian's packages from the verified downloads, ours from the apt

@@ -25,7 +25,7 @@ export async function keepSources(plan: SourceKernelPlan, workshop: Workshop, de
     `Sources of the packages linux-image-${release} and linux-headers-${release}, version ${kernelPackageVersion}`, '',
     'They contain the Linux kernel, which is free software under the GNU General Public License,',
     'version 2. Whoever passes them on passes on what is in this folder too.', '',
-    `${file.fileName}`, `    sha256 ${file.sha256}`, sources.from === 'debian' ? `    Debian's package with the sources as they were compiled: ${sources.package.name} ${sources.package.version}.` : '    The sources as they were compiled.', '',
+    file.fileName, `    sha256 ${file.sha256}`, sources.from === 'debian' ? `    Debian's package with the sources as they were compiled: ${sources.package.name} ${sources.package.version}.` : '    The sources as they were compiled.', '',
     ...patches.length === 0 ? ['No patches were applied.', ''] : ['Patches, in the order they were applied:', ...patches],
     `config-${release}`, '    The configuration. It was built by `make bindeb-pkg`; the modules were stripped and then signed.', '',
   ].join('\n'))
