@@ -10,7 +10,7 @@ import { judgeEngines } from './engines.ts'
 import { readGivenModules } from './given-modules.ts'
 import { collectImageCrcs, type ImageCrcs } from './image-crcs.ts'
 import { isoFacts } from './iso-facts.ts'
-import { isoKernel, kernelsIn, rootKernel, signingPolicyOf, type ImageKernel } from './kernel.ts'
+import { forcedBy, isoKernel, kernelsIn, rootKernel, signingPolicyOf, type ImageKernel } from './kernel.ts'
 import { readKernelFile, type KernelImage } from './kernel-image.ts'
 import { moduleFiles, readModules, type ModuleFile } from './module-files.ts'
 import { judgeModule, type GivenModule, type LoadContext, type SymbolSource } from './module-verdict.ts'
@@ -41,7 +41,8 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
   const bootFile = live === undefined && booted?.imageFile !== undefined ? await rootKernel(root, booted.imageFile) : undefined
   const kernelImage = liveImage ?? (bootFile && await readKernelFile(image, bootFile))
   const config = booted?.config ?? (kernelImage?.configText === undefined ? undefined : parseKernelConfig(kernelImage.configText))
-  const signing = config && signingPolicyOf(config)
+  const commandLines = iso?.commandLines ?? []
+  const signing = config && signingPolicyOf(config, commandLines)
 
   const system = await systemOf(image)
   const jool = await findJool(root, system.packages ?? [])
@@ -50,7 +51,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
   for (const kernel of kernels) {
     const files = await moduleFiles(root, kernel.modulesDir)
     filesOf.set(kernel, files)
-    facts.push(await kernelFacts(image, kernel, files, kernel === booted ? { config, signing, kernelImage } : { config: kernel.config, signing: kernel.config && signingPolicyOf(kernel.config), kernelImage: undefined }))
+    facts.push(await kernelFacts(image, kernel, files, kernel === booted ? { config, signing, commandLines, kernelImage } : { config: kernel.config, signing: kernel.config && signingPolicyOf(kernel.config), commandLines: [], kernelImage: undefined }))
   }
   const context = booted && await loadContext(image, booted, filesOf.get(booted) ?? [], { given, config, signing, kernelImage, vermagic: facts.find(({ boots }) => boots)?.vermagic ?? undefined })
   const shipped = context?.shipped.map((module) => judgeModule(module, context.forShipped)) ?? []
@@ -86,7 +87,7 @@ const shownOptions = [
   'NFT_COMPAT', 'IP_NF_MANGLE', 'IP6_NF_MANGLE', 'IPV6', 'NET_NS', 'VETH', 'TUN', 'CC_VERSION_TEXT',
 ] as const
 
-async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: readonly ModuleFile[], { config, signing, kernelImage }: BootedFacts): Promise<KernelFacts> {
+async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: readonly ModuleFile[], { config, signing, commandLines, kernelImage }: BootedFacts & { commandLines: readonly string[] }): Promise<KernelFacts> {
   const samples = samplesOf(files)
   const bytes = await readModules(await image.root(), samples, image.deps)
   const signatures = bytes.map((module, index) => readModuleSignature(module, samples[index]?.path ?? ''))
@@ -98,7 +99,7 @@ async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: reado
     imageFile: kernelImage?.file ?? kernel.imageFile ?? null, imageCompression: kernelImage?.compression ?? null, architecture: kernelImage?.architecture ?? null,
     configFile: kernel.configFile ?? null, config: config ? Object.fromEntries(shownOptions.map((name) => [name, config.value(name) ?? 'n'])) : null,
     vermagic: kernelImage?.vermagic ?? (first && modinfoField(parseKernelModule(first, samples[0]?.path ?? ''), 'vermagic')) ?? null,
-    signing: signing ?? null, signatureHash: config?.value('MODULE_SIG_HASH') ?? null,
+    signing: signing ?? null, signingForcedBy: (signing === 'forced' ? config && forcedBy(config, commandLines) : undefined) ?? null, signatureHash: config?.value('MODULE_SIG_HASH') ?? null,
     certificates: certificates?.map(({ facts }) => facts) ?? null, exports: kernelImage?.exports.size ?? null,
     modules: {
       count: files.length,

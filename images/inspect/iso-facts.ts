@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import { readBootCatalog, readHybridTables, type ElToritoEntry } from '../../scripts/formats/iso9660-boot.ts'
 import { peSigner } from '../../scripts/formats/pe-signer.ts'
+import { commandLinesOf } from './command-lines.ts'
 import type { BootRecord, IsoFacts } from './report.ts'
 import type { OpenIso, RouterImage } from './router-image.ts'
 
@@ -20,6 +21,7 @@ export async function isoFacts(image: RouterImage, iso: OpenIso): Promise<IsoFac
     boot,
     isohybrid: await readHybridTables(iso.source),
     secureBoot: await secureBootOf(image, iso, boot),
+    commandLines: await commandLinesOf(iso),
     checksumFile: await checksumFileOf(iso),
   }
 }

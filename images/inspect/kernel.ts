@@ -72,8 +72,16 @@ export async function bootedKernel(image: RouterImage): Promise<ImageKernel> {
   return kernel
 }
 
-/** What a kernel asks of modules. Lockdown without Secure Boot, forced at build time, asks for signatures too. */
-export function signingPolicyOf(config: KernelConfig): SigningPolicy {
+/** What a kernel asks of modules, started with any of these command lines. */
+export function signingPolicyOf(config: KernelConfig, commandLines: readonly string[] = []): SigningPolicy {
   if (!config.isSet('MODULE_SIG')) return 'off'
-  return ['MODULE_SIG_FORCE', 'LOCK_DOWN_KERNEL_FORCE_INTEGRITY', 'LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY'].some((name) => config.isSet(name)) ? 'forced' : 'any'
+  return forcedBy(config, commandLines) === undefined ? 'any' : 'forced'
+}
+
+/** The option or the word on a command line that has a kernel with MODULE_SIG force signatures; lockdown asks for them too. */
+export function forcedBy(config: KernelConfig, commandLines: readonly string[]): string | undefined {
+  const option = ['MODULE_SIG_FORCE', 'LOCK_DOWN_KERNEL_FORCE_INTEGRITY', 'LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY'].find((name) => config.isSet(name))
+  if (option !== undefined) return `CONFIG_${option}`
+  const words = commandLines.flatMap((line) => line.split(/\s+/))
+  return words.find((word) => /^module\.sig_enforce(=([1yYtT]|[oO][nN]).*)?$/.test(word) || (config.isSet('SECURITY_LOCKDOWN_LSM') && /^lockdown=(integrity|confidentiality)$/.test(word)))
 }

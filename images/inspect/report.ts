@@ -27,6 +27,8 @@ export interface IsoFacts {
   isohybrid: { mbr: boolean; gpt: boolean; partitions: { type: string; startBytes: number; sizeBytes: number }[] }
   /** The EFI program that the firmware starts is shim, so the ISO is meant for Secure Boot. */
   secureBoot: { shim: boolean; signer: string | null }
+  /** Kernel command lines in the boot menus of ISOLINUX and GRUB, each once. */
+  commandLines: string[]
   /** What an installer checks before it copies; null when there is none. */
   checksumFile: { path: string; algorithm: 'sha256' | 'md5'; entries: number; coversSquashfs: boolean } | null
 }
@@ -86,6 +88,8 @@ export interface KernelFacts {
   config: Record<string, string> | null
   vermagic: string | null
   signing: SigningPolicy | null
+  /** The option, or the word on a command line in the ISO's boot menus, that forces signatures; null when nothing does. */
+  signingForcedBy: string | null
   /** CONFIG_MODULE_SIG_HASH. */
   signatureHash: string | null
   /** Certificates inside the kernel image, which vouch for modules; null when it was not unpacked: only that of the kernel that boots is. */

@@ -20,7 +20,7 @@ export function renderInspection(report: InspectReport): string {
 
 function kernelTexts(kernel: KernelFacts): string[] {
   const { config, modules } = kernel
-  const signatures = kernel.signing === null ? 'its configuration is not in the image' : { off: 'does not look at signatures', any: 'looks at signatures, and loads unsigned modules too', forced: `loads signed modules only (${kernel.signatureHash ?? 'unknown hash'})` }[kernel.signing]
+  const signatures = kernel.signing === null ? 'its configuration is not in the image' : { off: 'does not look at signatures', any: 'looks at signatures, and loads unsigned modules too', forced: `loads signed modules only (${kernel.signatureHash ?? 'unknown hash'}${kernel.signingForcedBy?.startsWith('CONFIG_') === false ? `; the boot menu says ${kernel.signingForcedBy}` : ''})` }[kernel.signing]
   const texts = [`${kernel.release}${kernel.imageFile === null ? ', no image of it' : ` (${kernel.imageFile}${kernel.imageCompression === null ? '' : `, ${kernel.imageCompression}`})`}; ${signatures}`]
   if (config) texts.push(`symbol CRCs ${config['MODVERSIONS'] === 'y' ? 'checked' : 'not checked'}, unused symbols ${config['TRIM_UNUSED_KSYMS'] === 'y' ? 'trimmed' : 'kept'}, ${config['LOCK_DOWN_IN_EFI_SECURE_BOOT'] === 'y' ? 'locked down under Secure Boot' : config['SECURITY_LOCKDOWN_LSM'] === 'y' ? 'lockdown on request' : 'no lockdown'}`)
   if (kernel.vermagic !== null) texts.push(`vermagic "${kernel.vermagic.trim()}"`)

@@ -46,12 +46,12 @@ async function kernel(dir: string, pack: Argv | undefined, certificates: readonl
 }
 
 /** A root file system like VyOS's, as small as can be. */
-async function vyosRoot(dir: string, own: KeyPair): Promise<string> {
+async function vyosRoot(dir: string, own: KeyPair, kernelConfig = config): Promise<string> {
   const root = join(dir, 'root')
   await write(root, {
     'etc/os-release': 'PRETTY_NAME="VyOS 1.5 (circinus)"\nID=vyos\n', 'etc/debian_version': '12.5\n', 'usr/share/vyos/version.json': '{"version": "1.5-rolling"}',
     'var/lib/dpkg/status': 'Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21\n\nPackage: jool\nStatus: install ok installed\nArchitecture: amd64\nVersion: 4.1.9+git-1\n',
-    [`boot/config-${release}`]: config, 'usr/bin/jool': '#!/bin/sh\n',
+    [`boot/config-${release}`]: kernelConfig, 'usr/bin/jool': '#!/bin/sh\n',
     [`usr/lib/modules/${release}/kernel/net/nf_defrag_ipv4.ko`]: await signedModule(exec, dir, defrag, own),
     [`usr/lib/modules/${release}/updates/jool_common.ko`]: await signedModule(exec, dir, module('jool_common', joolParts), own),
     [`usr/lib/modules/${release}/updates/jool.ko`]: await signedModule(exec, dir, module('jool', joolParts), own),
@@ -64,11 +64,11 @@ const squash = async (root: string, file: string, ...options: string[]): Promise
 const makeIso = async (tree: string, file: string): Promise<void> => { await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', file, '-V', 'VYOS', '-r', '-J', '-joliet-long', tree]) }
 
 describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('an ISO like VyOS\'s', () => {
-  async function vyosIso(dir: string): Promise<{ iso: string; own: KeyPair }> {
+  async function vyosIso(dir: string, { files = {}, kernelConfig = config }: { files?: Readonly<Record<string, string>>; kernelConfig?: string } = {}): Promise<{ iso: string; own: KeyPair }> {
     const own = await keyPair(exec, dir, 'VyOS build')
-    const root = await vyosRoot(dir, own)
+    const root = await vyosRoot(dir, own, kernelConfig)
     const tree = join(dir, 'tree')
-    await write(tree, { 'live/vmlinuz': await kernel(dir, ['xz', '--stdout', '--check=crc32', '--x86', '--lzma2=dict=1MiB'], [own.der]), 'live/initrd.img': 'initrd', 'sha256sum.txt': `${'0'.repeat(64)}  ./live/filesystem.squashfs\n${'0'.repeat(64)}  ./live/vmlinuz\n` })
+    await write(tree, { ...files, 'live/vmlinuz': await kernel(dir, ['xz', '--stdout', '--check=crc32', '--x86', '--lzma2=dict=1MiB'], [own.der]), 'live/initrd.img': 'initrd', 'sha256sum.txt': `${'0'.repeat(64)}  ./live/filesystem.squashfs\n${'0'.repeat(64)}  ./live/vmlinuz\n` })
     await squash(root, join(tree, 'live/filesystem.squashfs'), '-comp', 'xz', '-Xbcj', 'x86', '-b', '256k', '-always-use-fragments', '-no-recovery')
     const iso = join(dir, 'vyos.iso')
     await makeIso(tree, iso)
@@ -97,7 +97,7 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     expect(report.squashfs?.flags).toContain('always-use-fragments')
     expect(report.system).toEqual({ id: 'vyos', name: 'VyOS 1.5 (circinus)', suite: 'bookworm', vyosVersion: '1.5-rolling', architecture: 'amd64', packages: 2 })
     expect(report.kernels).toMatchObject([{
-      release, boots: true, imageFile: 'live/vmlinuz', imageCompression: 'xz', architecture: 'amd64', vermagic, signing: 'forced', signatureHash: 'sha512', exports: 3,
+      release, boots: true, imageFile: 'live/vmlinuz', imageCompression: 'xz', architecture: 'amd64', vermagic, signing: 'forced', signingForcedBy: 'CONFIG_MODULE_SIG_FORCE', signatureHash: 'sha512', exports: 3,
       certificates: [{ subject: 'VyOS build' }], modules: { count: 3, compression: 'none', signer: 'VyOS build', signatureValid: true }, config: { MODULE_SIG_FORCE: 'y', MODULE_SIG_HASH: 'sha512', TRIM_UNUSED_KSYMS: 'n' },
     }])
     expect(report.jool).toMatchObject({ package: { name: 'jool', version: '4.1.9+git-1' }, tools: ['usr/bin/jool'], modules: [{ name: 'jool', version: '4.1.9.0', loads: true }, { name: 'jool_common', loads: true }] })
@@ -112,6 +112,22 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
       'it was built against another kernel: 2 of 3 CRCs differ: kfree 0x00000002, live/vmlinuz has 0x00000001, nf_defrag_ipv4_enable 0x00000006, usr/lib/modules/6.6.54-vyos/kernel/net/nf_defrag_ipv4.ko has 0x00000005'.replace('usr/lib', 'lib'),
     ])
     expect(report.modules[0]).toMatchObject({ crcsChecked: 3, signature: { signer: 'VyOS build', hash: 'sha512', valid: true } })
+  })
+
+  test('may ask for signatures in its boot menu only', async () => {
+    const dir = await temporaryFolder()
+    const kernelConfig = config.replace('CONFIG_MODULE_SIG_FORCE=y\n', '')
+    const append = (more: string): Record<string, string> => ({ 'isolinux/live.cfg': `label live\n  linux /live/vmlinuz\n  append boot=live${more}\n` })
+    await write(dir, { 'jool.ko': module('jool', joolParts) })
+    for (const [name, more, works] of [['free', '', true], ['forced', ' module.sig_enforce=1', false]] as const) {
+      await mkdir(join(dir, name))
+      const { iso } = await vyosIso(join(dir, name), { files: append(more), kernelConfig })
+      await using image = await openRouterImage(iso, { exec })
+      const report = await inspect(image, { modules: [join(dir, 'jool.ko')] })
+      expect(report.iso?.commandLines).toEqual([`boot=live${more}`])
+      expect(report.kernels[0]).toMatchObject(works ? { signing: 'any', signingForcedBy: null } : { signing: 'forced', signingForcedBy: 'module.sig_enforce=1' })
+      expect([name, report.modules[0]?.loads]).toEqual([name, works])
+    }
   })
 
   test('is a report on standard output, and a refused module is the exit status', async () => {
