@@ -29,7 +29,7 @@ export async function makeShippedJool(dir: string, { joolPackageVersion: version
   const fileOf = (name: string): string => {
     const found = debs.packages.find((pkg) => pkg.name === name)
     if (found === undefined) throw new ForgeError('E_ISO', `there is no package ${name} to make the image's own jool package of`)
-    return join(debs.dir, debs.packagesDir, found.file.split('/').at(-1) ?? '')
+    return join(debs.dir, found.file)
   }
   const [tools, modules] = [fileOf('jool-tools'), fileOf(`jool-modules-${plan.release}`)]
   const tree = join(dir, 'jool')
