@@ -1,6 +1,7 @@
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 
 export type { IsoPlan } from './plan.ts'
+export type { IsoLocked } from './spec.ts'
 
 /** A bootable router image. Paths are relative to the artifact's folder. */
 export interface IsoArtifact {
@@ -10,6 +11,8 @@ export interface IsoArtifact {
   /** ISO 9660 volume ID. */
   volumeId: string
   squashfsBytes: number
+  /** PEM: with this certificate in the firmware's `db`, the image boots under Secure Boot. */
+  secureBootCertificate?: string
   /** Every Debian package inside, boot loaders of the host last, one `name version sourcePackage sourceVersion` a line. */
   manifest: string
 }

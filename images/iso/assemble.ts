@@ -6,6 +6,7 @@ import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { IsoDeps } from './deps.ts'
 import type { IsoPlan } from './plan.ts'
 import { versionJson } from './vyos-shape.ts'
+import type { SecureBoot } from './secure-boot/sign.ts'
 
 const isolinux = '/usr/lib/ISOLINUX'
 const syslinux = '/usr/lib/syslinux/modules/bios'
@@ -21,15 +22,25 @@ export const assembleTools: readonly HostTool[] = [
   { command: 'mformat', package: 'mtools', why: 'makes the EFI system partition' },
 ]
 
+interface AssembleInput {
+  root: string
+  /** The root's packages, one `name version …` a line. */
+  manifest: string
+  secureBoot: SecureBoot | undefined
+}
+
 /**
  * The ISO in `outDir`, laid out like VyOS's: live/filesystem.squashfs, live/vmlinuz, live/initrd.img, isolinux for
- * BIOS, GRUB for UEFI, a hybrid partition table for USB sticks, sha256sum.txt over its files.
+ * BIOS, GRUB for UEFI (after shim, for Secure Boot), a hybrid partition table for USB sticks, sha256sum.txt over its files.
  */
-export async function assembleIso(root: string, manifest: string, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
+export async function assembleIso({ root, manifest, secureBoot }: AssembleInput, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
   const { exec, log } = deps
   const tree = join(deps.workDir, 'iso')
   const env = { SOURCE_DATE_EPOCH: String(plan.target.sourceDateEpoch) }
   for (const folder of ['live', 'isolinux', 'boot/grub', 'EFI/BOOT']) await mkdir(join(tree, folder), { recursive: true })
+  if (secureBoot) log.step('signing kernel and boot loaders for Secure Boot')
+  // The root's own, so that an installed router boots under Secure Boot too.
+  await secureBoot?.sign(join(root, `boot/vmlinuz-${plan.release}`))
   await copyFile(join(root, `boot/vmlinuz-${plan.release}`), join(tree, 'live/vmlinuz'))
   await copyFile(join(root, `boot/initrd.img-${plan.release}`), join(tree, 'live/initrd.img'))
 
@@ -44,7 +55,7 @@ export async function assembleIso(root: string, manifest: string, plan: IsoPlan,
   await copyFile(join(syslinux, 'ldlinux.c32'), join(tree, 'isolinux/ldlinux.c32'))
   await writeFile(join(tree, 'isolinux/isolinux.cfg'), plan.isolinuxConfig)
   await writeFile(join(tree, 'boot/grub/grub.cfg'), plan.grubConfig)
-  await makeEfiBoot(tree, env, deps)
+  await makeEfiBoot(tree, env, deps, secureBoot)
   if (plan.vyosShape !== undefined) {
     await writeFile(join(tree, 'version.json'), versionJson(plan.vyosShape, plan.target.sourceDateEpoch))
     await writeFile(join(tree, 'live/filesystem.packages'), manifest.split('\n').map((line) => line.split(' ').slice(0, 2).join('\t')).join('\n'))
@@ -62,21 +73,30 @@ export async function assembleIso(root: string, manifest: string, plan: IsoPlan,
   return { squashfsBytes: (await stat(squashfs)).size }
 }
 
-/** GRUB as one EFI program that finds the medium by the kernel on it, in a FAT image for the firmware. */
-async function makeEfiBoot(tree: string, env: Record<string, string>, { exec, workDir }: IsoDeps): Promise<void> {
+/** GRUB as one EFI program that finds the medium by the kernel on it, in a FAT image for the firmware; under Secure Boot shim comes first. */
+async function makeEfiBoot(tree: string, env: Record<string, string>, { exec, workDir }: IsoDeps, secureBoot: SecureBoot | undefined): Promise<void> {
   const early = join(workDir, 'early-grub.cfg')
   await writeFile(early, 'search --no-floppy --set=root --file /live/vmlinuz\nset prefix=($root)/boot/grub\nconfigfile ($root)/boot/grub/grub.cfg\n')
-  const program = join(tree, 'EFI/BOOT/BOOTX64.EFI')
-  await exec(['grub-mkimage', '--format=x86_64-efi', `--directory=${grubModules}`, `--output=${program}`, '--prefix=/boot/grub', `--config=${early}`,
-    'iso9660', 'fat', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'linux', 'serial', 'terminal', 'efi_gop', 'all_video', 'echo', 'test',
+  const first = join(tree, 'EFI/BOOT/BOOTX64.EFI')
+  // The name by which shim looks for it, beside itself.
+  const program = secureBoot === undefined ? first : join(tree, 'EFI/BOOT/grubx64.efi')
+  await exec(['grub-mkimage', '--format=x86_64-efi', `--directory=${grubModules}`, `--output=${program}`, '--prefix=/boot/grub', `--config=${early}`, ...(secureBoot === undefined ? [] : [`--sbat=${await secureBoot.sbat()}`]),
+    'iso9660', 'fat', 'part_gpt', 'part_msdos', 'search', 'search_fs_file', 'normal', 'configfile', 'linux', 'serial', 'terminal', 'efi_gop', 'all_video', 'echo', 'test', ...(secureBoot === undefined ? [] : ['linuxefi']),
   ], { env, doing: 'make the boot loader for UEFI', errorCode: 'E_ISO' })
 
-  await utimes(program, Number(env['SOURCE_DATE_EPOCH']), Number(env['SOURCE_DATE_EPOCH']))
+  await secureBoot?.shim(first)
+  await secureBoot?.sign(program)
+  const programs = [...new Set([first, program])]
+  let bytes = 0
+  for (const path of programs) {
+    await utimes(path, Number(env['SOURCE_DATE_EPOCH']), Number(env['SOURCE_DATE_EPOCH']))
+    bytes += (await stat(path)).size
+  }
   const image = join(tree, 'boot/grub/efi.img')
-  const sectors = 2048 * Math.ceil((await stat(program)).size / 1048576 + 1)
+  const sectors = 2048 * Math.ceil(bytes / 1048576 + 1)
   await exec(['mformat', '-C', '-i', image, '-T', String(sectors), '-h', '16', '-s', '32', '-N', '4e363446', '-v', 'EFIBOOT', '::'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
   await exec(['mmd', '-i', image, '::/EFI', '::/EFI/BOOT'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
-  await exec(['mcopy', '-m', '-i', image, program, '::/EFI/BOOT/BOOTX64.EFI'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
+  await exec(['mcopy', '-m', '-i', image, ...programs, '::/EFI/BOOT'], { env, doing: 'make the EFI partition', errorCode: 'E_ISO' })
 }
 
 /** Every file and folder gets the image's one date: xorriso writes down what it finds. */

@@ -4,6 +4,8 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
 import type { PlanInput, TargetFacts } from '../../scripts/pipeline/stage.ts'
 import { grubConfig, isolinuxConfig } from './boot-menu.ts'
+import { keyIdentity } from '../../kernel/signing/spec.ts'
+import type { SecureBootLocked } from './secure-boot/spec.ts'
 import type { IsoLocked, IsoSpec } from './spec.ts'
 import { planVyosShape, vyosSquashfs, type VyosShape } from './vyos-shape.ts'
 
@@ -12,6 +14,8 @@ export interface IsoPlan {
   release: string
   /** replace: the kernel comes from the headers stage, not from Debian's archive. */
   kernel: 'own' | 'replace'
+  /** Absent: boots only where Secure Boot is off. */
+  secureBoot?: SecureBootLocked
   isoName: string
   volumeId: string
   hostname: string
@@ -38,6 +42,7 @@ export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, be
     target,
     release,
     kernel: before.headers.provider === 'debian' ? 'own' : 'replace',
+    ...(locked.secureBoot === undefined ? {} : { secureBoot: locked.secureBoot }),
     isoName: `${target.name}-router.iso`,
     volumeId: vyosShaped ? 'VyOS' : volumeId(`NAT64_${target.name}`),
     hostname: spec.hostname,
@@ -50,6 +55,11 @@ export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, be
     isolinuxConfig: isolinuxConfig(kernel),
     grubConfig: grubConfig(kernel),
   }
+}
+
+/** A certificate says which key signs; where the two lie does not matter. */
+export function keyOf(planned: IsoPlan): unknown {
+  return planned.secureBoot === undefined ? planned : { ...planned, secureBoot: keyIdentity(planned.secureBoot) }
 }
 
 // Interfaces are called eth0, eth1 in the order of the slots, as on VyOS. The last console is /dev/console.

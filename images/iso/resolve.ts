@@ -3,6 +3,8 @@ import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import { dependencyNames } from '../../scripts/lib/debian-archive.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ResolveDeps, ResolveInput } from '../../scripts/pipeline/stage.ts'
+import { lockSecureBoot } from './secure-boot/key.ts'
+import type { SecureBootLocked } from './secure-boot/spec.ts'
 import type { IsoLocked, IsoSpec } from './spec.ts'
 
 /** The reference router, beside kernel and NAT64: what a person at its console expects. */
@@ -17,6 +19,7 @@ const compiledToolsDepends = ['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxt
 
 export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<IsoLocked> {
   refuseContradiction(spec.kernel, before.headers.provider)
+  const secureBoot = await resolveSecureBoot(spec, before.headers, deps)
   const backports = before.headers.provider === 'debian' && before.headers.backports === true
   const index = await deps.archive.open(target.suite, target.architecture, ...(backports ? [{ backports }] : []))
   const libraries = before.source.provider === 'debian' ? dependencyNames(before.source.toolsDepends.join(', ')) : compiledToolsDepends
@@ -24,6 +27,7 @@ export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, { 
     packages: await index.closure([
       ...routerPackages, ...kernelPackages(before.headers), ...libraries, ...spec.packages,
     ]),
+    ...(secureBoot === undefined ? {} : { secureBoot }),
   }
 }
 
@@ -34,6 +38,15 @@ function refuseContradiction(kernel: IsoSpec['kernel'], provider: HeadersLocked[
   if (kernel === 'replace' && provider === 'debian') {
     throw new ForgeError('E_TARGET', 'iso.kernel: replace needs a kernel to put in place of Debian\'s, and headers.provider: debian is Debian\'s', { hint: 'choose headers.provider: source or packages, or leave iso.kernel out' })
   }
+}
+
+/** @throws ForgeError E_TARGET where no kernel under Secure Boot would load Jool's modules; else as openKey */
+async function resolveSecureBoot({ secureBoot }: IsoSpec, headers: HeadersLocked, deps: ResolveDeps): Promise<SecureBootLocked | undefined> {
+  if (secureBoot === undefined) return undefined
+  const refuse = (why: string, hint: string): ForgeError => new ForgeError('E_TARGET', `iso.secureBoot: under Secure Boot a kernel loads only modules that it trusts, and ${why}`, { hint })
+  if (headers.provider === 'debian') throw refuse('Debian\'s kernel does not trust Jool\'s', 'put a kernel of your own in its place: headers.provider: source, or packages with modules.signing')
+  if (headers.provider === 'source' && headers.signing.policy === 'none') throw refuse('headers.signing.key: none signs none', 'leave headers.signing out, or name a key there')
+  return await lockSecureBoot(secureBoot, deps.targetDir, deps)
 }
 
 /** The kernel's packages, where they are Debian's: other kernels bring their own, or have none. */

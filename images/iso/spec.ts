@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { lockedPackage } from '../../scripts/domain/remote-file.ts'
+import { secureBootLocked, secureBootSpec } from './secure-boot/spec.ts'
 
 /** What the router image is made of. */
 export const isoSpec = z.strictObject({
   kind: z.enum(['reference', 'vyos-shaped']).default('reference').describe('reference: a minimal Debian of the target\'s suite that boots live; vyos-shaped: the same as a test image in VyOS\'s form: its squashfs parameters, version and checksum files, and the built Jool in one package `jool` without a service, as VyOS ships it.'),
   kernel: z.enum(['own', 'replace']).optional().describe('own: Debian\'s kernel, with `headers.provider: debian`; replace: the kernel package of the `headers` section takes its place. Default: whichever that section brings.'),
+  secureBoot: secureBootSpec.optional(),
   compression: z.enum(['release', 'fast']).default('release').describe('release: zstd level 15, or VyOS\'s parameters; fast: zstd level 1, for work on the image.'),
   packages: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a Debian package name')).default([]).describe('Further packages of the suite to install.'),
   hostname: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('router').describe('Host name of the router.'),
@@ -15,5 +17,7 @@ export type IsoSpec = z.infer<typeof isoSpec>
 export const isoLocked = z.strictObject({
   /** Every package of the router but our own. */
   packages: z.array(lockedPackage),
+  /** Which key signs for Secure Boot; absent where nothing is signed. */
+  secureBoot: secureBootLocked.optional(),
 })
 export type IsoLocked = z.infer<typeof isoLocked>

@@ -6,9 +6,11 @@ import type { Stage } from '../../scripts/pipeline/stage.ts'
 import type { IsoArtifact } from './artifact.ts'
 import { assembleTools } from './assemble.ts'
 import type { IsoDeps } from './deps.ts'
-import { plan, type IsoPlan } from './plan.ts'
+import { keyOf, plan, type IsoPlan } from './plan.ts'
 import { resolve } from './resolve.ts'
 import { run } from './run.ts'
+import { certificateChanged } from './secure-boot/key.ts'
+import { secureBootTools } from './secure-boot/sign.ts'
 import { isoLocked, isoSpec, type IsoLocked, type IsoSpec } from './spec.ts'
 
 export const iso: Stage<
@@ -27,7 +29,9 @@ export const iso: Stage<
   tools: [
     ...buildRootTools.filter((tool) => tool.command !== 'bwrap'),
     ...assembleTools,
+    ...secureBootTools,
     { command: 'openssl', package: 'openssl', why: 'hashes the console password' },
   ],
-  resolve, plan, run,
+  resolve, plan, keyOf, run,
+  isStale: async ({ secureBoot }) => secureBoot !== undefined && await certificateChanged(secureBoot),
 }

@@ -22,6 +22,8 @@ import type { PlannedBoot, SmokePlan } from './plan.ts'
 
 export interface BootDeps {
   iso: string
+  /** PEM: what the firmware trusts under Secure Boot. */
+  certificate?: string | undefined
   plan: SmokePlan
   probe: AcceleratorProbe
   exec: Exec
@@ -47,7 +49,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   timeline.listen((event) => { log.step(`${firmware}: ${event.kind}`) })
   const consoleFile = `console-${firmware}.log`
   await using guest = await Guest.start(tree, {
-    accelerator: probe.accelerator, firmware, iso: deps.iso, memoryMiB: plan.memoryMiB, cpus: plan.cpus, persistenceImage,
+    accelerator: probe.accelerator, firmware, iso: deps.iso, certificate: deps.certificate, memoryMiB: plan.memoryMiB, cpus: plan.cpus, persistenceImage,
     speedFactor: probe.speedFactor, workDir, consoleFile: join(outDir, consoleFile), timeline, signal,
   })
   await connectHosts(tree)
@@ -90,6 +92,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     return `as ${plan.login.user}, on the serial console`
   })
   await builtIn('kernel', router.kernel)
+  await builtIn('lockdown', router.lockdown)
   await builtIn('modules', router.modules)
   await builtIn('icmp', packets.icmp)
   await builtIn('tcp-small', packets.tcpSmall)

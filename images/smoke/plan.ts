@@ -1,5 +1,5 @@
 import type { PlanInput } from '../../scripts/pipeline/stage.ts'
-import { checkIds, fullSet, rebootSet, shortSet, type CheckId } from './checks/catalogue.ts'
+import { checkIds, fullSet, rebootSet, secureSet, shortSet, type CheckId } from './checks/catalogue.ts'
 import type { Firmware, SmokeSpec, UserCheck } from './spec.ts'
 
 export interface PlannedBoot {
@@ -39,7 +39,7 @@ export function planBoots(spec: SmokeSpec, imagePassword: string, expected: Smok
     expected,
     boots: [...new Set(spec.firmware)].map((firmware, index) => ({
       firmware,
-      checks: checkIds.filter((id) => (index === 0 ? fullSet : shortSet).has(id) && (spec.reboot || !rebootSet.has(id))),
+      checks: checkIds.filter((id) => (index === 0 ? fullSet : shortSet).has(id) && (spec.reboot || !rebootSet.has(id)) && (firmware === 'uefi-secure' || !secureSet.has(id))),
       userChecks: index === 0 ? spec.checks : [],
     })),
   }

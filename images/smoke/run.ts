@@ -12,6 +12,8 @@ import type { SmokePlan } from './plan.ts'
 export interface SmokeIsoInput {
   /** Path of the ISO. */
   iso: string
+  /** PEM: what the firmware trusts when the plan has a boot with Secure Boot on. */
+  certificate?: string | undefined
   plan: SmokePlan
   exec: Exec
   log: Log
@@ -73,7 +75,7 @@ export function kernelStarted({ milestones }: Pick<BootResult, 'milestones'>): b
 }
 
 /** The stage: the ISO of the stage before. */
-export async function runSmoke(plan: SmokePlan, deps: RunDeps<{ iso: Stored<{ isoName: string }> }>): Promise<SmokeArtifact> {
+export async function runSmoke(plan: SmokePlan, deps: RunDeps<{ iso: Stored<{ isoName: string; secureBootCertificate?: string }> }>): Promise<SmokeArtifact> {
   const { before, exec, log, signal, workDir, outDir } = deps
-  return await smokeIso({ iso: join(before.iso.dir, before.iso.isoName), plan, exec, log, signal, workDir, outDir })
+  return await smokeIso({ iso: join(before.iso.dir, before.iso.isoName), certificate: before.iso.secureBootCertificate, plan, exec, log, signal, workDir, outDir })
 }

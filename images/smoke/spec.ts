@@ -38,7 +38,8 @@ export const routerCheck = z.strictObject({
 })
 
 export const smokeSpec = z.strictObject({
-  firmware: z.array(z.enum(['bios', 'uefi'])).min(1).default(['bios', 'uefi']),
+  firmware: z.array(z.enum(['bios', 'uefi', 'uefi-secure'])).min(1).default(['bios', 'uefi'])
+    .describe('uefi-secure: with Secure Boot on, and the certificate of `iso.secureBoot` as the only one in the firmware.'),
   /** Reboot the router in its first boot, and check that everything comes back. */
   reboot: z.boolean().default(true),
   memoryMiB: z.number().int().min(256).max(65536).default(768),

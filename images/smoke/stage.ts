@@ -2,9 +2,10 @@ import { z } from 'zod'
 import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
 import type { SourcePlan } from '../../kernel/source/artifact.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
-import type { IsoArtifact, IsoPlan } from '../iso/artifact.ts'
+import type { IsoArtifact, IsoLocked, IsoPlan } from '../iso/artifact.ts'
 import type { SmokeArtifact } from './artifact.ts'
 import { planSmoke, type SmokePlan } from './plan.ts'
+import { refuseUnsigned } from './resolve.ts'
 import { runSmoke } from './run.ts'
 import { smokeSpec, type SmokeSpec } from './spec.ts'
 import { smokeTools } from './tools.ts'
@@ -13,7 +14,7 @@ const nothing = z.strictObject({})
 
 export const smoke: Stage<
   SmokeSpec, z.infer<typeof nothing>, SmokePlan, SmokeArtifact,
-  unknown, { source: SourcePlan; headers: HeadersPlan; iso: IsoPlan }, { iso: Stored<IsoArtifact> }
+  { iso: IsoLocked }, { source: SourcePlan; headers: HeadersPlan; iso: IsoPlan }, { iso: Stored<IsoArtifact> }
 > = {
   name: 'smoke',
   title: 'boot the router and send packets through it',
@@ -22,7 +23,10 @@ export const smoke: Stage<
   locked: nothing,
   assets: ['images/smoke/lab/hosts'],
   tools: smokeTools,
-  resolve: () => Promise.resolve({}),
+  resolve: ({ spec, before }) => {
+    refuseUnsigned(spec, before.iso.secureBoot !== undefined)
+    return Promise.resolve({})
+  },
   plan: planSmoke,
   run: runSmoke,
   reusable: (artifact) => artifact.verdict === 'pass',

@@ -1,10 +1,11 @@
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
-import { ovmfCode } from './lab/qemu-argv.ts'
+import { ovmfCode, ovmfSecureCode } from './lab/qemu-argv.ts'
 
 /** Host programs the lab calls. */
 export const smokeTools: readonly HostTool[] = [
   { command: 'qemu-system-x86_64', package: 'qemu-system-x86', why: 'boots the ISO' },
   { command: ovmfCode, package: 'ovmf', why: 'UEFI firmware for the guest' },
+  { command: ovmfSecureCode, package: 'ovmf', why: 'UEFI firmware with Secure Boot for the guest' },
   { command: 'ip', package: 'iproute2', why: 'the lab\'s network' },
   { command: 'unshare', package: 'util-linux', why: 'the lab\'s namespaces' },
   { command: 'mke2fs', package: 'e2fsprogs', why: 'the router\'s disk' },

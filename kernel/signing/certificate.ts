@@ -6,12 +6,12 @@ const pemBlock = /-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CER
 
 /**
  * The one certificate in a PEM or DER file, valid at `now` (milliseconds since 1970).
- * The kernel itself does not look at the dates; whoever sets them wants them kept.
+ * The kernel itself does not look at the dates; whoever sets them wants them kept. `section`: of the target, for the hint.
  * @throws ForgeError E_KEY_MISSING, E_CERTIFICATE, E_CERTIFICATE_EXPIRED
  */
-export async function readCertificate(file: string, now: number): Promise<Certificate> {
+export async function readCertificate(file: string, now: number, section = 'signing'): Promise<Certificate> {
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new ForgeError('E_KEY_MISSING', `the certificate ${file} ${isErrno(cause, 'ENOENT') ? 'does not exist' : 'cannot be read'}`, { hint: 'correct signing.certificate in the target', cause })
+    throw new ForgeError('E_KEY_MISSING', `the certificate ${file} ${isErrno(cause, 'ENOENT') ? 'does not exist' : 'cannot be read'}`, { hint: `correct ${section}.certificate in the target`, cause })
   })
   const certificate = parse(bytes, file)
   const { validFrom, validTo } = certificate.x509

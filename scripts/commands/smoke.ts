@@ -1,9 +1,11 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, copyFile, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
+import { certificateText } from '../../images/iso/secure-boot/key.ts'
 import type { IsoSpec } from '../../images/iso/spec.ts'
 import { smokeReport, type SmokeArtifact } from '../../images/smoke/artifact.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
+import { refuseUnsigned } from '../../images/smoke/resolve.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
 import { smoke } from '../../images/smoke/stage.ts'
 import type { SmokeSpec } from '../../images/smoke/spec.ts'
@@ -25,6 +27,9 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   await access(path).catch((cause: unknown) => { throw new ForgeError('E_ISO', `${iso} cannot be read`, { hint: 'give the path of an ISO file', cause }) })
   const loaded = await loadedTarget(options)
   if (!loaded) throw new ForgeError('E_USAGE', 'a lock says nothing about another image', { hint: 'leave --locked out' })
+  const [isoSpec, smokeSpec] = [loaded.target.iso as IsoSpec, loaded.target.smoke as SmokeSpec]
+  refuseUnsigned(smokeSpec, isoSpec.secureBoot !== undefined)
+  const certificate = isoSpec.secureBoot && await certificateText(resolve(loaded.dir, isoSpec.secureBoot.certificate))
   await requireHostTools([smoke])
   using progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
   await using session = await openSession(options, signal, progress)
@@ -42,7 +47,7 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
   let artifact: SmokeArtifact
   try {
-    artifact = await smokeIso({ iso: path, plan: planBoots(loaded.target.smoke as SmokeSpec, (loaded.target.iso as IsoSpec).rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+    artifact = await smokeIso({ iso: path, certificate, plan: planBoots(smokeSpec, isoSpec.rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
   } catch (error) {
     progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
     progress.stop()

@@ -52,7 +52,7 @@ describe.skipIf(!needsTools('openssl'))('a key in a file', () => {
     ['old-passphrase.key', 'good.pem', 'E_KEY_PASSPHRASE', 'the private key DIR/old-passphrase.key has a passphrase'],
     ['junk', 'good.pem', 'E_KEY', 'DIR/junk is not a private key in PEM'],
     ['good.pem', 'good.pem', 'E_KEY', 'DIR/good.pem is not a private key in PEM'],
-    ['elliptic.key', 'elliptic.pem', 'E_KEY', 'the key of DIR/elliptic.pem is of the type ec; modules are signed with RSA keys here'],
+    ['elliptic.key', 'elliptic.pem', 'E_KEY', 'the key of DIR/elliptic.pem is of the type ec; signing is done with RSA keys here'],
     ['good.key', 'junk', 'E_CERTIFICATE', 'DIR/junk is not an X.509 certificate'],
     ['good.key', 'two.pem', 'E_CERTIFICATE', 'DIR/two.pem holds 2 certificates'],
   ])('%s with %s: %s', async (key, certificate, code, message) => {

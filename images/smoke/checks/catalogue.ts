@@ -3,6 +3,7 @@ export const titles = {
   'boot': 'the ISO boots through its own boot loader to a login',
   'configure': 'the router takes its configuration on the console',
   'kernel': 'the kernel is the one the modules were built for',
+  'lockdown': 'Secure Boot is on, and the kernel is locked down',
   'modules': 'Jool\'s modules are loaded, and of the tools\' version',
   'icmp': 'the IPv6-only host pings the IPv4-only host',
   'tcp-small': 'TCP: a small exchange, content verified',
@@ -28,6 +29,8 @@ export const checkIds = Object.keys(titles) as CheckId[]
 
 /** Not asked when the target has `reboot: false`. */
 export const rebootSet: ReadonlySet<CheckId> = new Set<CheckId>(['reboot', 'units-after-reboot', 'kernel-log-after-reboot'])
+/** Asked of boots with Secure Boot on, and of these only. */
+export const secureSet: ReadonlySet<CheckId> = new Set<CheckId>(['lockdown'])
 export const fullSet: ReadonlySet<CheckId> = new Set(checkIds)
 /** For a boot that repeats another's router under other firmware. */
-export const shortSet: ReadonlySet<CheckId> = new Set<CheckId>(['boot', 'configure', 'kernel', 'modules', 'icmp', 'tcp-small', 'udp-small', 'kernel-log'])
+export const shortSet: ReadonlySet<CheckId> = new Set<CheckId>(['boot', 'configure', 'kernel', 'lockdown', 'modules', 'icmp', 'tcp-small', 'udp-small', 'kernel-log'])

@@ -11,6 +11,15 @@ export const kernel: Check = async ({ driver, expected }) => {
   return release
 }
 
+/** Both must say so: a kernel can be locked down without Secure Boot, and start under it without locking itself down. */
+export const lockdown: Check = async (context) => {
+  const level = /\[(\w+)\]/.exec(await must('cat /sys/kernel/security/lockdown', context))?.[1] ?? 'unknown'
+  demand(level === 'integrity' || level === 'confidentiality', `the kernel's lockdown is "${level}"`)
+  const log = await must('journalctl -b -k -o cat --no-pager | grep -i "secure \\?boot"', context)
+  demand(/secure boot enabled/i.test(log), `the kernel's log does not say that Secure Boot is enabled: ${log.slice(0, 200)}`)
+  return `lockdown is "${level}", and the kernel says: ${log.split('\n').find((line) => /secure boot enabled/i.test(line)) ?? ''}`
+}
+
 /** Tools and modules of different versions speak different netlink: they must be the same, and the ones we built. */
 export const modules: Check = async (context) => {
   const { driver, timeline, expected } = context

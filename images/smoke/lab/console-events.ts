@@ -20,6 +20,7 @@ export const failurePatterns = [
   { what: 'hung task', fatal: false, pattern: /blocked for more than \d+ seconds/ },
   { what: 'out of memory', fatal: false, pattern: /Out of memory: |invoked oom-killer/ },
   { what: 'failed unit', fatal: false, pattern: /\[FAILED\] Failed to |Failed to start .*\.service/ },
+  { what: 'refused by Secure Boot', fatal: true, pattern: /^error: .*bad shim signature|^BdsDxe: failed to (load|start) .*: (Access Denied|Security Violation)|Verification failed: .*Security Violation/ },
   { what: 'no boot device', fatal: true, pattern: /No bootable device|BdsDxe: No bootable option|Boot failed: not a bootable disk|isolinux\.bin missing or corrupt/ },
   { what: 'boot loader error', fatal: true, pattern: /^(ERROR: No configuration file found|Could not find kernel image|error: (file|no such device|you need to load the kernel first).*)/i },
   { what: 'no root file system', fatal: true, pattern: /Unable to find a medium containing a live file system|Can not mount \/dev\/loop|ALERT!.*does not exist|\(initramfs\) *$/ },

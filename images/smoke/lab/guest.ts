@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { interrupted } from '../../../scripts/lib/exec.ts'
@@ -8,11 +8,14 @@ import { ovmfVariables, qemuArgv, qemuFds, type MachineOptions } from './qemu-ar
 import { Qmp } from './qmp.ts'
 import type { LabEvent, Timeline } from './timeline.ts'
 import type { LabTree } from './tree.ts'
+import { secureBootVariables } from './uefi-variables.ts'
 
 /** How long a guest may stay silent, and take in all, before its boot counts as failed; times the speed factor. */
 export const bootDeadlines = { silenceMs: 75_000, totalMs: 240_000 } as const
 
 export interface GuestOptions extends Omit<MachineOptions, 'uefiVariables'> {
+  /** PEM: what the firmware trusts; needed for Secure Boot. */
+  certificate?: string | undefined
   speedFactor: number
   workDir: string
   consoleFile: string
@@ -49,6 +52,10 @@ export class Guest implements AsyncDisposable {
   static async start(tree: LabTree, options: GuestOptions): Promise<Guest> {
     const uefiVariables = join(options.workDir, 'uefi-variables.fd')
     if (options.firmware === 'uefi') await copyFile(ovmfVariables, uefiVariables)
+    if (options.firmware === 'uefi-secure') {
+      if (options.certificate === undefined) throw new ForgeError('E_BUG', 'Secure Boot without a certificate that the firmware trusts')
+      await writeFile(uefiVariables, secureBootVariables(await readFile(ovmfVariables), options.certificate))
+    }
     const console = new Console(tree.serial, options.consoleFile, (event) => { options.timeline.record(event) })
     let rest = ''
     tree.firmware.on('data', (data: Buffer) => {

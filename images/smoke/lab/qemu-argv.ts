@@ -11,7 +11,7 @@ export interface MachineOptions {
   cpus: number
   /** A file system labelled for live-boot; keeps the router's configuration over a reboot. */
   persistenceImage: string
-  /** A private copy of OVMF's variable store; needed for UEFI. */
+  /** A variable store for OVMF, of this guest alone; needed for UEFI. */
   uefiVariables?: string
 }
 
@@ -19,15 +19,19 @@ export interface MachineOptions {
 export const qemuFds = { qmp: 3, serial: 4, firmware: 5 } as const
 
 export const ovmfCode = '/usr/share/OVMF/OVMF_CODE_4M.fd'
+/** Keeps its variables from the guest's own hands by system management mode. */
+export const ovmfSecureCode = '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'
 export const ovmfVariables = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 
 /** The guest as a person would have it: a PC with a DVD drive, a disk and two network cards. Stopped until `cont`. */
 export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, uefiVariables }: MachineOptions): [string, ...string[]] {
+  const secure = firmware === 'uefi-secure'
   return [
     'qemu-system-x86_64', '-S', '-nodefaults', '-no-user-config', '-display', 'none',
-    '-machine', 'q35,usb=off,smm=off', ...cpuArgv(accelerator), '-smp', String(cpus), '-m', String(memoryMiB),
-    ...(firmware === 'uefi' ? [
-      '-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${comma(ovmfCode)}`,
+    '-machine', `q35,usb=off,smm=${secure ? 'on' : 'off'}`, ...cpuArgv(accelerator), '-smp', String(cpus), '-m', String(memoryMiB),
+    ...(secure ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
+    ...(firmware !== 'bios' ? [
+      '-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${comma(secure ? ovmfSecureCode : ovmfCode)}`,
       '-drive', `if=pflash,unit=1,format=raw,file=${comma(uefiVariables ?? ovmfVariables)}`,
     ] : []),
     '-chardev', `socket,id=qmp,fd=${String(qemuFds.qmp)}`, '-mon', 'chardev=qmp,mode=control',

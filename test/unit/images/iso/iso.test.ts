@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { grubConfig, isolinuxConfig } from '../../../../images/iso/boot-menu.ts'
-import { plan, volumeId } from '../../../../images/iso/plan.ts'
+import { keyOf, plan, volumeId } from '../../../../images/iso/plan.ts'
 import { resolve } from '../../../../images/iso/resolve.ts'
 import { isoSpec } from '../../../../images/iso/spec.ts'
 import { iso } from '../../../../images/iso/stage.ts'
@@ -64,13 +64,23 @@ describe('the plan of an image', () => {
     expect(JSON.parse(versionJson({ version: '1.5-rolling-1', joolPackageVersion: '' }, 0))).toMatchObject({ version: '1.5-rolling-1', built_on: '1970-01-01T00:00:00.000Z' })
   })
 
+  test('names the key for Secure Boot; of its key in the store only the certificate counts', () => {
+    const secureBoot = { policy: 'file', keyFile: '/a/key.pem', certificateFile: '/a/certificate.pem', certificateSha256: '1'.repeat(64) } as const
+    const signed = (key: typeof secureBoot | undefined) => plan({ target, spec: isoSpec.parse({}), locked: { packages: [], ...(key ? { secureBoot: key } : {}) } }, { ...before, headers: { provider: 'source', release: '6.12.48-vyos' } as HeadersPlan })
+    expect(signed(secureBoot).secureBoot).toEqual(secureBoot)
+    expect(keyOf(signed({ ...secureBoot, keyFile: '/b/key.pem', certificateFile: '/b/certificate.pem' } as never))).toEqual(keyOf(signed(secureBoot)))
+    expect(keyOf(signed({ ...secureBoot, certificateSha256: '2'.repeat(64) }))).not.toEqual(keyOf(signed(secureBoot)))
+    expect(JSON.stringify(keyOf(signed(secureBoot)))).not.toContain('/a/')
+    expect(keyOf(signed(undefined))).toEqual(signed(undefined))
+  })
+
   test('makes the serial line the last console, which is the router\'s own', () => {
     expect(/console=\S+(?!.*console=)/.exec(planned({}).isolinuxConfig)?.[0]).toBe('console=ttyS0,115200')
     expect(planned({}).grubConfig).toContain('linux /live/vmlinuz boot=live')
   })
 })
 
-test.each([[{ hostname: 'Router' }], [{ hostname: '-x' }], [{ rootPassword: '' }], [{ rootPassword: 'a b' }], [{ packages: ['a;b'] }], [{ kind: 'vyos' }], [{ compression: 'none' }]])('a target cannot ask for %j', (spec) => {
+test.each([[{ hostname: 'Router' }], [{ hostname: '-x' }], [{ rootPassword: '' }], [{ rootPassword: 'a b' }], [{ packages: ['a;b'] }], [{ kind: 'vyos' }], [{ compression: 'none' }], [{ secureBoot: { key: 'a.key' } }], [{ secureBoot: { key: 'pkcs11:token=a', certificate: 'a.pem' } }]])('a target cannot ask for %j', (spec) => {
   expect(isoSpec.safeParse(spec).success).toBe(false)
 })
 
@@ -101,6 +111,14 @@ describe('resolving the image\'s packages', () => {
 
   test.each([['own', 'packages', 'keeps Debian\'s kernel, but headers.provider: packages'], ['replace', 'debian', 'headers.provider: debian is Debian\'s']] as const)('refuses kernel: %s with the provider %s', async (kernel, provider, words) => {
     const error = await rejection(closure(debianSource, { kernel }, { ...headers, provider } as HeadersLocked))
+    expect([error.code, error.message]).toEqual(['E_TARGET', expect.stringContaining(words)])
+  })
+
+  test.each([
+    ['debian', {}, 'Debian\'s kernel does not trust Jool\'s'],
+    ['source', { signing: { policy: 'none' } }, 'headers.signing.key: none signs none'],
+  ] as const)('refuses to sign for Secure Boot a kernel that would not load the modules (%s)', async (provider, more, words) => {
+    const error = await rejection(closure(debianSource, { secureBoot: { key: 'a.key', certificate: 'a.pem' } }, { ...headers, provider, ...more } as HeadersLocked))
     expect([error.code, error.message]).toEqual(['E_TARGET', expect.stringContaining(words)])
   })
 

@@ -27,6 +27,8 @@ describe('a line of the console', () => {
     ['[   50.0] Out of memory: Killed process 400 (node)', 'out of memory', false],
     ['[FAILED] Failed to start Stateful NAT64.', 'failed unit', false],
     ['No bootable device.', 'no boot device', true],
+    ['error: bad shim signature.', 'refused by Secure Boot', true],
+    ['BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00011 " from PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x5,0xFFFF,0x0): Access Denied', 'refused by Secure Boot', true],
     ['Unable to find a medium containing a live file system', 'no root file system', true],
     ['You are in emergency mode. After logging in, type "journalctl -xb"', 'emergency mode', true],
   ]

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { planBoots, planSmoke } from '../../../../images/smoke/plan.ts'
+import { refuseUnsigned } from '../../../../images/smoke/resolve.ts'
 import { kernelStarted } from '../../../../images/smoke/run.ts'
 import { smokeSpec } from '../../../../images/smoke/spec.ts'
 import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
 import { smokeReport } from '../../../../images/smoke/artifact.ts'
+import { rejection } from '../../../support/rejection.ts'
 
 const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' }, iso: { rootPassword: 'of-the-image' } }
 
@@ -73,6 +75,19 @@ it('without a reboot there is no check of it or after it, and own checks go to t
   const { boots } = planBoots(smokeSpec.parse({ reboot: false, firmware: ['uefi', 'bios'], checks }), 'router', {})
   expect(boots.map((boot) => [boot.firmware, boot.checks.some((check) => check.includes('reboot')), boot.checks.includes('parallel'), boot.userChecks.length]))
     .toEqual([['uefi', false, true, 1], ['bios', false, false, 0]])
+})
+
+it('a boot under Secure Boot is asked whether the kernel is locked down, and no other', () => {
+  const { boots } = planBoots(smokeSpec.parse({ reboot: false, firmware: ['bios', 'uefi', 'uefi-secure'] }), 'router', {})
+  expect(boots.map(({ firmware, checks }) => [firmware, checks.includes('lockdown')])).toEqual([['bios', false], ['uefi', false], ['uefi-secure', true]])
+  expect(boots[2]?.checks).toEqual(['boot', 'configure', 'kernel', 'lockdown', 'modules', 'icmp', 'tcp-small', 'udp-small', 'kernel-log'])
+})
+
+it('Secure Boot is refused where nothing says what the image is signed with', async () => {
+  const secure = smokeSpec.parse({ firmware: ['bios', 'uefi-secure'] })
+  expect(await rejection(() => { refuseUnsigned(secure, false) })).toMatchObject({ code: 'E_TARGET', message: expect.stringContaining('smoke.firmware: uefi-secure') as string, hint: expect.stringContaining('iso.secureBoot') as string })
+  refuseUnsigned(secure, true)
+  refuseUnsigned(smokeSpec.parse({}), false)
 })
 
 it('the report is flat, and its names say which boot', () => {

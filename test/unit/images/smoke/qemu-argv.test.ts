@@ -68,6 +68,14 @@ it('UEFI adds the firmware and its variables, KVM the host\'s processor, and not
   ])
 })
 
+it('Secure Boot adds the firmware that has it, and the mode that keeps its variables from the guest', () => {
+  const uefi = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'uefi' })
+  const secure = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'uefi-secure' })
+  expect(secure.filter((word) => !uefi.includes(word))).toEqual([
+    'q35,usb=off,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on', 'if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd',
+  ])
+})
+
 it('the accelerator probe is one boot sector', () => {
   const sector = probeSector()
   expect(sector.length).toBe(512)

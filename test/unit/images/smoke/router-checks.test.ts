@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckContext } from '../../../../images/smoke/checks/check.ts'
 import { CheckSkipped, runCheck } from '../../../../images/smoke/checks/check.ts'
-import { kernel, kernelLog, modules, units } from '../../../../images/smoke/checks/router.ts'
+import { kernel, kernelLog, lockdown, modules, units } from '../../../../images/smoke/checks/router.ts'
 import { Timeline } from '../../../../images/smoke/lab/timeline.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import { interrupted } from '../../../../scripts/lib/exec.ts'
@@ -43,6 +43,22 @@ describe('the kernel', () => {
 
   it('is not judged when nobody said which it must be', async () => {
     await expect(kernel(routerSaying({ 'uname -r': '6.1.0-1-amd64' }).context)).rejects.toThrow(CheckSkipped)
+  })
+})
+
+describe('the kernel under Secure Boot', () => {
+  const log = 'Kernel is locked down from EFI Secure Boot; see man kernel_lockdown.7\nSecure boot enabled'
+  it('is locked down, and says why', async () => {
+    expect(await lockdown(routerSaying({ lockdown: 'none [integrity] confidentiality', journalctl: log }).context)).toBe('lockdown is "integrity", and the kernel says: Secure boot enabled')
+  })
+
+  it.each<[string, Answer, Answer, string]>([
+    ['is not locked down', '[none] integrity confidentiality', log, 'the kernel\'s lockdown is "none"'],
+    ['has no lockdown', { status: 1, output: 'No such file or directory' }, log, 'No such file or directory'],
+    ['is locked down without Secure Boot', 'none [integrity] confidentiality', 'Secure boot disabled', 'does not say that Secure Boot is enabled: Secure boot disabled'],
+    ['says nothing of Secure Boot', 'none [integrity] confidentiality', { status: 1, output: '' }, 'journalctl'],
+  ])('fails when it %s', async (_what, level, journalctl, words) => {
+    await expect(lockdown(routerSaying({ lockdown: level, journalctl }).context)).rejects.toThrow(words)
   })
 })
 
