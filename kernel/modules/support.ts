@@ -9,15 +9,17 @@ interface SupportRow {
   claimed: string
   /** Series on which a test of this project built, loaded and passed packets. */
   verified: readonly string[]
+  /** Where kernel/patches takes it beyond the claim: the range of its series, and the series on which it was compiled and checked. */
+  patched?: { kernels: string; built: readonly string[] }
 }
 
-/** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`. */
+/** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`, a build for `patched`. */
 export const supportTable: readonly SupportRow[] = [
   { jool: '4.1.5', claimed: '3.16 - 5.11', verified: [] },
   { jool: '4.1.6', claimed: '4.4 - 5.15', verified: [] },
   { jool: '4.1.7', claimed: '4.4 - 5.15', verified: [] },
   { jool: '4.1.8', claimed: '4.9 - 5.16', verified: [] },
-  { jool: '4.1.9', claimed: '4.9 - 6.1', verified: [] },
+  { jool: '4.1.9', claimed: '4.9 - 6.1', verified: [], patched: { kernels: '6.2 - 6.12', built: ['6.12'] } },
   { jool: '4.1.10', claimed: '4.14 - 6.3', verified: [] },
   { jool: '4.1.11', claimed: '4.18 - 6.7', verified: [] },
   { jool: '4.1.12', claimed: '4.19 - 6.10', verified: [] },
@@ -26,7 +28,7 @@ export const supportTable: readonly SupportRow[] = [
   { jool: '4.1.15', claimed: '5.15 - 6.18', verified: [] },
 ]
 
-export type Support = { kind: 'claimed' | 'verified' } | { kind: 'verified-beyond-claim' | 'untested'; note: string }
+export type Support = { kind: 'claimed' | 'verified' } | { kind: 'verified-beyond-claim' | 'patched' | 'untested'; note: string }
 
 /** @throws ForgeError E_KERNEL_TOO_NEW; E_UNSUPPORTED naming a version of Jool that would do */
 export function supportOf(jool: JoolVersion, release: KernelRelease, { untested = false }: { untested?: boolean | undefined } = {}): Support {
@@ -38,9 +40,13 @@ export function supportOf(jool: JoolVersion, release: KernelRelease, { untested 
   }
   const claimed = semver.satisfies(series, row.claimed)
   if (row.verified.includes(shown)) {
-    return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${row.claimed.replace(' - ', ' to ')}; on ${shown} it was tested here and works` }
+    return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; on ${shown} it was tested here and works` }
   }
   if (claimed) return { kind: 'claimed' }
+  if (row.patched && semver.satisfies(series, row.patched.kernels)) {
+    const found = row.patched.built.includes(shown) ? `it compiles for ${shown}, and no test here has loaded it` : `nobody has tried ${shown}`
+    return { kind: 'patched', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; nat64-forge patches it for ${inWords(row.patched.kernels)}: ${found}` }
+  }
   if (untested) return { kind: 'untested', note: `nobody says that Jool ${jool} works with ${release}; the target asks for it all the same` }
   if (supportTable.every((candidate) => semver.gtr(series, candidate.claimed) && !candidate.verified.includes(shown))) {
     const newest = supportTable.at(-1)
@@ -49,7 +55,11 @@ export function supportOf(jool: JoolVersion, release: KernelRelease, { untested 
     })
   }
   const others = supportTable.filter((candidate) => semver.satisfies(series, candidate.claimed) || candidate.verified.includes(shown)).map((candidate) => candidate.jool)
-  throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} supports Linux ${row.claimed.replace(' - ', ' to ')}, the target's kernel is ${release}`, {
+  throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} supports Linux ${inWords(row.claimed)}, the target's kernel is ${release}`, {
     hint: others.length > 0 ? `use Jool ${others.at(-1) ?? ''} (${others.join(', ')} would do)` : 'no known version of Jool supports this kernel',
   })
+}
+
+function inWords(range: string): string {
+  return range.replace(' - ', ' to ')
 }

@@ -23,7 +23,8 @@ export function sections(): Record<string, string> {
   return {
     commands: commandTable(program),
     options: optionTable(program),
-    support: table(['Jool', 'kernels, as Jool\'s authors claim', 'tested here'], supportTable.map((row) => [row.jool, row.claimed.replace(' - ', ' to '), row.verified.join(', ') || 'none'])),
+    support: table(['Jool', 'kernels, as Jool\'s authors claim', 'with our patches', 'tested here'], supportTable.map(({ jool, claimed, patched, verified }) =>
+      [jool, claimed.replace(' - ', ' to '), patched ? `${patched.kernels.replace(' - ', ' to ')}; compiled for ${patched.built.join(', ')}` : '', verified.join(', ') || 'none'])),
     checks: table(['id', 'what must hold'], Object.entries(titles).map(([id, title]) => [code(id), title])),
     errors: table(['code', 'exit', 'when', 'what to do'], Object.entries(errorCodes).map(([name, row]) => [code(name), statusOf(name, row.fault), row.meaning, row.remedy])),
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { checkModule, type CheckInput } from '../../../kernel/modules/check.ts'
 import { resolve } from '../../../kernel/modules/resolve.ts'
+import { patchesFor } from '../../../kernel/compile/patches.ts'
 import { supportOf, supportTable } from '../../../kernel/modules/support.ts'
 import type { HeadersLocked } from '../../../kernel/headers/spec.ts'
 import type { SourceLocked } from '../../../kernel/source/spec.ts'
@@ -101,7 +102,23 @@ describe('the support table', () => {
   })
 
   test.each([
-    ['4.1.9', '6.12.48+deb13-amd64', 'Jool 4.1.9 supports Linux 4.9 to 6.1, the target\'s kernel is 6.12.48+deb13-amd64', /^use Jool 4\.1\.15 \((4\.1\.13, )?4\.1\.14, 4\.1\.15 would do\)$/],
+    ['6.12.48+deb13-amd64', 'it compiles for 6.12, and no test here has loaded it'],
+    ['6.6.54-vyos', 'nobody has tried 6.6'],
+    ['6.2.0', 'nobody has tried 6.2'],
+  ])('lets a pair pass that our patches are for, %s, and says what is known of it', (release, known) => {
+    expect(support('4.1.9', release)).toEqual({ kind: 'patched', note: `Jool 4.1.9 claims Linux 4.9 to 6.1; nat64-forge patches it for 6.2 to 6.12: ${known}` })
+  })
+
+  test('has a series of patches for all kernels that it calls patched, and for none that is claimed', async () => {
+    for (const { jool, claimed, patched } of supportTable) {
+      const shipped = async (series: string) => (await patchesFor(joolVersion(jool), kernelRelease(`${series}.0`))).length > 0
+      expect(await Promise.all((patched?.kernels ?? '').split(' - ').filter((series) => series !== '').map(shipped)), jool).not.toContain(false)
+      expect(await Promise.all(claimed.split(' - ').map(shipped)), jool).not.toContain(true)
+    }
+  })
+
+  test.each([
+    ['4.1.9', '6.13.1-amd64', 'Jool 4.1.9 supports Linux 4.9 to 6.1, the target\'s kernel is 6.13.1-amd64', /^use Jool 4\.1\.15 \(4\.1\.14, 4\.1\.15 would do\)$/],
     ['4.1.13', '5.4.300-vyos', 'Jool 4.1.13 supports Linux 5.15 to 6.11, the target\'s kernel is 5.4.300-vyos', /^use Jool 4\.1\.12 \(4\.1\.5, 4\.1\.6, 4\.1\.7, 4\.1\.8, 4\.1\.9, 4\.1\.10, 4\.1\.11, 4\.1\.12 would do\)$/],
   ])('refuses Jool %s on %s, and names the version that would do', async (jool, release, message, hint) => {
     expect(await rejection(() => support(jool, release))).toMatchObject({ code: 'E_UNSUPPORTED', exitStatus: 65, message, hint: expect.stringMatching(hint) })
