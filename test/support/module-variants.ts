@@ -76,12 +76,11 @@ export function loaded(output: string): Map<string, Fate> {
   return new Map([...output.matchAll(/^@@(.+)\|(.*)\|(.*)@@\r?$/gm)].map(([, file = '', said = '', log = '']) => [file, fateOf(said, log)]))
 }
 
-// The kernel's own words come first: an unsigned module and one of an unknown key are refused with the same error. A digest that
-// differs is EKEYREJECTED; a signature that decrypts to nonsense is EINVAL or EBADMSG, as the nonsense happens to begin.
+// All are refused with the same error, EKEYREJECTED; which ones the kernel could not check at all, its log says.
 function fateOf(said: string, log: string): Fate {
   if (said === 'loads') return 'loads'
-  const error = said.slice(said.lastIndexOf(': ') + 2)
-  if (log === 'Loading of unsigned module is rejected' && error === 'Key was rejected by service') return 'unsigned'
-  if (log === 'Loading of module with unavailable key is rejected' && error === 'Key was rejected by service') return 'unknown key'
-  return log === '' && /^(Key was rejected by service|Bad message|Invalid argument)$/i.test(error) ? 'changed' : `otherwise: ${said} (${log})`
+  if (!said.endsWith(': Key was rejected by service')) return `otherwise: ${said} (${log})`
+  if (log === 'Loading of unsigned module is rejected') return 'unsigned'
+  if (log === 'Loading of module with unavailable key is rejected') return 'unknown key'
+  return log === '' ? 'changed' : `otherwise: ${said} (${log})`
 }
