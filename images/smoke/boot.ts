@@ -128,7 +128,10 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     driver.reboot()
     await login
     // The log in is for the checks that follow too, so it is done also when no packet flows.
-    const loggedIn = byItself ? driver.login() : driver.login().then(() => driver.startTranslator())
+    const loggedIn = byItself ? driver.login() : driver.login().then(async () => {
+      const { status, output } = await driver.startTranslator()
+      demand(status === 0, `starting NAT64 after the reboot: exit status ${String(status)}: ${output.slice(-200)}`)
+    })
     const flows = (byItself ? packets.awaitTranslation(context) : loggedIn.then(() => packets.awaitTranslation(context))).then(() => performance.now() - started)
     await Promise.allSettled([flows, loggedIn])
     await loggedIn

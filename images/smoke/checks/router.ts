@@ -49,7 +49,8 @@ async function siit(context: CheckContext, tools: string, loaded: boolean): Prom
 
 export const unload: Check = async (context) => {
   try {
-    await context.driver.stopTranslator()
+    const { status, output } = await context.driver.stopTranslator()
+    demand(status === 0, `stopping NAT64: exit status ${String(status)}: ${output.slice(-200)}`)
     await must('modprobe -r jool', context)
     const left = (await loadedModules(context)).filter((name) => name.startsWith('jool'))
     demand(left.length === 0, `still loaded: ${left.join(', ')}`)

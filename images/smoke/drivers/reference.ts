@@ -33,9 +33,7 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
   }
   // An image may bring Jool without the service of our packages; VyOS does.
   const hasService = async (): Promise<boolean> => (await shell.run('systemctl cat jool.service')).status === 0
-  const startTranslator = async (): Promise<void> => {
-    await must(await hasService() ? 'systemctl restart jool || { systemctl status --no-pager jool; false; }' : 'modprobe jool && jool file handle /etc/jool/jool.conf')
-  }
+  const starting = async (): Promise<string> => await hasService() ? 'systemctl restart jool || { systemctl status --no-pager jool; false; }' : 'modprobe jool && jool file handle /etc/jool/jool.conf'
   return {
     login: async () => {
       await shell.login(login.user, login.password)
@@ -50,11 +48,11 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
         await must(`printf '%s\\n' ${text.trimEnd().split('\n').map((line) => `'${line}'`).join(' ')} > ${path}`)
       }
       await must('systemctl restart systemd-networkd')
-      await startTranslator()
+      await must(await starting())
       await must('sync')
     },
-    startTranslator,
-    stopTranslator: async () => { await must(await hasService() ? 'systemctl stop jool' : `jool instance remove ${instance}`) },
+    startTranslator: async () => await shell.run(await starting()),
+    stopTranslator: async () => await shell.run(await hasService() ? 'systemctl stop jool' : `jool instance remove ${instance}`),
     startsAtBoot: hasService,
     // Warnings of the modules' last moments would reach neither this journal nor the next: the console shows them.
     reboot: () => { shell.leave('dmesg -n 5; systemctl reboot') },

@@ -13,10 +13,10 @@ export interface RouterDriver {
   run(command: string, timeoutMs?: number): Promise<CommandResult>
   /** Addresses, routes and NAT64, saved. @throws ForgeError E_BOOT */
   configure(): Promise<void>
-  /** Starts NAT64 with what was configured. @throws ForgeError E_BOOT */
-  startTranslator(): Promise<void>
-  /** Stops NAT64; Jool's modules can be unloaded then. @throws ForgeError E_BOOT */
-  stopTranslator(): Promise<void>
+  /** Starts NAT64 with what was configured. That it fails is a result: the router is still there. */
+  startTranslator(): Promise<CommandResult>
+  /** Stops NAT64; Jool's modules can be unloaded then. */
+  stopTranslator(): Promise<CommandResult>
   /** Whether the router starts NAT64 by itself after a reboot. */
   startsAtBoot(): Promise<boolean>
   /** Starts a reboot; does not wait for it. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { referenceFiles } from '../../../../images/smoke/drivers/reference.ts'
+import { referenceDriver, referenceFiles } from '../../../../images/smoke/drivers/reference.ts'
+import type { SerialShell } from '../../../../images/smoke/drivers/serial-shell.ts'
 
 it('the files the driver writes on the router', () => {
   expect(Object.entries(referenceFiles()).map(([path, text]) => `# ${path}\n${text}`).join('')).toMatchInlineSnapshot(`
@@ -58,4 +59,20 @@ it('no line is longer than a terminal takes, or breaks out of its quotes', () =>
     expect(line.length).toBeLessThan(200)
     expect(line).not.toContain('\'')
   }
+})
+
+it.each([
+  { where: 'has a service for Jool', service: 0, commands: ['systemctl restart jool || { systemctl status --no-pager jool; false; }', 'systemctl stop jool'] },
+  { where: 'has none', service: 1, commands: ['modprobe jool && jool file handle /etc/jool/jool.conf', 'jool instance remove lab'] },
+])('a router that $where is started and stopped in its way', async ({ service, commands }) => {
+  const asked: string[] = []
+  const shell = { run: (command: string) => {
+    if (command.startsWith('systemctl cat')) return Promise.resolve({ status: service, output: '' })
+    asked.push(command)
+    return Promise.resolve({ status: 3, output: 'no' })
+  } } as unknown as SerialShell
+  const driver = referenceDriver(shell, { user: 'root', password: '' })
+  expect([await driver.startTranslator(), await driver.stopTranslator()]).toEqual([{ status: 3, output: 'no' }, { status: 3, output: 'no' }])
+  expect(asked).toEqual(commands)
+  expect(await driver.startsAtBoot()).toBe(service === 0)
 })

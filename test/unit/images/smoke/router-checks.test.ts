@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckContext } from '../../../../images/smoke/checks/check.ts'
 import { CheckSkipped, runCheck } from '../../../../images/smoke/checks/check.ts'
-import { kernel, kernelLog, lockdown, modules, units } from '../../../../images/smoke/checks/router.ts'
+import { kernel, kernelLog, lockdown, modules, unload, units } from '../../../../images/smoke/checks/router.ts'
 import { Timeline } from '../../../../images/smoke/lab/timeline.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import { interrupted } from '../../../../scripts/lib/exec.ts'
@@ -43,6 +43,16 @@ describe('the kernel', () => {
 
   it('is not judged when nobody said which it must be', async () => {
     await expect(kernel(routerSaying({ 'uname -r': '6.1.0-1-amd64' }).context)).rejects.toThrow(CheckSkipped)
+  })
+})
+
+describe('unloading Jool', () => {
+  it('that fails where NAT64 cannot be stopped says so, starts it again, and takes the router for present', async () => {
+    const { context, asked } = routerSaying({ stop: { status: 5, output: 'Unit jool.service not loaded.' }, start: '' })
+    Object.assign(context.driver, { stopTranslator: () => context.driver.run('stop'), startTranslator: () => context.driver.run('start') })
+    const result = await runCheck('unload', 'U', () => unload(context))
+    expect(result).toMatchObject({ verdict: 'fail', detail: 'stopping NAT64: exit status 5: Unit jool.service not loaded.' })
+    expect(asked).toEqual(['stop', 'start'])
   })
 })
 
