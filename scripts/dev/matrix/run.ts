@@ -27,6 +27,8 @@ export interface MatrixOptions {
   storeDir: string
   workDir: string
   signal: AbortSignal
+  /** How many cells are built side by side, sharing the processors. Default: as many as there are processors. */
+  atOnce?: number
   onResult?: (result: CellResult) => void
 }
 
@@ -38,32 +40,35 @@ export interface MatrixRun {
 const projectDir = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
 const stages = allStages.slice(0, allStages.findIndex((stage) => stage.name === 'modules') + 1)
 
-/** Builds all cells, as many at a time as there are processors, each on one of them. Compiles always, also what the store has. */
+/** Builds all cells, some at a time. Compiles always, also what the store has. */
 export async function runMatrix(cells: readonly Cell[], options: MatrixOptions): Promise<MatrixRun> {
   await mkdir(options.workDir, { recursive: true })
   const started = performance.now()
+  const processors = availableParallelism()
+  const atOnce = Math.min(options.atOnce ?? processors, cells.length)
+  const jobs = Math.max(1, Math.floor(processors / Math.max(1, atOnce)))
   const waiting = [...cells.entries()]
   const results: CellResult[] = []
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, cell] = next
-      const result = await buildCell(cell, options)
+      const result = await buildCell(cell, jobs, options)
       results[index] = result
       options.onResult?.(result)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), cells.length) }, worker))
+  await Promise.all(Array.from({ length: atOnce }, worker))
   return { results, wallSeconds: (performance.now() - started) / 1000 }
 }
 
-async function buildCell(cell: Cell, { storeDir, workDir, signal }: MatrixOptions): Promise<CellResult> {
+async function buildCell(cell: Cell, jobs: number, { storeDir, workDir, signal }: MatrixOptions): Promise<CellResult> {
   const started = performance.now()
   const result = (more: Pick<CellResult, 'verdict'> & Partial<CellResult>): CellResult =>
     ({ cell, release: '', jool: '', words: '', crcsChecked: 0, ...more, seconds: (performance.now() - started) / 1000 })
   const file = join(workDir, `${cell.row.name}-${cell.joolSuite}.yaml`)
   await writeFile(file, targetText(cell))
   await using session = await Session.open({
-    storeDir, outDir: join(workDir, 'out'), projectDir, mirrors: {}, offline: false, keepWorkdir: false, jobs: 1, signal, emit: () => undefined,
+    storeDir, outDir: join(workDir, 'out'), projectDir, mirrors: {}, offline: false, keepWorkdir: false, jobs, signal, emit: () => undefined,
   })
   let known: Partial<CellResult> = {}
   try {

@@ -5,6 +5,8 @@ import type { ProviderInput } from '../../provider.ts'
 import type { DebianLocked, DebianSpec } from './spec.ts'
 
 const partOfTree = /^linux-(headers|kbuild)-/
+/** The kernel itself: nothing that compiles against its headers needs it, and a build root without backports may not have it. */
+const kernelItself = /^linux-(image|base|binary|modules)(-|$)/
 
 export async function resolveDebian({ spec, target }: ProviderInput<DebianSpec>, deps: ResolveDeps): Promise<DebianLocked> {
   const backports = spec.backports === true
@@ -47,7 +49,7 @@ async function treePackages(index: SuiteIndex, first: string): Promise<{ tree: s
     tree.push(name)
     for (const dependency of dependencyNames((await index.show(name))['Depends'])) {
       if (partOfTree.test(dependency)) waiting.push(dependency)
-      else others.add(dependency)
+      else if (!kernelItself.test(dependency)) others.add(dependency)
     }
   }
   return { tree, others: [...others].sort() }
