@@ -9,17 +9,17 @@ interface SupportRow {
   claimed: string
   /** Series on which a test of this project built, loaded and passed packets. */
   verified: readonly string[]
-  /** Where kernel/patches takes it beyond the claim: the range of its series, and the series on which it was compiled and checked. */
-  patched?: { kernels: string; built: readonly string[] }
+  /** The range of series for which kernel/patches takes it beyond the claim. */
+  patched?: string
 }
 
-/** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`, a build for `patched`. */
+/** Jool version ↔ kernel series. To add a row: Jool's release notes for `claimed`, a passed smoke test for `verified`. */
 export const supportTable: readonly SupportRow[] = [
   { jool: '4.1.5', claimed: '3.16 - 5.11', verified: [] },
   { jool: '4.1.6', claimed: '4.4 - 5.15', verified: [] },
   { jool: '4.1.7', claimed: '4.4 - 5.15', verified: [] },
   { jool: '4.1.8', claimed: '4.9 - 5.16', verified: [] },
-  { jool: '4.1.9', claimed: '4.9 - 6.1', verified: [], patched: { kernels: '6.2 - 6.12', built: ['6.12'] } },
+  { jool: '4.1.9', claimed: '4.9 - 6.1', verified: ['6.12'], patched: '6.2 - 6.12' },
   { jool: '4.1.10', claimed: '4.14 - 6.3', verified: [] },
   { jool: '4.1.11', claimed: '4.18 - 6.7', verified: [] },
   { jool: '4.1.12', claimed: '4.19 - 6.10', verified: [] },
@@ -39,14 +39,12 @@ export function supportOf(jool: JoolVersion, release: KernelRelease, { untested 
     throw new ForgeError('E_UNSUPPORTED', `Jool ${jool} is not in the support table`, { hint: 'add a row to kernel/modules/support.ts, with the range of kernels from Jool\'s release notes' })
   }
   const claimed = semver.satisfies(series, row.claimed)
+  const patched = row.patched !== undefined && semver.satisfies(series, row.patched)
   if (row.verified.includes(shown)) {
-    return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; on ${shown} it was tested here and works` }
+    return claimed ? { kind: 'verified' } : { kind: 'verified-beyond-claim', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; on ${shown} it was tested here${patched ? ', with nat64-forge\'s patches,' : ''} and works` }
   }
   if (claimed) return { kind: 'claimed' }
-  if (row.patched && semver.satisfies(series, row.patched.kernels)) {
-    const found = row.patched.built.includes(shown) ? `it compiles for ${shown}, and no test here has loaded it` : `nobody has tried ${shown}`
-    return { kind: 'patched', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; nat64-forge patches it for ${inWords(row.patched.kernels)}: ${found}` }
-  }
+  if (patched) return { kind: 'patched', note: `Jool ${jool} claims Linux ${inWords(row.claimed)}; nat64-forge patches it for ${inWords(row.patched ?? '')}: nobody has tried ${shown}` }
   if (untested) return { kind: 'untested', note: `nobody says that Jool ${jool} works with ${release}; the target asks for it all the same` }
   if (supportTable.every((candidate) => semver.gtr(series, candidate.claimed) && !candidate.verified.includes(shown))) {
     const newest = supportTable.at(-1)

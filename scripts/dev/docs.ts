@@ -24,7 +24,7 @@ export function sections(): Record<string, string> {
     commands: commandTable(program),
     options: optionTable(program),
     support: table(['Jool', 'kernels, as Jool\'s authors claim', 'with our patches', 'tested here'], supportTable.map(({ jool, claimed, patched, verified }) =>
-      [jool, claimed.replace(' - ', ' to '), patched ? `${patched.kernels.replace(' - ', ' to ')}; compiled for ${patched.built.join(', ')}` : '', verified.join(', ') || 'none'])),
+      [jool, claimed.replace(' - ', ' to '), patched?.replace(' - ', ' to ') ?? '', verified.join(', ') || 'none'])),
     checks: table(['id', 'what must hold'], Object.entries(titles).map(([id, title]) => [code(id), title])),
     errors: table(['code', 'exit', 'when', 'what to do'], Object.entries(errorCodes).map(([name, row]) => [code(name), statusOf(name, row.fault), row.meaning, row.remedy])),
   }

@@ -11,6 +11,8 @@ export function disagreement({ cell, verdict, jool, release, words }: CellResult
   switch (verdict) {
     case 'unreachable':
       return undefined
+    case 'broken':
+      return `${row.name} could not be tried with Jool ${jool === '' ? `of ${cell.joolSuite}` : jool}`
     case 'built':
       if (recorded) return `Jool ${jool} builds for ${release}, and the row says it does not`
       return !trial && row.verified === 'no' ? `Jool ${jool} builds for ${release}, and the row says it is not verified` : undefined
@@ -25,7 +27,7 @@ export function disagreement({ cell, verdict, jool, release, words }: CellResult
 /** Writes results into the rows: failures with the compiler's words, what was built as verified. */
 export async function record(results: readonly CellResult[], dir = catalogueDir): Promise<void> {
   for (const { cell, verdict, jool, release, words } of results) {
-    if (verdict === 'unreachable') continue
+    if (verdict === 'unreachable' || verdict === 'broken') continue
     const path = join(dir, `${cell.row.name}.yaml`)
     const document = parseDocument(await readFile(path, 'utf8'))
     const failures = document.get('failures')

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ModulesArtifact } from '../../../kernel/modules/artifact.ts'
+import type { ErrorCode } from '../../lib/error-codes.ts'
 import { ForgeError } from '../../lib/errors.ts'
 import { prepare } from '../../pipeline/prepare.ts'
 import { runStages, stageLogs } from '../../pipeline/run.ts'
@@ -13,8 +14,8 @@ import { targetText, type Cell } from './cells.ts'
 
 export interface CellResult {
   cell: Cell
-  /** unreachable: the archive no longer has the kernel. */
-  verdict: 'built' | 'failed' | 'unreachable'
+  /** unreachable: the archive no longer has the kernel. broken: something else than Jool or the archive is at fault, and nothing was found out. */
+  verdict: 'built' | 'failed' | 'unreachable' | 'broken'
   release: string
   jool: string
   seconds: number
@@ -79,10 +80,21 @@ async function buildCell(cell: Cell, jobs: number, { storeDir, workDir, signal }
     return result({ ...known, verdict: 'built', crcsChecked: artifact.crcsChecked })
   } catch (error) {
     if (!(error instanceof ForgeError) || error.code === 'E_INTERRUPTED') throw error
-    if (error.code === 'E_DOWNLOAD' || error.code === 'E_RESOLVE' || error.code === 'E_VANISHED') return result({ ...known, verdict: 'unreachable', words: error.message })
-    const log = await readFile(join(stageLogs(session), 'modules.log'), 'utf8').catch(() => '')
-    return result({ ...known, verdict: 'failed', words: compilerWords(log) ?? error.message })
+    if (isUnreachable(error)) return result({ ...known, verdict: 'unreachable', words: error.message })
+    const words = compilerWords(await readFile(join(stageLogs(session), 'modules.log'), 'utf8').catch(() => ''))
+    if (words === undefined && !aboutModules.has(error.code)) return result({ ...known, verdict: 'broken', words: [`${error.code}: ${error.message}`, ...(error.details?.split('\n').slice(-3) ?? [])].join('\n') })
+    return result({ ...known, verdict: 'failed', words: words ?? error.message })
   }
+}
+
+/** What stands between a version of Jool and a kernel, other than the compiler's errors. */
+const aboutModules: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['E_COMPILE', 'E_PATCH', 'E_SYMBOL_MISSING', 'E_SYMBOL_CRC', 'E_VERMAGIC', 'E_MODULE', 'E_UNSUPPORTED', 'E_KERNEL_TOO_NEW'])
+
+/** Whether the archive no longer has the suite, or the suite the kernel; a build root that cannot be put together is another matter. */
+export function isUnreachable({ code, message, details = '' }: ForgeError): boolean {
+  if (code === 'E_VANISHED') return true
+  if (code === 'E_DOWNLOAD') return /\b404\b|does not have a Release file/.test(details)
+  return code === 'E_RESOLVE' && /find the package linux-(headers|image)-/.test(message)
 }
 
 /** The compiler's errors in a log, without where on this machine they were; undefined when there is none. At most five. */
