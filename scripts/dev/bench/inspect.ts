@@ -40,7 +40,7 @@ export const inspectImage: Measure = async (context) => {
 
 // The daemons and languages that fill a VyOS image; Debian's main archive has no firmware, which is the rest of it.
 const likeVyos = [
-  'frr', 'frr-pythontools', 'strongswan', 'libcharon-extra-plugins', 'openvpn', 'wireguard-tools', 'podman', 'suricata', 'squid', 'nginx', 'haproxy', 'keepalived', 'conntrackd', 'snmpd', 'openssh-server',
+  'frr', 'frr-pythontools', 'strongswan', 'libcharon-extra-plugins', 'openvpn', 'wireguard-tools', 'podman', 'squid', 'nginx', 'haproxy', 'keepalived', 'conntrackd', 'snmpd', 'openssh-server',
   'radvd', 'ppp', 'kea-dhcp4-server', 'pdns-recursor', 'chrony', 'rsyslog', 'python3', 'python3-cryptography', 'python3-lxml', 'python3-pyroute2', 'python3-jinja2', 'python3-psutil',
   'vim', 'tmux', 'git', 'gdb', 'tshark', 'nmap', 'iperf3', 'mtr-tiny', 'linux-perf', 'qemu-guest-agent',
 ]
