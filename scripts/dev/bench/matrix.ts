@@ -11,8 +11,8 @@ export const matrix: Measure = async (context) => {
     storeDir: join(context.workDir, name, 'store'), workDir: join(context.workDir, name), signal: new AbortController().signal, ...(atOnce === undefined ? {} : { atOnce }),
     onResult: ({ cell, verdict, seconds }) => { context.say(`matrix, ${name}: ${cell.row.name} ${verdict} (${seconds.toFixed(0)} s)`) },
   })
-  const { results, wallSeconds } = await run('at once', cells)
-  const alone = await run('one by one', results.filter(({ verdict }) => verdict !== 'unreachable').map(({ cell }) => cell), 1)
+  const { results, wallSeconds } = await run('at-once', cells)
+  const alone = await run('one-by-one', results.filter(({ verdict }) => verdict !== 'unreachable').map(({ cell }) => cell), 1)
   const parts = alone.results.reduce((sum, { seconds }) => sum + seconds, 0)
   return [
     { id: 'matrix', value: rounded(wallSeconds / parts), unit: 'ratio', against: 'at most 0.65 of the sum of its parts' },
