@@ -28,7 +28,7 @@ export interface MatrixOptions {
   storeDir: string
   workDir: string
   signal: AbortSignal
-  /** How many cells are built side by side, sharing the processors. Default: as many as there are processors. */
+  /** How many cells are built side by side, sharing the processors. Default: one more than there are processors, since a cell also waits for the archive and the disk. */
   atOnce?: number
   onResult?: (result: CellResult) => void
 }
@@ -46,14 +46,13 @@ export async function runMatrix(cells: readonly Cell[], options: MatrixOptions):
   await mkdir(options.workDir, { recursive: true })
   const started = performance.now()
   const processors = availableParallelism()
-  const atOnce = Math.min(options.atOnce ?? processors, cells.length)
-  const jobs = Math.max(1, Math.floor(processors / Math.max(1, atOnce)))
+  const atOnce = Math.min(options.atOnce ?? processors + 1, cells.length)
   const waiting = [...cells.entries()]
   const results: CellResult[] = []
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, cell] = next
-      const result = await buildCell(cell, jobs, options)
+      const result = await buildCell(cell, processors, options)
       results[index] = result
       options.onResult?.(result)
     }
