@@ -13,7 +13,7 @@ import { isoFacts } from './iso-facts.ts'
 import { forcedBy, isoKernel, kernelsIn, rootKernel, signingPolicyOf, type ImageKernel } from './kernel.ts'
 import { readKernelFile, type KernelImage } from './kernel-image.ts'
 import { moduleFiles, readModules, type ModuleFile } from './module-files.ts'
-import { judgeModule, type GivenModule, type LoadContext, type SymbolSource } from './module-verdict.ts'
+import { hashOption, judgeModule, type GivenModule, type LoadContext, type SymbolSource } from './module-verdict.ts'
 import type { InspectReport, KernelFacts, SquashfsFacts } from './report.ts'
 import type { RouterImage } from './router-image.ts'
 import { findJool, systemOf } from './system.ts'
@@ -76,7 +76,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
 }
 
 /** A module for an image without a kernel has nothing to be compared with. */
-const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, certificates: undefined, exports: new Map(), complete: false, lockdownUnderSecureBoot: false }
+const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, knowsHash: undefined, certificates: undefined, exports: new Map(), complete: false, lockdownUnderSecureBoot: false }
 
 interface BootedFacts { config: KernelConfig | undefined; signing: LoadContext['signing']; kernelImage: KernelImage | undefined }
 
@@ -140,6 +140,8 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
 
   const common: Omit<LoadContext, 'exports'> = {
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
+    // A digest that is a module itself counts as there: the kernel asks modprobe for it.
+    knowsHash: config && ((hash) => config.isSet(`CRYPTO_${hashOption(hash)}`)),
     complete: kernelImage !== undefined, lockdownUnderSecureBoot: config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') ?? false,
   }
   return {

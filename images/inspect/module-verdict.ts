@@ -20,6 +20,8 @@ export interface LoadContext {
   /** The kernel checks CRCs. */
   modversions: boolean
   signing: SigningPolicy | undefined
+  /** Whether the kernel has a digest algorithm, by its name in a signature; undefined when its configuration is not known. */
+  knowsHash: ((hash: string) => boolean) | undefined
   /** Undefined when the kernel image could not be read. */
   certificates: readonly Certificate[] | undefined
   /** Exported by the kernel, its modules, and the other modules in question. */
@@ -64,7 +66,7 @@ export function judgeModule({ file, bytes }: GivenModule, context: LoadContext):
   return verdict
 }
 
-function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, certificates, lockdownUnderSecureBoot }: LoadContext): void {
+function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, knowsHash, certificates, lockdownUnderSecureBoot }: LoadContext): void {
   const { problems, notes } = verdict
   const remedy = 'sign it with the key whose certificate is in this kernel; if that key is gone, build kernel and modules together (`headers.provider: source`)'
   let signature: ModuleSignature | undefined
@@ -84,11 +86,24 @@ function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, certif
     problems.push({ check: 'signature', message: `it names the key of "${signer.facts.subject}", and that key did not sign these bytes: the module was changed after signing`, remedy: 'sign it again, or get it again' })
     return
   }
+  if (signature && knowsHash?.(signature.hash) === false) {
+    // The kernel's own error is ENOPKG, which one that does not force signatures takes for "not signed".
+    const message = `it is signed over ${signature.hash}, which this kernel was built without`
+    if (signing === 'forced') problems.push({ check: 'signature', message, remedy: `sign it with a digest that the kernel has, or build the kernel with CONFIG_CRYPTO_${hashOption(signature.hash)}` })
+    else notes.push(`${message}; the kernel loads it and is tainted`)
+    return
+  }
   const known = certificates === undefined ? 'which the kernel trusts could not be read' : certificates.length === 0 ? 'the kernel has no certificate' : `the kernel trusts ${certificates.map(({ facts }) => `"${facts.subject}" (key ${facts.serial})`).join(', ')}`
   const why = signature ? `it is signed by "${signature.signer}" (key ${signature.keyId}), and ${known}` : `it is not signed, and ${known}`
   if (signer) return
   if (signing === 'forced') problems.push({ check: 'signature', message: `${why}; this kernel loads only modules that it can verify`, remedy })
   else notes.push(`${why}; the kernel loads it and is tainted${lockdownUnderSecureBoot ? ', but refuses it when Secure Boot is on, unless its key is enrolled as a machine owner key' : ''}`)
+}
+
+/** The kernel option, without its prefix CONFIG_CRYPTO_, that brings a digest: each also brings its shorter form. */
+export function hashOption(hash: string): string {
+  if (hash.startsWith('sha3-')) return 'SHA3'
+  return hash === 'sha1' ? 'SHA1' : hash === 'sha224' || hash === 'sha256' ? 'SHA256' : 'SHA512'
 }
 
 function judgeVermagic(verdict: ModuleVerdict, module: KernelModule, { vermagic, modversions, release }: LoadContext): void {

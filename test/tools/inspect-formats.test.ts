@@ -12,6 +12,8 @@ import { parseCertificate } from '../../scripts/formats/x509.ts'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
+import { judgeModule, type LoadContext } from '../../images/inspect/module-verdict.ts'
+import { elfObject } from '../support/elf-object.ts'
 import { keyPair, signedModule } from '../support/signed-module.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
@@ -184,6 +186,21 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
     expect(plain).toContain(certificate.facts.subjectKeyId!)
     expect(Date.parse(/notAfter=(.*)/.exec(stdout)![1]!)).toBe(Date.parse(certificate.facts.notAfter))
   })
+
+  test.each([['forced', false, 'is signed over sha384, which this kernel was built without'], ['any', true, ''], ['off', true, '']] as const)(
+    'over a digest that the kernel does not have: signatures %s, loads %s', async (signing, loads, message) => {
+      const dir = await temporaryFolder()
+      const own = await keyPair(exec, dir, 'own')
+      const module = elfObject({ info: ['license=GPL v2', 'name=x', 'vermagic=6.6.54-vyos '], symbols: [] })
+      const bytes = await signedModule(exec, dir, module, own, { hash: 'sha384' })
+      const context: LoadContext = {
+        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing, knowsHash: (hash) => hash === 'sha256', certificates: [parseCertificate(own.der)], complete: true, lockdownUnderSecureBoot: false, exports: new Map(),
+      }
+      const verdict = judgeModule({ file: 'x.ko', bytes }, context)
+      expect(verdict).toMatchObject({ loads, signature: { valid: true } })
+      expect(verdict.problems.map((problem) => problem.message).join()).toContain(message)
+      expect(judgeModule({ file: 'x.ko', bytes }, { ...context, knowsHash: () => true })).toMatchObject({ loads: true, problems: [], notes: [] })
+    })
 
   test('is never taken for something else, whatever byte of it is changed', async () => {
     const dir = await temporaryFolder()

@@ -4,7 +4,7 @@ import { elfObject, type ObjectParts } from '../../../support/elf-object.ts'
 
 const vermagic = '6.6.54-vyos SMP preempt mod_unload modversions '
 const context: LoadContext = {
-  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', certificates: [], complete: true, lockdownUnderSecureBoot: false,
+  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', knowsHash: () => true, certificates: [], complete: true, lockdownUnderSecureBoot: false,
   exports: new Map([['kfree', { crc: 1, gplOnly: false, source: 'live/vmlinuz' }], ['nf_register_net_hook', { crc: 2, gplOnly: true, source: 'live/vmlinuz' }], ['module_layout', { crc: 3, gplOnly: false, source: 'live/vmlinuz' }]]),
 }
 const parts: ObjectParts = {
