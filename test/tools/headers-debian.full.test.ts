@@ -37,9 +37,9 @@ test.skipIf(!tools)('Debian\'s headers and kernel as packages in files: all CRCs
     expect(imageCrcs?.symbols).toBeGreaterThan(15_000)
     expect(kernelPackages).toEqual([{ name: `linux-image-${release}`, version: packages[0]?.version, file: `kernel/${image ?? ''}` }])
     const { crcsChecked, imageCrcsChecked } = results[2]?.artifact as ModulesArtifact
-    expect(crcsChecked).toBeGreaterThan(150)
+    expect(crcsChecked).toBeGreaterThan(100)
     // What the three modules import of each other is in no image.
-    expect(imageCrcsChecked).toBeGreaterThan(150)
+    expect(imageCrcsChecked).toBeGreaterThan(100)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
