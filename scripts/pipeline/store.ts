@@ -173,14 +173,15 @@ async function prepare(dir: string): Promise<void> {
     await makeFolder(dir)
     const names = await readdir(dir)
     if (!names.includes(marker)) {
-      if (names.length > 0 && !names.every((name) => name === 'lost+found')) {
+      // Another run may be doing the same, or have been killed while it did.
+      if (!names.every((name) => name === 'lost+found' || name.startsWith(`.${marker}`))) {
         throw new ForgeError('E_STORE', `${dir} is not empty and not a store of nat64-forge`, { hint: 'give an empty or new folder with --store DIR' })
       }
-      for (const name of ['blobs', 'artifacts', 'locks', 'work', 'notes']) await mkdir(join(dir, name), { recursive: true })
-      await writeFile(join(dir, `.${marker}`), JSON.stringify({ layoutVersion }))
-      await rename(join(dir, `.${marker}`), join(dir, marker))
-      return
+      const draft = join(dir, `.${marker}.${randomBytes(4).toString('hex')}`)
+      await writeFile(draft, JSON.stringify({ layoutVersion }))
+      await rename(draft, join(dir, marker))
     }
+    for (const name of ['blobs', 'artifacts', 'locks', 'work', 'notes']) await mkdir(join(dir, name), { recursive: true })
     const { layoutVersion: found } = JSON.parse(await readFile(join(dir, marker), 'utf8')) as { layoutVersion: number }
     if (found !== layoutVersion) {
       throw new ForgeError('E_STORE', `${dir} has the layout ${String(found)}, this program writes layout ${String(layoutVersion)}`, { hint: 'give another folder with --store DIR' })

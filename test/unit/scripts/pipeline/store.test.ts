@@ -16,6 +16,15 @@ const making = (text: string, calls: string[] = []) => async (dir: string): Prom
 }
 const storeDir = async (): Promise<string> => join(await temporaryFolder(), 'store')
 
+test('many runs make an empty folder a store at once, also one that was left half made', async () => {
+  const dir = await storeDir()
+  await mkdir(dir)
+  await writeFile(join(dir, '.nat64-forge-store.json.0badcafe'), '{')
+  const stores = await Promise.all(Array.from({ length: 12 }, async () => await Store.open(dir)))
+  expect(new Set(stores.map((store) => store.workDir)).size).toBe(12)
+  for (const store of stores) await store.close()
+})
+
 describe('an entry', () => {
   test('is made once, then found', async () => {
     const dir = await storeDir()
