@@ -17,7 +17,7 @@ import { needsTools } from '../support/tools.ts'
 const exec = createExec({ log: silentLog })
 const release = '6.6.54-vyos'
 const vermagic = `${release} SMP preempt mod_unload modversions `
-const config = ['MODULES', 'MODVERSIONS', 'MODULE_SIG', 'MODULE_SIG_FORCE', 'NETFILTER', 'NETFILTER_XTABLES', 'NF_DEFRAG_IPV4', 'NF_DEFRAG_IPV6', 'IPV6', 'NET_NS', 'VETH', 'TUN', 'NFT_COMPAT'].map((name) => `CONFIG_${name}=y\n`).join('') + 'CONFIG_MODULE_SIG_HASH="sha512"\n'
+const config = ['MODULES', 'MODVERSIONS', 'MODULE_SIG', 'MODULE_SIG_FORCE', 'NETFILTER', 'NETFILTER_XTABLES', 'NF_DEFRAG_IPV4', 'NF_DEFRAG_IPV6', 'IPV6', 'NET_NS', 'VETH', 'TUN', 'NFT_COMPAT', 'CRYPTO_SHA256', 'CRYPTO_SHA512'].map((name) => `CONFIG_${name}=y\n`).join('') + 'CONFIG_MODULE_SIG_HASH="sha512"\n'
 
 async function write(dir: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
