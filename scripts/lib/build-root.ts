@@ -51,7 +51,8 @@ export function mmdebstrapOptions(sourceDateEpoch: number): { argv: string[]; en
       // The root is thrown away unless all of it succeeds, so dpkg need not sync each file.
       '--dpkgopt=force-unsafe-io',
     ],
-    env: { SOURCE_DATE_EPOCH: String(sourceDateEpoch) },
+    // Its hooks and filters are for Debian's own interpreters, whatever others come first in the user's PATH: a filter runs for every package.
+    env: { SOURCE_DATE_EPOCH: String(sourceDateEpoch), PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   }
 }
 

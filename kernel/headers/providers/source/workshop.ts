@@ -39,8 +39,6 @@ function environment({ buildRoot, kernelPackageVersion }: SourceKernelPlan): Rec
     CCACHE_DIR: '/build/ccache', CCACHE_TEMPDIR: '/tmp', CCACHE_MAXSIZE: '2G',
     // The compiler's own list of what a source includes is enough to find it again: nothing is preprocessed only to be looked up.
     CCACHE_DEPEND: '1', CCACHE_INODECACHE: '1',
-    // Where there is no such list (the CRCs), what was preprocessed is compiled as it is, not preprocessed again.
-    CCACHE_NOCPP2: '1',
     // The root is read-only and its packages are known: their versions say which compiler it is, better than times do.
     CCACHE_COMPILERCHECK: `string:${compiler}`,
     SOURCE_DATE_EPOCH: String(buildRoot.sourceDateEpoch),
