@@ -14,6 +14,8 @@ export interface EngineFacts {
   /** Shipped modules of Jool, judged like given ones. */
   shippedModules: readonly ModuleVerdict[]
   tools: readonly string[]
+  /** Jool's own version of the package that has the tools, 4.1.13; undefined when no package says it. */
+  toolsVersion: string | undefined
   plugins: readonly string[]
   tayga: boolean
   /** Why no version of Jool is known to work with this kernel; undefined when one does. */
@@ -50,6 +52,10 @@ function jool(engine: 'Jool NAT64' | 'Jool SIIT', mode: Exclude<Mode, 'tun'>, fa
     ...(facts.tools.some((path) => path.endsWith(`/${tool}`)) ? [] : [`the program ${tool}`]),
     ...(mode === 'iptables' && !facts.plugins.some((path) => path.endsWith(`/${plugin}`)) ? [`the iptables plug-in ${plugin}`] : []),
   ]
+  const version = own && /^\d+\.\d+\.\d+/.exec(own.version ?? '')?.[0]
+  if (own && !refused && missing.length === 0 && version !== undefined && facts.toolsVersion !== undefined && facts.toolsVersion !== version) {
+    return row('with-packages', `the image's modules are of Jool ${version} and load, its tools are of ${facts.toolsVersion}: they do not understand each other`, `install the tools of exactly Jool ${version}${facts.signing === 'forced' ? '' : ', or modules and tools of one other version'}`)
+  }
   if (own && !refused && missing.length === 0) return row('now', `Jool ${versionOf(own)} is in the image, and its modules load`)
   if (own && !refused) return row('with-packages', `the image's modules of Jool ${versionOf(own)} load; ${missing.join(' and ')} is missing`, `install the tools of exactly Jool ${versionOf(own)}: modules and tools of different versions do not understand each other`)
   if (facts.signing === 'forced') {
@@ -57,9 +63,10 @@ function jool(engine: 'Jool NAT64' | 'Jool SIIT', mode: Exclude<Mode, 'tun'>, fa
       'build kernel and modules together and swap the kernel (`headers.provider: source`), be called by the kernel\'s own build (`headers.provider: tree`), or use TAYGA')
   }
   if (facts.unsupported !== undefined) return row('no', facts.unsupported, 'use TAYGA, or try a newer version of Jool')
+  const trimmed = facts.config?.isSet('TRIM_UNUSED_KSYMS') === true ? '; but it exports only what its own modules use (CONFIG_TRIM_UNUSED_KSYMS), which may not be all that Jool needs: the build tells' : ''
   const unchecked = facts.config === undefined ? '; the image has no kernel configuration, so what the kernel must offer was not checked' : ''
   const why = refused ? `the image's own modules are refused: ${refused.problems[0]?.message ?? ''}` : 'the image has no modules of Jool'
-  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}`, `build against the headers of exactly ${facts.release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`)
+  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}${trimmed}`, `build against the headers of exactly ${facts.release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`)
 }
 
 function tayga(facts: EngineFacts): EngineVerdict {

@@ -68,7 +68,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
     jool: jool.package || shipped.length > 0 || jool.tools.length > 0 ? { package: jool.package ? { name: jool.package.name, version: jool.package.version } : null, modules: shipped, tools: [...jool.tools, ...jool.plugins] } : null,
     engines: judgeEngines({
       release: booted?.release, architecture: system.architecture, config, signing, trusted: (kernelImage?.certificates ?? []).map((certificate) => certificate.facts.subject),
-      shippedModules: shipped, tools: jool.tools, plugins: jool.plugins, tayga: (await root.stat('usr/sbin/tayga'))?.kind === 'file',
+      shippedModules: shipped, tools: jool.tools, toolsVersion: jool.toolsVersion, plugins: jool.plugins, tayga: (await root.stat('usr/sbin/tayga'))?.kind === 'file',
       unsupported: booted && unsupported(booted.release),
     }),
     modules: given.map((module) => judgeModule(module, context?.forGiven(module) ?? noKernel)),
