@@ -138,6 +138,8 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
   const kernelExports = kernelImage ? { get: (symbol: string) => withSource(kernelImage.exports.get(symbol), kernelImage.file) } : importedBy(given.length > 0 ? await collectImageCrcs(image, kernel) : new Map())
   const byShipped = exportsOf(shipped)
 
+  const builtAs = new Map(given.map((module) => [module, vermagicOf(module)]))
+  const byGiven = new Map([...new Set(builtAs.values())].map((built) => [built, exportsOf(given.filter((module) => builtAs.get(module) === built))]))
   const common: Omit<LoadContext, 'exports'> = {
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
     // A digest that is a module itself counts as there: the kernel asks modprobe for it.
@@ -148,7 +150,7 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
     shipped,
     forShipped: { ...common, exports: firstOf(byShipped, others, kernelExports) },
     // What is given takes the place of the image's own, but modules for different kernels do not mix.
-    forGiven: (module) => ({ ...common, exports: firstOf(exportsOf(given.filter((other) => vermagicOf(other) === vermagicOf(module))), byShipped, others, kernelExports) }),
+    forGiven: (module) => ({ ...common, exports: firstOf(byGiven.get(builtAs.get(module)) ?? new Map<string, SymbolSource>(), byShipped, others, kernelExports) }),
   }
 }
 

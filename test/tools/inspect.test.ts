@@ -149,6 +149,9 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     expect(refused.stderr).toContain('nat64-forge: E_MODULE_SIGNATURE: 2 of 2 modules would be refused: jool.ko, empty.ko')
     expect(await run(iso, '--modules', 'notes.txt')).toMatchObject({ status: 64, stdout: '' })
     expect(await run(iso, '--modules', 'missing.ko')).toMatchObject({ status: 64, stdout: '' })
+    // Waiting for somebody to write into it would have no end.
+    await exec(['mkfifo', join(dir, 'pipe.ko'), join(dir, 'pipe.deb')])
+    for (const pipe of ['pipe.ko', 'pipe.deb']) expect((await run(iso, '--modules', pipe)).stderr).toContain(`E_USAGE: ${pipe} is not a file`)
     expect((await run()).status).toBe(64)
     expect((await run('--help')).stdout).toContain('nat64-forge inspect [options] <image>')
     expect((await run('notes.txt')).stderr).toContain('E_IMAGE: notes.txt is neither an ISO nor a squashfs')
