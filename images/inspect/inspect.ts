@@ -90,7 +90,8 @@ const shownOptions = [
 async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: readonly ModuleFile[], { config, signing, commandLines, kernelImage }: BootedFacts & { commandLines: readonly string[] }): Promise<KernelFacts> {
   const samples = samplesOf(files)
   const bytes = await readModules(await image.root(), samples, image.deps)
-  const signatures = bytes.map((module, index) => readModuleSignature(module, samples[index]?.path ?? ''))
+  // One damaged module of the image is no reason to say nothing of the rest.
+  const signatures = bytes.map((module, index) => readable(() => readModuleSignature(module, samples[index]?.path ?? ''), undefined))
   const certificates = kernelImage?.certificates
   const compressions = new Set(files.map((file) => file.compression))
   const [first] = bytes
@@ -98,7 +99,7 @@ async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: reado
     release: kernel.release, boots: kernel.boots,
     imageFile: kernelImage?.file ?? kernel.imageFile ?? null, imageCompression: kernelImage?.compression ?? null, architecture: kernelImage?.architecture ?? null,
     configFile: kernel.configFile ?? null, config: config ? Object.fromEntries(shownOptions.map((name) => [name, config.value(name) ?? 'n'])) : null,
-    vermagic: kernelImage?.vermagic ?? (first && modinfoField(parseKernelModule(first, samples[0]?.path ?? ''), 'vermagic')) ?? null,
+    vermagic: kernelImage?.vermagic ?? (first && vermagicOf({ bytes: first, file: samples[0]?.path ?? '' })) ?? null,
     signing: signing ?? null, signingForcedBy: (signing === 'forced' ? config && forcedBy(config, commandLines) : undefined) ?? null, signatureHash: config?.value('MODULE_SIG_HASH') ?? null,
     certificates: certificates?.map(({ facts }) => facts) ?? null, exports: kernelImage?.exports.size ?? null,
     modules: {
@@ -137,9 +138,9 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
   const others = exportsOf(await read(files.filter(({ name, path }) => depends.has(name) && !isJool(path))))
   const kernelExports = kernelImage ? { get: (symbol: string) => withSource(kernelImage.exports.get(symbol), kernelImage.file) } : importedBy(given.length > 0 ? await collectImageCrcs(image, kernel) : new Map())
   const byShipped = exportsOf(shipped)
-
   const builtAs = new Map(given.map((module) => [module, vermagicOf(module)]))
   const byGiven = new Map([...new Set(builtAs.values())].map((built) => [built, exportsOf(given.filter((module) => builtAs.get(module) === built))]))
+
   const common: Omit<LoadContext, 'exports'> = {
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
     // A digest that is a module itself counts as there: the kernel asks modprobe for it.
