@@ -153,6 +153,8 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     await exec(['mkfifo', join(dir, 'pipe.ko'), join(dir, 'pipe.deb')])
     for (const pipe of ['pipe.ko', 'pipe.deb']) expect((await run(iso, '--modules', pipe)).stderr).toContain(`E_USAGE: ${pipe} is not a file`)
     expect((await run()).status).toBe(64)
+    const full = await exec(['bash', '-c', `"$@" > /dev/full`, 'bash', process.execPath, program, 'inspect', iso], { env: { TMPDIR: tmp }, okStatus: [69] })
+    expect(full.stderr).toContain('nat64-forge: E_DISK_FULL')
     expect((await run('--help')).stdout).toContain('nat64-forge inspect [options] <image>')
     expect((await run('notes.txt')).stderr).toContain('E_IMAGE: notes.txt is neither an ISO nor a squashfs')
     await truncate(iso, 100_000)
@@ -162,11 +164,6 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
   }, 120_000)
 })
 
-describe.skipIf(!needsTools('xorriso', 'mksquashfs'))('an ISO', () => {
-  const isoOf = async (dir: string, files: Readonly<Record<string, Buffer | string>>): Promise<string> => {
-    await write(join(dir, 'tree'), files)
-    await makeIso(join(dir, 'tree'), join(dir, 'x.iso'))
-    return join(dir, 'x.iso')
 // As somebody else than root, who may read everything.
 describe.skipIf(!needsTools('setpriv'))('what this user may not read', () => {
   test.each<[string, string, string]>([
@@ -186,6 +183,11 @@ describe.skipIf(!needsTools('setpriv'))('what this user may not read', () => {
   })
 })
 
+describe.skipIf(!needsTools('xorriso', 'mksquashfs'))('an ISO', () => {
+  const isoOf = async (dir: string, files: Readonly<Record<string, Buffer | string>>): Promise<string> => {
+    await write(join(dir, 'tree'), files)
+    await makeIso(join(dir, 'tree'), join(dir, 'x.iso'))
+    return join(dir, 'x.iso')
   }
   const unknown = squashfsImage({ superblock: (bytes) => { bytes.writeUInt16LE(7, 20) } }).bytes
   const hostile = squashfsImage({ superblock: (bytes) => { bytes.writeBigUInt64LE(1n << 50n, 72) } }).bytes
@@ -209,11 +211,6 @@ describe.skipIf(!needsTools('setpriv'))('what this user may not read', () => {
     expect(error.hint).toBeDefined()
   })
 
-  test('cut off in the middle has a code of its own', async () => {
-    const dir = await temporaryFolder()
-    const iso = await isoOf(dir, { 'live/filesystem.squashfs': Buffer.alloc(1_000_000) })
-    await truncate(iso, 700_000)
-    expect(await rejection(openRouterImage(iso, { exec }))).toMatchObject({ code: 'E_IMAGE_TRUNCATED', message: expect.stringMatching(/x\.iso is cut off: it has 700000 of \d+ bytes$/) as string })
   test('with two says how to take the right one out, in words that can be pasted', async () => {
     const dir = join(await temporaryFolder(), 'it\'s here')
     const iso = await isoOf(dir, { 'a.squashfs': unknown, 'live/filesystem.squashfs': unknown })
@@ -237,6 +234,11 @@ describe.skipIf(!needsTools('setpriv'))('what this user may not read', () => {
     expect((await inspect(image)).iso).toMatchObject({ boot: [{ platform: 'uefi', bootable: true, path: 'efi.img' }], secureBoot: { shim: true, signer: null } })
   })
 
+  test('cut off in the middle has a code of its own', async () => {
+    const dir = await temporaryFolder()
+    const iso = await isoOf(dir, { 'live/filesystem.squashfs': Buffer.alloc(1_000_000) })
+    await truncate(iso, 700_000)
+    expect(await rejection(openRouterImage(iso, { exec }))).toMatchObject({ code: 'E_IMAGE_TRUNCATED', message: expect.stringMatching(/x\.iso is cut off: it has 700000 of \d+ bytes$/) as string })
   })
 })
 
