@@ -54,6 +54,16 @@ test('tools and modules of different versions do not work together', () => {
   expect(row({ ...shipped, toolsVersion: '4.1.13', signing: 'forced' })).toMatch(/ -> install the tools of exactly Jool 4\.1\.9$/)
 })
 
+test('a kernel that Secure Boot locks down takes unsigned modules only without it', () => {
+  const locked = { config: parseKernelConfig(`${options.map((name) => `CONFIG_${name}=m\n`).join('')}CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y\n`), signing: 'any' } as const
+  const condition = '; when Secure Boot is on, only if they are signed by a key that the machine\'s owner enrolled'
+  expect(row(locked)).toContain(`the kernel loads modules built for it${condition} -> `)
+  expect(row({ ...locked, shippedModules: all, tools: ['usr/bin/jool'] })).toBe(`now: Jool 4.1.9 is in the image, and its modules load${condition} -> `)
+  const signature = { signer: 'own', hash: 'sha256', keyId: '', valid: true }
+  expect(row({ ...locked, shippedModules: all.map((one) => ({ ...one, signature })), tools: ['usr/bin/jool'] })).toBe('now: Jool 4.1.9 is in the image, and its modules load -> ')
+  expect(row({ ...locked, signing: 'off' })).not.toContain('Secure Boot')
+})
+
 test('a kernel that exports only what it uses itself promises less', () => {
   const trimmed = parseKernelConfig(`${options.map((name) => `CONFIG_${name}=m\n`).join('')}CONFIG_TRIM_UNUSED_KSYMS=y\n`)
   expect(row({ config: trimmed })).toContain('with-packages: the image has no modules of Jool; the kernel loads modules built for it; but it exports only what its own modules use (CONFIG_TRIM_UNUSED_KSYMS)')
