@@ -10,7 +10,7 @@ const packageLimits = { maxBytes: 512 * 1048576, maxEntries: 20_000 }
 
 /**
  * The modules in files that a person named: `.ko`, with or without `.xz`, `.zst` or `.gz`, and packages that hold such.
- * @throws ForgeError E_USAGE for other files, E_ARCHIVE for a damaged package, E_ELF for one that does not unpack
+ * @throws ForgeError E_USAGE for other files, E_DEB for a damaged package, E_ARCHIVE for a hostile one, E_ELF for one that does not unpack
  */
 export async function readGivenModules(paths: readonly string[], deps: UnpackDeps): Promise<GivenModule[]> {
   const found: { file: ModuleFile; bytes: Buffer; shown: string }[] = []
@@ -26,7 +26,7 @@ async function fromPackage(path: string, deps: UnpackDeps): Promise<{ file: Modu
   await requireFile(path)
   const dir = await mkdtemp(join(deps.workDir, 'deb-'))
   try {
-    await extractDeb(path, join(dir, 'root'), { exec: deps.exec, workDir: dir }, { limits: packageLimits, only: ['lib/modules', 'usr/lib/modules'] })
+    await extractDeb(path, join(dir, 'root'), { exec: deps.exec, workDir: dir }, { limits: packageLimits, only: ['lib/modules', 'usr/lib/modules'], errorCode: 'E_DEB' })
     const entries = await readdir(join(dir, 'root'), { recursive: true, withFileTypes: true })
     const modules = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).filter((file) => moduleFile(file)).sort()
     if (modules.length === 0) throw new ForgeError('E_USAGE', `${path} has no kernel modules`, { hint: 'give the package that has them: jool-modules-…' })

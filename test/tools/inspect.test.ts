@@ -149,6 +149,8 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     expect(refused.stderr).toContain('nat64-forge: E_MODULE_SIGNATURE: 2 of 2 modules would be refused: jool.ko, empty.ko')
     expect(await run(iso, '--modules', 'notes.txt')).toMatchObject({ status: 64, stdout: '' })
     expect(await run(iso, '--modules', 'missing.ko')).toMatchObject({ status: 64, stdout: '' })
+    await write(dir, { 'cut.deb': '!<arch>\ndebian-binary' })
+    expect((await run(iso, '--modules', 'cut.deb')).stderr).toContain('nat64-forge: E_DEB: ')
     // Waiting for somebody to write into it would have no end.
     await exec(['mkfifo', join(dir, 'pipe.ko'), join(dir, 'pipe.deb')])
     for (const pipe of ['pipe.ko', 'pipe.deb']) expect((await run(iso, '--modules', pipe)).stderr).toContain(`E_USAGE: ${pipe} is not a file`)
