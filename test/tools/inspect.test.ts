@@ -155,7 +155,7 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     await exec(['mkfifo', join(dir, 'pipe.ko'), join(dir, 'pipe.deb')])
     for (const pipe of ['pipe.ko', 'pipe.deb']) expect((await run(iso, '--modules', pipe)).stderr).toContain(`E_USAGE: ${pipe} is not a file`)
     expect((await run()).status).toBe(64)
-    const full = await exec(['bash', '-c', `"$@" > /dev/full`, 'bash', process.execPath, program, 'inspect', iso], { env: { TMPDIR: tmp }, okStatus: [69] })
+    const full = await exec(['bash', '-c', '"$@" > /dev/full', 'bash', process.execPath, program, 'inspect', iso], { env: { TMPDIR: tmp }, okStatus: [69] })
     expect(full.stderr).toContain('nat64-forge: E_DISK_FULL')
     expect((await run('--help')).stdout).toContain('nat64-forge inspect [options] <image>')
     expect((await run('notes.txt')).stderr).toContain('E_IMAGE: notes.txt is neither an ISO nor a squashfs')
