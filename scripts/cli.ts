@@ -9,7 +9,10 @@ process.umask(0o022)
 
 // A reader that has seen enough (`| head`) ends the words, not the work: the exit status still tells how that went.
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
+    process.exit(statusOf(error.code === 'ENOSPC' ? new ForgeError('E_DISK_FULL', 'what should be printed cannot be written: the disk is full', { hint: 'free space where the output goes', cause: error }) : error))
+  })
 }
 
 const interrupt = new AbortController()

@@ -14,6 +14,8 @@ export interface EngineFacts {
   /** Shipped modules of Jool, judged like given ones. */
   shippedModules: readonly ModuleVerdict[]
   tools: readonly string[]
+  /** Jool's own version of the package that has the tools, 4.1.13; undefined when no package says it. */
+  toolsVersion: string | undefined
   plugins: readonly string[]
   tayga: boolean
   /** Why no version of Jool is known to work with this kernel; undefined when one does. */
@@ -50,16 +52,21 @@ function jool(engine: 'Jool NAT64' | 'Jool SIIT', mode: Exclude<Mode, 'tun'>, fa
     ...(facts.tools.some((path) => path.endsWith(`/${tool}`)) ? [] : [`the program ${tool}`]),
     ...(mode === 'iptables' && !facts.plugins.some((path) => path.endsWith(`/${plugin}`)) ? [`the iptables plug-in ${plugin}`] : []),
   ]
-  if (own && !refused && missing.length === 0) return row('now', `Jool ${versionOf(own)} is in the image, and its modules load`)
+  const version = own && /^\d+\.\d+\.\d+/.exec(own.version ?? '')?.[0]
+  if (own && !refused && missing.length === 0 && version !== undefined && facts.toolsVersion !== undefined && facts.toolsVersion !== version) {
+    return row('with-packages', `the image's modules are of Jool ${version} and load, its tools are of ${facts.toolsVersion}: they do not understand each other`, `install the tools of exactly Jool ${version}${facts.signing === 'forced' ? '' : ', or modules and tools of one other version'}`)
+  }
+  if (own && !refused && missing.length === 0) return row('now', `Jool ${versionOf(own)} is in the image, and its modules load${shipped.every(({ signature }) => signature?.valid === true) ? '' : underSecureBoot(facts)}`)
   if (own && !refused) return row('with-packages', `the image's modules of Jool ${versionOf(own)} load; ${missing.join(' and ')} is missing`, `install the tools of exactly Jool ${versionOf(own)}: modules and tools of different versions do not understand each other`)
   if (facts.signing === 'forced') {
     return row('no', `${refused ? `the image's own modules are refused: ${refused.problems[0]?.message ?? ''}; and ` : ''}the kernel loads only modules signed by ${facts.trusted.length > 0 ? facts.trusted.map((name) => `"${name}"`).join(' or ') : 'a key that it knows, and it knows none'}`,
       'build kernel and modules together and swap the kernel (`headers.provider: source`), be called by the kernel\'s own build (`headers.provider: tree`), or use TAYGA')
   }
   if (facts.unsupported !== undefined) return row('no', facts.unsupported, 'use TAYGA, or try a newer version of Jool')
+  const trimmed = facts.config?.isSet('TRIM_UNUSED_KSYMS') === true ? '; but it exports only what its own modules use (CONFIG_TRIM_UNUSED_KSYMS), which may not be all that Jool needs: the build tells' : ''
   const unchecked = facts.config === undefined ? '; the image has no kernel configuration, so what the kernel must offer was not checked' : ''
   const why = refused ? `the image's own modules are refused: ${refused.problems[0]?.message ?? ''}` : 'the image has no modules of Jool'
-  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}`, `build against the headers of exactly ${facts.release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`)
+  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}${trimmed}${underSecureBoot(facts)}`, `build against the headers of exactly ${facts.release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`)
 }
 
 function tayga(facts: EngineFacts): EngineVerdict {
@@ -68,6 +75,11 @@ function tayga(facts: EngineFacts): EngineVerdict {
   if (blocked) return row('no', ...blocked)
   if (facts.tayga) return row('now', 'TAYGA is in the image, and needs no module of its own')
   return row('with-packages', 'it needs no module of its own, whatever the kernel asks of modules', 'install Debian\'s package tayga; it is stateless and slower than Jool')
+}
+
+/** Lockdown asks for signatures as well; whether Secure Boot is on, and which keys its owner enrolled, no image tells. */
+function underSecureBoot({ config, signing }: EngineFacts): string {
+  return signing === 'any' && config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') === true ? '; when Secure Boot is on, only if they are signed by a key that the machine\'s owner enrolled' : ''
 }
 
 const noKernel: [string, string] = ['the image has no kernel', 'give a router\'s image']

@@ -17,6 +17,8 @@ export interface PlainTree {
 const maxDepth = 32
 const maxEntries = 200_000
 const defaultMaxBytes = 64 * 1048576
+/** Of all files that are read at once: a few bytes of an image can stand for any number of zeros. */
+const maxTotalBytes = 256 * 1048576
 /** As the kernel has it. */
 const maxLinks = 40
 
@@ -59,6 +61,9 @@ export function imageRootOver(tree: PlainTree, name: string): ImageRoot {
       return item.path
     })
     const plain = [...new Set(files.filter((path) => path !== undefined))]
+    const sizes = new Map(found.flatMap((item) => item ? [[item.path, item.entry.sizeBytes] as const] : []))
+    const total = plain.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0)
+    if (total > maxTotalBytes) throw new ForgeError('E_IMAGE', `${name}: ${paths[0] ?? ''} and ${String(plain.length - 1)} more files have ${String(total)} bytes, more than the ${String(maxTotalBytes)} that are plausible`, { hint: 'the image is not a router\'s, or is made to do harm' })
     const contents = new Map<string, Buffer>()
     for (const [index, bytes] of (await tree.read(plain)).entries()) contents.set(plain[index] ?? '', bytes)
     return files.map((path) => path === undefined ? undefined : contents.get(path))

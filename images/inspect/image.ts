@@ -23,7 +23,7 @@ export interface ImageRoot {
   filesBelow: (dir: string) => Promise<string[]>
   /**
    * A file's bytes, links followed; undefined when there is none.
-   * @throws ForgeError E_IMAGE when it is larger than `maxBytes` (default 64 MiB); E_SQUASHFS
+   * @throws ForgeError E_IMAGE when it is larger than `maxBytes` (default 64 MiB), and when all together are above 256 MiB; E_SQUASHFS
    */
   readFile: (path: string, options?: ReadOptions) => Promise<Buffer | undefined>
   /** Several files at once, in the order asked for: far fewer runs of the image's decompressor than one at a time. */

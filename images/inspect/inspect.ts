@@ -68,7 +68,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
     jool: jool.package || shipped.length > 0 || jool.tools.length > 0 ? { package: jool.package ? { name: jool.package.name, version: jool.package.version } : null, modules: shipped, tools: [...jool.tools, ...jool.plugins] } : null,
     engines: judgeEngines({
       release: booted?.release, architecture: system.architecture, config, signing, trusted: (kernelImage?.certificates ?? []).map((certificate) => certificate.facts.subject),
-      shippedModules: shipped, tools: jool.tools, plugins: jool.plugins, tayga: (await root.stat('usr/sbin/tayga'))?.kind === 'file',
+      shippedModules: shipped, tools: jool.tools, toolsVersion: jool.toolsVersion, plugins: jool.plugins, tayga: (await root.stat('usr/sbin/tayga'))?.kind === 'file',
       unsupported: booted && unsupported(booted.release),
     }),
     modules: given.map((module) => judgeModule(module, context?.forGiven(module) ?? noKernel)),
@@ -90,7 +90,8 @@ const shownOptions = [
 async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: readonly ModuleFile[], { config, signing, commandLines, kernelImage }: BootedFacts & { commandLines: readonly string[] }): Promise<KernelFacts> {
   const samples = samplesOf(files)
   const bytes = await readModules(await image.root(), samples, image.deps)
-  const signatures = bytes.map((module, index) => readModuleSignature(module, samples[index]?.path ?? ''))
+  // One damaged module of the image is no reason to say nothing of the rest.
+  const signatures = bytes.map((module, index) => readable(() => readModuleSignature(module, samples[index]?.path ?? ''), undefined))
   const certificates = kernelImage?.certificates
   const compressions = new Set(files.map((file) => file.compression))
   const [first] = bytes
@@ -98,7 +99,7 @@ async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: reado
     release: kernel.release, boots: kernel.boots,
     imageFile: kernelImage?.file ?? kernel.imageFile ?? null, imageCompression: kernelImage?.compression ?? null, architecture: kernelImage?.architecture ?? null,
     configFile: kernel.configFile ?? null, config: config ? Object.fromEntries(shownOptions.map((name) => [name, config.value(name) ?? 'n'])) : null,
-    vermagic: kernelImage?.vermagic ?? (first && modinfoField(parseKernelModule(first, samples[0]?.path ?? ''), 'vermagic')) ?? null,
+    vermagic: kernelImage?.vermagic ?? (first && vermagicOf({ bytes: first, file: samples[0]?.path ?? '' })) ?? null,
     signing: signing ?? null, signingForcedBy: (signing === 'forced' ? config && forcedBy(config, commandLines) : undefined) ?? null, signatureHash: config?.value('MODULE_SIG_HASH') ?? null,
     certificates: certificates?.map(({ facts }) => facts) ?? null, exports: kernelImage?.exports.size ?? null,
     modules: {
@@ -137,6 +138,8 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
   const others = exportsOf(await read(files.filter(({ name, path }) => depends.has(name) && !isJool(path))))
   const kernelExports = kernelImage ? { get: (symbol: string) => withSource(kernelImage.exports.get(symbol), kernelImage.file) } : importedBy(given.length > 0 ? await collectImageCrcs(image, kernel) : new Map())
   const byShipped = exportsOf(shipped)
+  const builtAs = new Map(given.map((module) => [module, vermagicOf(module)]))
+  const byGiven = new Map([...new Set(builtAs.values())].map((built) => [built, exportsOf(given.filter((module) => builtAs.get(module) === built))]))
 
   const common: Omit<LoadContext, 'exports'> = {
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
@@ -148,7 +151,7 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
     shipped,
     forShipped: { ...common, exports: firstOf(byShipped, others, kernelExports) },
     // What is given takes the place of the image's own, but modules for different kernels do not mix.
-    forGiven: (module) => ({ ...common, exports: firstOf(exportsOf(given.filter((other) => vermagicOf(other) === vermagicOf(module))), byShipped, others, kernelExports) }),
+    forGiven: (module) => ({ ...common, exports: firstOf(byGiven.get(builtAs.get(module)) ?? new Map<string, SymbolSource>(), byShipped, others, kernelExports) }),
   }
 }
 

@@ -1,5 +1,5 @@
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rm, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import { readBootCatalog, readHybridTables, type ElToritoEntry } from '../../scripts/formats/iso9660-boot.ts'
 import { peSigner } from '../../scripts/formats/pe-signer.ts'
@@ -42,8 +42,11 @@ async function secureBootOf(image: RouterImage, iso: OpenIso, boot: readonly Boo
 /** What the firmware starts lies in a FAT image; mtools reads it in place. */
 async function fromEfiPartition({ deps }: RouterImage, iso: OpenIso, { block }: BootRecord): Promise<Buffer | undefined> {
   const file = join(deps.workDir, 'boot.efi')
+  // mtools reads `@@` as the end of a name, and the image's own name may have one.
+  const link = join(deps.workDir, 'boot.iso')
   try {
-    await deps.exec(['prlimit', `--fsize=${String(maxEfiBytes)}`, 'mcopy', '-n', '-i', `${iso.source.path}@@${String(block * isoBlockBytes)}`, `::/${efiProgram}`, file], {
+    await symlink(resolve(iso.source.path), link)
+    await deps.exec(['prlimit', `--fsize=${String(maxEfiBytes)}`, 'mcopy', '-n', '-i', `${link}@@${String(block * isoBlockBytes)}`, `::/${efiProgram}`, file], {
       doing: 'read the EFI partition', env: { MTOOLS_SKIP_CHECK: '1' }, timeoutMs: 20_000, tolerated: true,
     })
     return await readFile(file)
@@ -51,7 +54,7 @@ async function fromEfiPartition({ deps }: RouterImage, iso: OpenIso, { block }: 
     // No such program there, or no FAT: nothing to say about Secure Boot.
     return undefined
   } finally {
-    await rm(file, { force: true })
+    for (const path of [file, link]) await rm(path, { force: true })
   }
 }
 

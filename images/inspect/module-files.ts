@@ -16,6 +16,8 @@ export interface ModuleFile {
 
 /** The largest of Debian's is 5 MB, with debug information about 60. */
 const maxModuleBytes = 128 * 1048576
+/** Of all that are unpacked in one go. */
+const maxTotalBytes = 512 * 1048576
 
 /** Every module below a folder, in the order of their paths. */
 export async function moduleFiles(root: ImageRoot, dir: string): Promise<ModuleFile[]> {
@@ -41,13 +43,18 @@ export async function unpackModules(modules: readonly { file: ModuleFile; bytes:
   const byFormat = new Map<FrameFormat, Buffer[]>()
   for (const format of ['xz', 'zstd'] as const) {
     const frames = modules.filter(({ file }) => file.compression === format).map(({ bytes }) => bytes)
-    byFormat.set(format, await unpackFrames({ format, frames, maxBytes: maxModuleBytes, errorCode: 'E_ELF', what: `modules (${modules[0]?.file.path ?? ''} …)` }, deps))
+    byFormat.set(format, await unpackFrames({ format, frames, maxBytes: maxModuleBytes, maxTotalBytes, errorCode: 'E_ELF', what: `modules (${modules[0]?.file.path ?? ''} …)` }, deps))
   }
   const next: Record<FrameFormat, number> = { xz: 0, zstd: 0, lzma: 0 }
+  let left = maxTotalBytes
   return modules.map(({ file, bytes }) => {
     switch (file.compression) {
       case 'none': return bytes
-      case 'gzip': return gunzipped(file.path, bytes)
+      case 'gzip': {
+        const unpacked = gunzipped(file.path, bytes, Math.min(maxModuleBytes, left))
+        left -= unpacked.length
+        return unpacked
+      }
       case 'xz': case 'zstd': {
         const unpacked = byFormat.get(file.compression)?.[next[file.compression]]
         next[file.compression] += 1
@@ -58,9 +65,9 @@ export async function unpackModules(modules: readonly { file: ModuleFile; bytes:
   })
 }
 
-function gunzipped(path: string, bytes: Buffer): Buffer {
+function gunzipped(path: string, bytes: Buffer, maxOutputLength: number): Buffer {
   try {
-    return gunzipSync(bytes, { maxOutputLength: maxModuleBytes })
+    return gunzipSync(bytes, { maxOutputLength })
   } catch (cause) {
     throw new ForgeError('E_ELF', `${path} does not unpack with gzip`, { hint: 'the module is damaged; get it again', cause })
   }

@@ -39,6 +39,11 @@ export interface GivenModule {
 }
 
 const x86 = 62
+/** Sections without which the loader takes a file for no module. */
+const asked: Readonly<Record<string, string>> = {
+  '.symtab': 'it has no symbol table: more than its debug information was stripped',
+  '.gnu.linkonce.this_module': 'it has no .gnu.linkonce.this_module, which is the module itself to the kernel',
+}
 const gplLicences = /^(GPL( v2)?|GPL and additional rights|Dual (BSD|MIT|MPL)\/GPL)$/
 
 /** Whether the kernel would load a module: the questions of its own loader, in the loader's order. */
@@ -50,8 +55,10 @@ export function judgeModule({ file, bytes }: GivenModule, context: LoadContext):
   let module: KernelModule
   try {
     // A module for another architecture is said to be that, not merely damaged.
-    if (parseElf(bytes, file).machine !== x86) problems.push({ check: 'architecture', message: 'it is for another architecture than amd64', remedy: 'build it for amd64' })
+    const elf = parseElf(bytes, file)
+    if (elf.machine !== x86) problems.push({ check: 'architecture', message: 'it is for another architecture than amd64', remedy: 'build it for amd64' })
     module = parseKernelModule(bytes, file)
+    for (const [section, message] of Object.entries(asked)) if (elf.section(section) === undefined) problems.push({ check: 'file', message, remedy: 'strip it with `strip --strip-debug`, or build it again' })
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
     problems.push({ check: 'file', message: error.message, remedy: error.hint ?? 'build the module again' })

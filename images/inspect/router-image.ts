@@ -44,7 +44,7 @@ export async function openRouterImage(path: string, { exec }: { exec: Exec }): P
     if (await root.list('etc') === undefined) throw new ForgeError('E_IMAGE', `${path} is a folder without \`etc\`, so it is no root file system`, { hint: 'give the folder into which the squashfs was unpacked' })
     return withWorkDir(exec, (deps) => Promise.resolve({ path, kind: 'folder', sizeBytes: undefined, root: () => Promise.resolve(root), iso: undefined, squashfs: () => Promise.resolve(undefined), deps }), [])
   }
-  const source = await openByteSource(path)
+  const source = await openByteSource(path).catch((cause: unknown) => { throw new ForgeError('E_IMAGE', `${path} cannot be read`, { hint: 'check the path and its permissions', cause }) })
   try {
     return await withWorkDir(exec, async (deps) => {
       if (await looksLikeSquashfs(source)) return { path, kind: 'squashfs', sizeBytes: source.sizeBytes, iso: undefined, deps, ...lazily(source, deps) }
@@ -82,14 +82,20 @@ function lazily(source: ByteSource, deps: RouterImage['deps']): Pick<RouterImage
 
 function onlySquashfs(iso: Iso9660, path: string): IsoEntry {
   const found = iso.entries.filter((entry) => !entry.directory && /\.(squashfs|sfs)$/i.test(entry.path))
-  const [first] = found
+  // Where live-boot looks first.
+  const first = found.find((entry) => entry.path === 'live/filesystem.squashfs') ?? found[0]
   if (!first) throw new ForgeError('E_IMAGE_NO_ROOT', `${path} is an ISO without a squashfs: none of its ${String(iso.entries.length)} files is one`, { hint: 'a live ISO has live/filesystem.squashfs; give such a one, or the unpacked root' })
   if (found.length > 1) {
     throw new ForgeError('E_IMAGE_MANY_ROOTS', `${path} has ${String(found.length)} squashfs files: ${found.map((entry) => entry.path).join(', ')}`, {
-      hint: `take the router's root out and give that file: xorriso -osirrox on -indev ${path} -extract /${first.path} root.squashfs`,
+      hint: `take the router's root out and give that file: xorriso -osirrox on -indev ${shellWord(path)} -extract ${shellWord(`/${first.path}`)} root.squashfs`,
     })
   }
   return first
+}
+
+/** A word that can be pasted into a shell. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', '\'\\\'\'')}'`
 }
 
 const maxIsoFileBytes = 64 * 1048576

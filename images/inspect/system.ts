@@ -55,6 +55,8 @@ function vyosVersionOf(json: string | undefined): string | undefined {
 export interface FoundJool {
   package: InstalledPackage | undefined
   tools: string[]
+  /** Jool's own version of the package that has them: 4.1.13. */
+  toolsVersion: string | undefined
   /** Paths of its iptables plug-ins. */
   plugins: string[]
 }
@@ -69,5 +71,6 @@ export async function findJool(root: ImageRoot, packages: readonly InstalledPack
     return found
   }
   const named = ['jool', 'jool-tools', 'jool-dkms'].map((name) => packages.find((item) => item.name === name)).find((item) => item !== undefined)
-  return { package: named ?? packages.find(({ name }) => name.startsWith('jool')), tools: await there(toolPaths), plugins: await there(pluginPaths) }
+  const withTools = ['jool-tools', 'jool'].map((name) => packages.find((item) => item.name === name)).find((item) => item !== undefined)
+  return { toolsVersion: /^(?:\d+:)?(\d+\.\d+\.\d+)/.exec(withTools?.version ?? '')?.[1], package: named ?? packages.find(({ name }) => name.startsWith('jool')), tools: await there(toolPaths), plugins: await there(pluginPaths) }
 }

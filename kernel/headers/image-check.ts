@@ -49,7 +49,9 @@ export async function checkAgainstImage({ image: path, shown, tree, release }: I
   }
   await writeFile(join(outDir, imageCrcs), JSON.stringify(seen))
   const symbols = Object.keys(seen).length
-  log.note(`the build tree is of the same kernel as ${shown}: ${String(symbols)} symbol CRCs are equal`)
+  if (symbols > 0) log.note(`the build tree is of the same kernel as ${shown}: ${String(symbols)} symbol CRCs are equal`)
+  // Equal configurations make an equal kernel likely, nothing more; an equal release alone says next to nothing.
+  else log.warn(`that the build tree is of the same kernel as ${shown} is not proved: there are no symbol CRCs in it to compare, only ${kernel.configText === undefined ? 'the release' : 'release and configuration'}`)
   return { file: imageCrcs, image: shown, symbols }
 }
 

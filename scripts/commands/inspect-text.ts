@@ -15,7 +15,8 @@ export function renderInspection(report: InspectReport): string {
   if (iso) row('checksums', iso.checksumFile ? `${iso.checksumFile.path} over ${String(iso.checksumFile.entries)} files, ${iso.checksumFile.coversSquashfs ? 'the squashfs among them' : 'the squashfs not among them'}` : 'none')
   lines.push('', ...engineTable(report.engines))
   if (report.modules.length > 0) lines.push('', ...report.modules.flatMap(moduleTexts))
-  return `${lines.join('\n')}\n`
+  // Names and texts are the image's: on a terminal they may not steer it.
+  return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`
 }
 
 function kernelTexts(kernel: KernelFacts): string[] {

@@ -34,6 +34,10 @@ const sectionHeaderSize = 64
 const symbolSize = 24
 const noBits = 8
 const symbolTable = 2
+/** The largest of Debian's modules has some ten thousand. */
+const maxSymbols = 1_000_000
+/** The longest name that the kernel knows (KSYM_NAME_LEN). One long text may be the name of everything in a file. */
+const maxNameBytes = 512
 
 /**
  * Reads an ELF64 little-endian relocatable file. Every offset and size in it is distrusted.
@@ -70,6 +74,7 @@ export function parseElf(bytes: Buffer, fileName: string): ElfObject {
       const table = sections.find((section) => section.type === symbolTable)
       const strings = table && sections[table.link]?.data
       if (!table || !strings) return []
+      if (table.data.length / symbolSize > maxSymbols) throw damaged(`it has more than ${String(maxSymbols)} symbols`)
       return Array.from({ length: Math.floor(table.data.length / symbolSize) }, (_unused, index) => {
         const at = index * symbolSize
         return {
@@ -84,8 +89,9 @@ export function parseElf(bytes: Buffer, fileName: string): ElfObject {
   }
 }
 
-/** The NUL-terminated text at an offset. */
+/** The NUL-terminated text at an offset, cut off where no honest name goes on. */
 export function textAt(data: Buffer, offset: number): string {
-  const end = data.indexOf(0, offset)
-  return data.toString('utf8', Math.min(offset, data.length), end < 0 ? data.length : end)
+  const text = data.subarray(offset, offset + maxNameBytes)
+  const end = text.indexOf(0)
+  return text.toString('utf8', 0, end < 0 ? text.length : end)
 }

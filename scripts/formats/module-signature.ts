@@ -70,6 +70,7 @@ function parseSignature(der: Buffer, content: Buffer, fileName: string): ModuleS
   const hash = hashes[hashOid]
   if (hash === undefined) throw damaged(fileName, `its digest algorithm ${hashOid} is unknown`)
   const attributes = fields.find((field) => field.tag === 0xa0)
+  const promised = attributes && digestIn(attributes)
   const signatureAt = fields.findIndex((field) => field.tag === octetString)
   const signature = expectDer(fields[signatureAt], octetString, 'the signature itself').contents
   const algorithm = derOid(expectDer(derChildren(expectDer(fields[signatureAt - 1], sequence, 'the signature algorithm'))[0], oid, 'the signature algorithm'))
@@ -78,8 +79,8 @@ function parseSignature(der: Buffer, content: Buffer, fileName: string): ModuleS
     content, hash, ...signer,
     verify: (certificate) => {
       if (!signer.names(certificate)) return false
-      const signed = attributes ? signedAttributes(attributes, content, hash) : content
-      return signed !== undefined && verifies(hash, signed, certificate, signature)
+      if (attributes && promised?.equals(createHash(hash).update(content).digest()) !== true) return false
+      return verifies(hash, attributes ? signedSet(attributes) : content, certificate, signature)
     },
   }
 }
@@ -98,12 +99,14 @@ function signerOf(id: DerElement | undefined): Pick<ModuleSignature, 'signer' | 
   return { signer: nameText(issuerDer), keyId: serialDer.toString('hex'), names: (certificate) => certificate.issuerDer.equals(issuerDer) && certificate.serialDer.equals(serialDer) }
 }
 
-/** What is signed when there are signed attributes: their SET, if the digest in it is the content's. */
-function signedAttributes(attributes: DerElement, content: Buffer, hash: string): Buffer | undefined {
+/** The content's digest, as the signed attributes have it. @throws ForgeError E_DER */
+function digestIn(attributes: DerElement): Buffer | undefined {
   const digest = derChildren(attributes).map((attribute) => derChildren(attribute)).find(([type]) => type && derOid(type) === messageDigest)?.[1]
-  const value = digest && derChildren(digest)[0]
-  if (!value?.contents.equals(createHash(hash).update(content).digest())) return undefined
-  // In the message they are [0] IMPLICIT; signed is the SET that they are.
+  return digest && derChildren(digest)[0]?.contents
+}
+
+/** In the message they are [0] IMPLICIT; signed is the SET that they are. */
+function signedSet(attributes: DerElement): Buffer {
   const signed = Buffer.from(attributes.raw)
   signed[0] = set
   return signed

@@ -19,6 +19,8 @@ export interface UnpackJob {
   frames: readonly Buffer[]
   /** Of each frame, unpacked: a frame that says it is larger is refused before anything runs. */
   maxBytes: number
+  /** Of all frames together, unpacked; default: no limit but that of each. */
+  maxTotalBytes?: number
   errorCode: ErrorCode
   /** What the frames are, for errors: `metadata of router.iso:live/filesystem.squashfs`. */
   what: string
@@ -46,6 +48,7 @@ export async function unpackFrames(job: UnpackJob, { exec, workDir }: UnpackDeps
     return size
   })
   const total = sizes.reduce((sum, size) => sum + size, 0)
+  if (total > (job.maxTotalBytes ?? Infinity)) throw new ForgeError(job.errorCode, `${job.what}: ${String(sizes.length)} ${job.format} pieces would unpack to ${String(total)} bytes, more than ${String(job.maxTotalBytes)}`, { hint: 'get the file again from a source you trust' })
   counter += 1
   const input = join(workDir, `frames-${String(counter)}`)
   const output = `${input}.out`

@@ -20,6 +20,8 @@ export interface Vmlinux {
 }
 
 const maxTableBytes = 32 * 1048576
+/** Debian's kernels export thirty thousand. */
+const maxExports = 500_000
 const noBits = 8
 const scanStep = 1 << 20
 
@@ -60,6 +62,7 @@ export async function kernelExports(vmlinux: Vmlinux): Promise<Map<string, Kerne
     if (!table || table.sizeBytes === 0) continue
     const crcs = sectionOf(vmlinux, `__kcrctab${suffix}`)
     const symbols = await contents(vmlinux, table)
+    if (symbols.length / 8 > maxExports) throw damagedKernel(vmlinux.source, `${table.name} has an absurd size of ${String(table.sizeBytes)} bytes`, table.offset)
     const crcBytes = crcs && await contents(vmlinux, crcs)
     for (const [index, name] of namesOf(vmlinux, table, symbols, strings, names, crcBytes && crcBytes.length / 4).entries()) exports.set(name, { crc: crcBytes?.readUInt32LE(index * 4), gplOnly })
   }

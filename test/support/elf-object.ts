@@ -35,6 +35,7 @@ export function elfObject({ info, versions, extendedVersions, symbols = [], sect
     sections.push({ name: '__version_ext_names', type: 1, data: Buffer.from(Object.keys(extendedVersions).map((name) => `${name}\0`).join('')) })
   }
   sections.push(...more.map(({ name, data }) => ({ name, type: 1, data })))
+  if (info) sections.push({ name: '.gnu.linkonce.this_module', type: 1, data: Buffer.alloc(64) })
   const names = stringTable([...sections.map((section) => section.name), '.shstrtab'])
   sections.push({ name: '.shstrtab', type: 3, data: names.data })
 

@@ -202,11 +202,11 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
       expect(judgeModule({ file: 'x.ko', bytes }, { ...context, knowsHash: () => true })).toMatchObject({ loads: true, problems: [], notes: [] })
     })
 
-  test('is never taken for something else, whatever byte of it is changed', async () => {
+  test.each([[false], [true]])('is never taken for something else, whatever byte of it is changed; with signed attributes: %s', async (attributes) => {
     const dir = await temporaryFolder()
     const own = await keyPair(exec, dir, 'own')
     const certificate = parseCertificate(own.der)
-    const signed = await signedModule(exec, dir, Buffer.from('module'), own)
+    const signed = await signedModule(exec, dir, Buffer.from('module'), own, { attributes })
     let verified = 0
     for (let at = 0; at < signed.length; at += 1) {
       const bytes = Buffer.from(signed)

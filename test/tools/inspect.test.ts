@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { bootedKernel, collectImageCrcs, inspect, openRouterImage, readKernelImage, type InspectReport } from '../../images/inspect/artifact.ts'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
-import { cli } from '../support/cli.ts'
+import { cli, program, start } from '../support/cli.ts'
 import { elfObject, type ObjectParts } from '../support/elf-object.ts'
 import { bzImage, vmlinuxFile, withSize } from '../support/kernel-image.ts'
 import { rejection } from '../support/rejection.ts'
@@ -149,7 +149,14 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     expect(refused.stderr).toContain('nat64-forge: E_MODULE_SIGNATURE: 2 of 2 modules would be refused: jool.ko, empty.ko')
     expect(await run(iso, '--modules', 'notes.txt')).toMatchObject({ status: 64, stdout: '' })
     expect(await run(iso, '--modules', 'missing.ko')).toMatchObject({ status: 64, stdout: '' })
+    await write(dir, { 'cut.deb': '!<arch>\ndebian-binary' })
+    expect((await run(iso, '--modules', 'cut.deb')).stderr).toContain('nat64-forge: E_DEB: ')
+    // Waiting for somebody to write into it would have no end.
+    await exec(['mkfifo', join(dir, 'pipe.ko'), join(dir, 'pipe.deb')])
+    for (const pipe of ['pipe.ko', 'pipe.deb']) expect((await run(iso, '--modules', pipe)).stderr).toContain(`E_USAGE: ${pipe} is not a file`)
     expect((await run()).status).toBe(64)
+    const full = await exec(['bash', '-c', '"$@" > /dev/full', 'bash', process.execPath, program, 'inspect', iso], { env: { TMPDIR: tmp }, okStatus: [69] })
+    expect(full.stderr).toContain('nat64-forge: E_DISK_FULL')
     expect((await run('--help')).stdout).toContain('nat64-forge inspect [options] <image>')
     expect((await run('notes.txt')).stderr).toContain('E_IMAGE: notes.txt is neither an ISO nor a squashfs')
     await truncate(iso, 100_000)
@@ -157,6 +164,25 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     // tsx keeps what it has translated there.
     expect((await readdir(tmp)).filter((name) => !name.startsWith('tsx-'))).toEqual([])
   }, 120_000)
+})
+
+// As somebody else than root, who may read everything.
+describe.skipIf(!needsTools('setpriv'))('what this user may not read', () => {
+  test.each<[string, string, string]>([
+    ['an image', 'x.iso', 'x.iso cannot be read'], ['a folder of a root', 'root/lib/modules/6.1.0', 'root/lib/modules/6.1.0 cannot be read: this user may not'], ['a file of a root', 'root/etc/debian_version', 'root/etc/debian_version cannot be read: this user may not'],
+  ])('%s is said to be that', async (_what, forbidden, message) => {
+    const dir = await temporaryFolder()
+    await chmod(dir, 0o755)
+    await write(dir, { 'x.iso': 'x', 'root/etc/debian_version': '12.5\n', 'root/lib/modules/6.1.0/kernel/x.ko': 'x' })
+    const tmp = join(dir, 'tmp')
+    await mkdir(tmp)
+    await chmod(tmp, 0o777)
+    await chmod(join(dir, forbidden), 0)
+    const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+    const ended = await start([...asNobody, process.execPath, program, 'inspect', join(dir, forbidden.split('/')[0] ?? '')] as unknown as Argv, { env: { TMPDIR: tmp } }).ended
+    expect(ended).toMatchObject({ status: 65, stdout: '' })
+    expect(ended.stderr).toContain(`nat64-forge: E_IMAGE: ${dir}/${message}\n`)
+  })
 })
 
 describe.skipIf(!needsTools('xorriso', 'mksquashfs'))('an ISO', () => {
@@ -185,6 +211,29 @@ describe.skipIf(!needsTools('xorriso', 'mksquashfs'))('an ISO', () => {
     expect(error.code).toBe(code)
     expect(error.message).toMatch(message)
     expect(error.hint).toBeDefined()
+  })
+
+  test('with two says how to take the right one out, in words that can be pasted', async () => {
+    const dir = join(await temporaryFolder(), 'it\'s here')
+    const iso = await isoOf(dir, { 'a.squashfs': unknown, 'live/filesystem.squashfs': unknown })
+    const { hint = '' } = await rejection(openRouterImage(iso, { exec }))
+    const command = hint.slice(hint.indexOf('xorriso'))
+    await exec(['bash', '-c', command], { cwd: dir })
+    expect(await readFile(join(dir, 'root.squashfs'))).toEqual(unknown)
+    expect(command).toContain('-extract /live/filesystem.squashfs')
+  })
+
+  test.skipIf(!needsTools('mformat', 'mmd', 'mcopy'))('whose EFI partition has shim says so, whatever its own name is', async () => {
+    const dir = await temporaryFolder()
+    await write(dir, { 'tree/live/filesystem.squashfs': squashfsImage().bytes, 'BOOTX64.EFI': 'MZ… UEFI SHIM\n$Version: 15.8' })
+    const fat = join(dir, 'tree/efi.img')
+    await exec(['mformat', '-C', '-i', fat, '-f', '1440', '::'])
+    await exec(['mmd', '-i', fat, '::/EFI', '::/EFI/BOOT'])
+    await exec(['mcopy', '-i', fat, join(dir, 'BOOTX64.EFI'), '::/EFI/BOOT/BOOTX64.EFI'])
+    const iso = join(dir, 'a@@b c.iso')
+    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', iso, '-r', '-e', 'efi.img', '-no-emul-boot', join(dir, 'tree')])
+    await using image = await openRouterImage(iso, { exec })
+    expect((await inspect(image)).iso).toMatchObject({ boot: [{ platform: 'uefi', bootable: true, path: 'efi.img' }], secureBoot: { shim: true, signer: null } })
   })
 
   test('cut off in the middle has a code of its own', async () => {

@@ -8,6 +8,9 @@ export interface DirectoryEntry extends InodeReference {
   type: number
 }
 
+/** Debian's largest folder, its documentation, has a few thousand. */
+const maxEntries = 200_000
+
 /**
  * A folder's entries by name: headers of up to 256 entries that share an inode block, each entry with its inode's offset there.
  * @throws ForgeError E_SQUASHFS
@@ -25,6 +28,7 @@ export function readDirectory(table: MetadataTable, { block, offset, listingByte
     const count = data.readUInt32LE(at) + 1
     const inodeBlock = data.readUInt32LE(at + 4)
     if (count > 256) damaged(`has a header with ${String(count)} entries, more than 256`, at)
+    if (entries.size + count > maxEntries) damaged(`has more than ${String(maxEntries)} entries`, at)
     at += 12
     for (let index = 0; index < count; index += 1) {
       if (at + 8 > end) damaged('ends inside an entry', at)

@@ -14,6 +14,11 @@ describe('the command lines in a boot menu', () => {
     ])
   })
 
+  test('are found in time that grows as the menu does', () => {
+    const blanks = ' '.repeat(1_000_000)
+    expect(commandLinesIn(`append x${blanks}y\n${blanks}linux${blanks}z\nlinux a${blanks}b${blanks}`)).toEqual([`x${blanks}y`, 'b'])
+  }, 5000)
+
   test.each([
     ['MODULE_SIG', 'boot=live module.sig_enforce=1', 'module.sig_enforce=1'],
     ['MODULE_SIG', 'module.sig_enforce', 'module.sig_enforce'],

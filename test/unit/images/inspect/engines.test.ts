@@ -10,7 +10,7 @@ const module = (name: string, problem?: string): ModuleVerdict => ({
   problems: problem === undefined ? [] : [{ check: 'signature', message: problem, remedy: '' }],
 })
 const facts: EngineFacts = {
-  release: '6.6.54-vyos', architecture: 'amd64', config: config(), signing: 'off', trusted: [], shippedModules: [], tools: [], plugins: [], tayga: false, unsupported: undefined,
+  release: '6.6.54-vyos', architecture: 'amd64', config: config(), signing: 'off', trusted: [], shippedModules: [], tools: [], toolsVersion: undefined, plugins: [], tayga: false, unsupported: undefined,
 }
 const all = [module('jool_common'), module('jool'), module('jool_siit')]
 const table = (changes: Partial<EngineFacts>): string[] => judgeEngines({ ...facts, ...changes }).map(({ engine, mode, works }) => `${engine}/${mode}: ${works}`)
@@ -45,6 +45,28 @@ describe('signatures that are forced', () => {
 
 test('tools of the right version are asked for where only modules are shipped', () => {
   expect(row({ shippedModules: all })).toBe('with-packages: the image\'s modules of Jool 4.1.9 load; the program jool is missing -> install the tools of exactly Jool 4.1.9: modules and tools of different versions do not understand each other')
+})
+
+test('tools and modules of different versions do not work together', () => {
+  const shipped = { shippedModules: all, tools: ['usr/bin/jool'] }
+  expect(row({ ...shipped, toolsVersion: '4.1.9' })).toBe('now: Jool 4.1.9 is in the image, and its modules load -> ')
+  expect(row({ ...shipped, toolsVersion: '4.1.13' })).toBe('with-packages: the image\'s modules are of Jool 4.1.9 and load, its tools are of 4.1.13: they do not understand each other -> install the tools of exactly Jool 4.1.9, or modules and tools of one other version')
+  expect(row({ ...shipped, toolsVersion: '4.1.13', signing: 'forced' })).toMatch(/ -> install the tools of exactly Jool 4\.1\.9$/)
+})
+
+test('a kernel that Secure Boot locks down takes unsigned modules only without it', () => {
+  const locked = { config: parseKernelConfig(`${options.map((name) => `CONFIG_${name}=m\n`).join('')}CONFIG_LOCK_DOWN_IN_EFI_SECURE_BOOT=y\n`), signing: 'any' } as const
+  const condition = '; when Secure Boot is on, only if they are signed by a key that the machine\'s owner enrolled'
+  expect(row(locked)).toContain(`the kernel loads modules built for it${condition} -> `)
+  expect(row({ ...locked, shippedModules: all, tools: ['usr/bin/jool'] })).toBe(`now: Jool 4.1.9 is in the image, and its modules load${condition} -> `)
+  const signature = { signer: 'own', hash: 'sha256', keyId: '', valid: true }
+  expect(row({ ...locked, shippedModules: all.map((one) => ({ ...one, signature })), tools: ['usr/bin/jool'] })).toBe('now: Jool 4.1.9 is in the image, and its modules load -> ')
+  expect(row({ ...locked, signing: 'off' })).not.toContain('Secure Boot')
+})
+
+test('a kernel that exports only what it uses itself promises less', () => {
+  const trimmed = parseKernelConfig(`${options.map((name) => `CONFIG_${name}=m\n`).join('')}CONFIG_TRIM_UNUSED_KSYMS=y\n`)
+  expect(row({ config: trimmed })).toContain('with-packages: the image has no modules of Jool; the kernel loads modules built for it; but it exports only what its own modules use (CONFIG_TRIM_UNUSED_KSYMS)')
 })
 
 test.each<[string, Partial<EngineFacts>, string, string, string]>([

@@ -1,8 +1,9 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { inspect, openRouterImage, systemOf } from '../../../../images/inspect/artifact.ts'
 import { folderRoot } from '../../../../images/inspect/folder-root.ts'
+import { unpackModules } from '../../../../images/inspect/module-files.ts'
 import { createExec } from '../../../../scripts/lib/exec.ts'
 import { silentLog } from '../../../../scripts/lib/log.ts'
 import { elfObject } from '../../../support/elf-object.ts'
@@ -48,6 +49,27 @@ describe('a root file system', () => {
     })
   })
 
+  test('may have names that are not UTF-8, and a damaged module', async () => {
+    const dir = await root({ 'etc/hostname': 'x\n', 'lib/modules/6.1.0/kernel/fs/fat.ko': 'damaged', 'lib/modules/6.1.0/kernel/net/nf_defrag_ipv4.ko': elfObject({ info: ['name=nf_defrag_ipv4', 'license=GPL', 'vermagic=6.1.0 SMP '] }) })
+    const below = Buffer.from(join(dir, 'lib/modules/6.1.0/'))
+    await mkdir(Buffer.concat([below, Buffer.from([0xff])]))
+    await writeFile(Buffer.concat([below, Buffer.from([0xfe]), Buffer.from('.ko')]), 'x')
+    await using image = await openRouterImage(dir, { exec })
+    const report = await inspect(image)
+    expect(report.kernels).toMatchObject([{ release: '6.1.0', vermagic: null, modules: { count: 2, signer: null } }])
+  })
+
+  test('with more in its files than any router has is refused before it is read', async () => {
+    const dir = await root({ 'etc/hostname': 'x\n' })
+    for (const name of ['a', 'b', 'c']) {
+      await mkdir(join(dir, 'lib/modules/6.1.0', name), { recursive: true })
+      await writeFile(join(dir, 'lib/modules/6.1.0', name, 'jool.ko'), '')
+      await truncate(join(dir, 'lib/modules/6.1.0', name, 'jool.ko'), 100 * 1048576)
+    }
+    await using image = await openRouterImage(dir, { exec })
+    expect(await rejection(inspect(image))).toMatchObject({ code: 'E_IMAGE', message: `${dir}: lib/modules/6.1.0/a/jool.ko and 2 more files have 314572800 bytes, more than the 268435456 that are plausible` })
+  })
+
   test('without a kernel is told so, row by row', async () => {
     await using image = await openRouterImage(await root({ 'etc/hostname': 'x\n' }), { exec })
     const report = await inspect(image)
@@ -71,6 +93,25 @@ describe('a root file system', () => {
       'signature: it is not signed, and which the kernel trusts could not be read; this kernel loads only modules that it can verify',
       'crc: it was built against another kernel: 1 of 1 CRCs differ: kfree 0x00000008, lib/modules/6.6.54-vyos/kernel/net/nf_defrag_ipv4.ko has 0x00000007',
     ])
+  })
+})
+
+test('a package\'s worth of modules is judged in time that grows as their number does', async () => {
+  const dir = await root({ 'etc/hostname': 'x\n', 'lib/modules/6.1.0/kernel/x.ko': elfObject({ info: ['name=x', 'license=GPL', 'vermagic=6.1.0 SMP '] }) })
+  const given = Array.from({ length: 1500 }, (_unused, index) => join(dir, `m${String(index)}.ko`))
+  const bytes = elfObject({ info: ['name=m', 'license=GPL', 'vermagic=6.1.0 SMP '], symbols: [{ name: 'kfree' }] })
+  for (const path of given) await writeFile(path, bytes)
+  await using image = await openRouterImage(dir, { exec })
+  expect((await inspect(image, { modules: given })).modules.filter(({ loads }) => loads)).toHaveLength(1500)
+}, 10_000)
+
+test('packed modules are refused together when they would unpack to more than there is memory for', async () => {
+  // The header of a frame of 120 MiB, one segment; nothing behind it, since nothing is to be unpacked.
+  const bytes = Buffer.from('28b52ffda000008007', 'hex')
+  const modules = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ file: { path: `${name}.ko.zst`, name, compression: 'zstd' } as const, bytes }))
+  const never = (): Promise<never> => Promise.reject(new Error('a program was called'))
+  expect(await rejection(unpackModules(modules, { exec: never, workDir: '/nonexistent' }))).toMatchObject({
+    code: 'E_ELF', message: 'modules (a.ko.zst …): 5 zstd pieces would unpack to 629145600 bytes, more than 536870912',
   })
 })
 

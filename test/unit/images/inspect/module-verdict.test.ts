@@ -40,6 +40,15 @@ describe('a module is refused', () => {
     expect(verdict.problems.map(({ check }) => check)).toEqual(['signature', 'vermagic', 'symbols', 'crc'])
   })
 
+  test.each([
+    ['.symtab', 'it has no symbol table: more than its debug information was stripped'],
+    ['.gnu.linkonce.this_module', 'it has no .gnu.linkonce.this_module, which is the module itself to the kernel'],
+  ])('stripped of %s', (section, message) => {
+    const bytes = elfObject(parts)
+    bytes.write('.gone\0', bytes.lastIndexOf(`${section}\0`), 'latin1')
+    expect(judgeModule({ file: 'jool.ko', bytes }, context)).toMatchObject({ loads: false, problems: [{ check: 'file', message, remedy: 'strip it with `strip --strip-debug`, or build it again' }] })
+  })
+
   test('built for another machine', () => {
     const bytes = elfObject(parts)
     bytes.writeUInt16LE(183, 18)

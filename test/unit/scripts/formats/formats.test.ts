@@ -43,6 +43,15 @@ describe('a hostile or damaged ELF file', () => {
   }
   const table = Number(good.readBigUInt64LE(40))
 
+  test('in which one long text is the name of every symbol costs no more than its size', () => {
+    const many = elfObject({ symbols: Array.from({ length: 20_000 }, () => ({ name: 'a' })) })
+    const bytes = Buffer.concat([many, Buffer.alloc(1048576, 'a')])
+    const strings = Number(bytes.readBigUInt64LE(40)) + 64
+    bytes.writeBigUInt64LE(BigInt(many.length), strings + 24)
+    bytes.writeBigUInt64LE(1048576n, strings + 32)
+    expect(Math.max(...parseElf(bytes, 'x.ko').symbols().map(({ name }) => name.length))).toBe(512)
+  }, 5000)
+
   test.each<[string, Buffer, string]>([
     ['empty', Buffer.alloc(0), 'x.ko: not an ELF file'],
     ['shorter than a header', good.subarray(0, 63), 'x.ko: not an ELF file'],

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytesAsSource } from '../../../../scripts/formats/byte-source.ts'
+import { readDirectory } from '../../../../scripts/formats/squashfs/directory.ts'
+import type { DirectoryInode } from '../../../../scripts/formats/squashfs/inode.ts'
 import { unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
 import { unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
 import { openSquashfs, type Squashfs } from '../../../../scripts/formats/squashfs/squashfs.ts'
@@ -67,6 +69,18 @@ describe('a hostile or damaged squashfs', () => {
   ])('with %s is refused when that is read', async (_what, parts, message) => {
     const squashfs = await opened(squashfsImage(parts).bytes)
     expect(await rejection(contents(squashfs))).toMatchObject({ code: 'E_SQUASHFS', message })
+  })
+
+  test('with a folder of more entries than there is memory for is refused', async () => {
+    // Headers of 256 entries each, with names of eight letters.
+    const header = Buffer.from('ff0000000000000001000000', 'hex')
+    const entry = Buffer.from('0000000002000700', 'hex')
+    const headers = Array.from({ length: 800 }, (_unused, block) => Buffer.concat([header, ...Array.from({ length: 256 }, (_each, index) => Buffer.concat([entry, Buffer.from(String(block * 256 + index).padStart(8, '0'))]))]))
+    const data = Buffer.concat(headers)
+    const folder = { kind: 'directory', block: 0, offset: 0, listingBytes: data.length } as DirectoryInode
+    expect(await rejection(() => readDirectory({ data, at: () => 0 }, folder, 'x.squashfs'))).toMatchObject({
+      code: 'E_SQUASHFS', message: expect.stringMatching(/^x\.squashfs: a folder has more than 200000 entries/) as string,
+    })
   })
 
   test('with a metadata block of impossible size is refused', async () => {

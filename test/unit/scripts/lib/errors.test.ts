@@ -33,6 +33,10 @@ test('an error is shown with evidence first, then its code, then what to do', ()
   expect(describeError(new ForgeError('E_COMPILE', 'could not compile'))).toBe('\nnat64-forge: E_COMPILE: could not compile\n')
 })
 
+test('what a file brought into a message does not steer the terminal', () => {
+  expect(describeError(new ForgeError('E_ELF', '\x1b[2Ja\x07\u009b.ko: no\nELF', { hint: 'get \x1b]0;b' }))).toBe('\nnat64-forge: E_ELF: ?[2Ja??.ko: no\nELF\n  next: get ?]0;b\n')
+})
+
 test('an unexpected error is shown as a bug, with its stack', () => {
   expect(describeError(new TypeError('x is undefined'))).toMatch(/^\nTypeError: x is undefined\n {4}at [\s\S]*\n\nnat64-forge: E_BUG: this should not happen\n {2}next: report it/)
   expect(describeError('a word')).toContain('\na word\n')
