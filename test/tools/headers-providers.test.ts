@@ -2,7 +2,8 @@ import { appendFile, chmod, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm,
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { CatalogueRow } from '../../kernel/catalogue/row.ts'
 import type { HeadersArtifact } from '../../kernel/headers/artifact.ts'
 import type { ModulesArtifact } from '../../kernel/modules/artifact.ts'
 import { applyPatches, patchesFor } from '../../kernel/compile/patches.ts'
@@ -30,6 +31,13 @@ const stages = allStages.slice(0, 3)
 const exec = createExec({ log: silentLog })
 const release = '6.1.99-forge-vyos'
 const shipped = ['net/ipv4/netfilter/nf_defrag_ipv4.ko', 'net/ipv6/netfilter/nf_defrag_ipv6.ko', 'net/netfilter/nf_conntrack.ko']
+
+/** Lines of kernels beside those of the catalogue. */
+const moreLines = vi.hoisted((): CatalogueRow[] => [])
+vi.mock(import('../../kernel/catalogue/catalogue.ts'), async (original) => {
+  const real = await original()
+  return { ...real, readCatalogue: async () => [...await real.readCatalogue(), ...moreLines] }
+})
 
 // Debian's own 6.1 tree and modules stand for a kernel of somebody's: under another release, packed as `make bindeb-pkg` packs.
 describe.skipIf(!tools)('a kernel build tree', () => {
@@ -363,6 +371,34 @@ describe.skipIf(!tools)('a kernel build tree', () => {
 
     test('is asked for when the catalogue does not know where it is', async () => {
       expect(await rejection(prepared('iso-no-row', '  provider: iso\n  iso: router.squashfs\n'))).toMatchObject({ code: 'E_CATALOGUE', message: `the kernel ${release} belongs to no line in the catalogue`, hint: expect.stringContaining('kernel/catalogue/NAME.yaml') })
+    })
+
+    test('is fetched from where the catalogue says, and its digest is in the lock', async () => {
+      const published = join(dir, `linux-headers-${release}_6.1.99-7_amd64.deb`)
+      await cp(deb, published)
+      moreLines.push({
+        name: 'forge', title: 'a line of this test', kernels: '^6\\.1\\.\\d+-forge-vyos$', base: 'bookworm', suite: 'bookworm', jool: '4.1.13', backports: false, signing: 'any', verified: 'no', needs: 'nothing', failures: [],
+        headers: { from: 'build', url: `${pathToFileURL(dir).href}/linux-headers-{release}_{version}_amd64.deb` },
+      })
+      try {
+        const { lock } = await prepared('iso-catalogue', '  provider: iso\n  iso: router.squashfs\n')
+        expect(lock.stages.headers).toMatchObject({
+          release, headers: [{ file: { fileName: `linux-headers-${release}_6.1.99-7_amd64.deb`, sha256: await sha256File(published), sizeBytes: (await stat(published)).size, from: { url: pathToFileURL(published).href } } }],
+        })
+      } finally {
+        moreLines.pop()
+      }
+    })
+
+    test('is refused when it is of the same release and of another build', async () => {
+      const symbol = 'nf_register_net_hooks'
+      const path = await bareDeb(async (copy) => {
+        const symvers = await readFile(join(copy, 'Module.symvers'), 'utf8')
+        await writeFile(join(copy, 'Module.symvers'), symvers.replace(new RegExp(`^0x[0-9a-f]{8}(?=\t${symbol}\t)`, 'm'), '0x00c0ffee'))
+      })
+      expect(await rejection(build('iso-abi', `  provider: iso\n  iso: router.squashfs\n  headers: ${path}\n`, 'headers'))).toMatchObject({
+        code: 'E_HEADERS_ABI', exitStatus: 65, message: expect.stringMatching(`^the headers are of another build than the kernel in router\\.squashfs: ${symbol} is 0x00c0ffee in the headers' Module\\.symvers \\(.*\\), and 0x[0-9a-f]{8} in lib/modules/${release}/kernel/`),
+      })
     })
 
     test('is refused when the image changed after it was locked', async () => {
