@@ -50,7 +50,7 @@ function nodeSchema(parts: ReadonlySet<string>): z.ZodType<WrittenNode> {
     get children() { return z.record(nodeName, node).optional() },
     value: z.array(valueType).min(1).optional().describe('Of a leaf: what its value may be, one of these; a leaf without is a switch'),
     multi: z.literal(true).optional().describe('Of a leaf: may be given several times'),
-    required: z.literal(true).optional().describe('Must be there where its parent is, and where engine and mode admit it'),
+    required: z.literal(true).optional().describe('Of a leaf: must be there where the tag node above it is, or else the node that holds it; if engine and mode admit it'),
     default: z.string().optional().describe('The value where nothing is written'),
     engineDefault: z.string().optional().describe('What the engine does where nothing is written; nat64ctl leaves that to it'),
     unit: z.string().optional(),
@@ -83,10 +83,10 @@ function contradictions(node: WrittenNode, parts: ReadonlySet<string>): { path: 
   const beside = (key: string, allowed: readonly string[]): { path: string[]; message: string }[] =>
     given.filter((other) => other !== key && !allowed.includes(other)).map((other) => ({ path: [other], message: `has no meaning beside "${key}"` }))
   if (node.use !== undefined) {
-    return parts.has(node.use) ? beside('use', ['required']) : [{ path: ['use'], message: `there is no part "${node.use}"; there are ${[...parts].sort().join(', ')}` }]
+    return parts.has(node.use) ? beside('use', []) : [{ path: ['use'], message: `there is no part "${node.use}"; there are ${[...parts].sort().join(', ')}` }]
   }
   const problems = node.help === undefined ? [{ path: ['help'], message: 'missing (string)' }] : []
-  const everywhere = ['help', 'about', 'required', 'engines', 'modes', 'priority']
+  const everywhere = ['help', 'about', 'engines', 'modes', 'priority']
   if (node.names !== undefined) return [...problems, ...beside('names', [...everywhere, 'children']), ...(node.children === undefined ? [{ path: ['names'], message: 'a tag node has children' }] : [])]
   if (node.children !== undefined) return [...problems, ...beside('children', everywhere)]
   if (node.value === undefined) return [...problems, ...['multi', 'default', 'unit', 'suggest', 'required'].filter((key) => given.includes(key)).map((key) => ({ path: [key], message: 'a leaf without "value" is a switch, and has none' }))]

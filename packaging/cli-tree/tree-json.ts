@@ -15,13 +15,13 @@ function entries(nodes: ReadonlyMap<string, CliNode>): Record<string, object> {
 }
 
 function jsonNode(node: CliNode): object {
-  const { kind, help, required, engines, modes } = node
+  const { kind, help, engines, modes } = node
   // JSON leaves out what is undefined.
-  const common = { kind, help, required, engines, modes }
+  const common = { kind, help, engines, modes }
   switch (node.kind) {
     case 'node': return { ...common, children: entries(node.children) }
     case 'tag': return { ...common, value: node.names.map(jsonType), children: entries(node.children) }
-    case 'leaf': return { ...common, value: node.value?.map(jsonType), multi: node.multi, default: node.default, unit: node.unit }
+    case 'leaf': return { ...common, value: node.value?.map(jsonType), multi: node.multi, required: node.required, default: node.default, unit: node.unit }
     default: return node satisfies never
   }
 }

@@ -10,7 +10,6 @@ export const cliFolder = 'packaging/vyos-nat64/cli'
 interface Common {
   help: string
   about?: string
-  required?: true
   engines?: readonly ('jool' | 'tayga')[]
   modes?: readonly ('inline' | 'isolated' | 'iptables')[]
 }
@@ -21,6 +20,7 @@ export interface LeafNode extends Common {
   /** One of these; absent: a switch. */
   value?: readonly ValueType[]
   multi?: true
+  required?: true
   default?: string
   engineDefault?: string
   unit?: string
@@ -65,14 +65,14 @@ function complete(node: WrittenNode, parts: ReadonlyMap<string, WrittenNode>, us
     const part = parts.get(node.use)
     if (!part) throw new ForgeError('E_BUG', `the part ${node.use} was known a moment ago`)
     used.add(node.use)
-    return { ...complete(part, parts, used, [...inside, node.use]), ...(node.required ? { required: true } : {}) }
+    return complete(part, parts, used, [...inside, node.use])
   }
   const { help = '', names, children, value, multi, unit, suggest, jool, engineDefault, priority, ...rest } = node
-  const common: Common = defined({ help, about: rest.about, required: rest.required, engines: rest.engines, modes: rest.modes })
+  const common: Common = defined({ help, about: rest.about, engines: rest.engines, modes: rest.modes })
   const below = (): ReadonlyMap<string, CliNode> => new Map(Object.entries(children ?? {}).map(([name, child]) => [name, complete(child, parts, used, inside)]))
   if (names !== undefined) return { kind: 'tag', ...common, names, children: below() }
   if (children !== undefined) return { kind: 'node', ...common, ...defined({ priority }), children: below() }
-  return { kind: 'leaf', ...common, ...defined({ value, multi, default: rest.default, engineDefault, unit, suggest, jool }) }
+  return { kind: 'leaf', ...common, ...defined({ value, multi, required: rest.required, default: rest.default, engineDefault, unit, suggest, jool }) }
 }
 
 /** Without the keys that have no value. */

@@ -1,5 +1,12 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { bashCompletion } from '../../../packaging/cli-tree/bash-completion.ts'
+import { configManPage, programManPage } from '../../../packaging/cli-tree/man-pages.ts'
+import { reference } from '../../../packaging/cli-tree/reference.ts'
+import { plain } from '../../../packaging/cli-tree/roff.ts'
+import { sections } from '../../../packaging/cli-tree/text.ts'
 import { cliTree, readCliTree } from '../../../packaging/cli-tree/tree.ts'
 import { treeJson } from '../../../packaging/cli-tree/tree-json.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
@@ -31,6 +38,20 @@ function paths(nodes = tree, before = ''): string[] {
 describe('the shipped CLI tree', () => {
   it('gives nat64ctl this table', async () => {
     await expect(treeJson(tree)).toMatchFileSnapshot(golden('tree.json'))
+  })
+
+  it('is told in a reference, in manual pages and to bash', async () => {
+    const example = await readFile(join(projectDir, 'packaging/nat64ctl/usr/share/doc/nat64ctl/examples/nat64.config'), 'utf8')
+    const edition = { date: '2026-01-01', version: '0.1.0-1' }
+    await expect(reference(tree, example)).toMatchFileSnapshot(golden('configuration.md'))
+    await expect(configManPage(tree, example, edition)).toMatchFileSnapshot(golden('nat64.config.5'))
+    await expect(programManPage(edition)).toMatchFileSnapshot(golden('nat64ctl.8'))
+    await expect(bashCompletion()).toMatchFileSnapshot(golden('nat64ctl.bash'))
+  })
+
+  it('has every leaf once in the reference', () => {
+    const shown = sections(tree).flatMap(({ path, leaves }) => leaves.map((leaf) => `${path.replace(/<[^>]*>/g, '<>')} ${leaf.path}`))
+    expect(shown.toSorted()).toEqual(paths().toSorted())
   })
 
   it('has every path of the nat64 that VyOS ships', () => {
@@ -84,5 +105,11 @@ describe('a wrong CLI tree', () => {
 
   it('the same root in two files', () => {
     expect(() => cliTree([{ name: 'a.yaml', text: 'roots: { a: { help: H } }' }, { name: 'b.yaml', text: 'roots: { a: { help: H } }' }])).toThrow('packaging/vyos-nat64/cli: a stands twice among the roots')
+  })
+})
+
+describe('a text in roff', () => {
+  it('is never a command, and keeps its backslashes and hyphens', () => {
+    expect(plain('.TH is\n\'a macro\nC:\\a-b')).toBe('\\&.TH is\n\\&\'a macro\nC:\\ea\\-b')
   })
 })
