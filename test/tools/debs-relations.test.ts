@@ -19,7 +19,7 @@ function debianKernel({ release, version, flavour = 'amd64' }: Kernel): Control[
 const imageOf = (kernel: Kernel): Control[] => debianKernel(kernel).slice(0, 1)
 
 const ours = (kernel: Kernel, options: Parameters<typeof plansFor>[1] = {}): Control[] =>
-  plansFor(kernel, options).packages.map(({ control }) => {
+  plansFor(kernel, options).packages.filter(({ source }) => source.name === 'jool').map(({ control }) => {
     const { 'Installed-Size': _, ...fields } = parseControl(control)
     return fields
   })

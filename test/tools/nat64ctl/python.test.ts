@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createExec } from '../../../scripts/lib/exec.ts'
 import { silentLog } from '../../../scripts/lib/log.ts'
+import { nat64ctlPackage } from '../../support/nat64ctl-package.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { needsTools } from '../../support/tools.ts'
 
@@ -39,7 +40,7 @@ describe.skipIf(!needsTools('/usr/bin/python3'))('the check of Python 3.7', () =
 describe.skipIf(!needsTools('/usr/bin/python3'))('the Python that runs on routers', () => {
   it('passes its unit tests', async () => {
     const { stderr } = await exec(['/usr/bin/python3', '-B', '-W', 'error', '-m', 'unittest', 'discover', '--start-directory', 'test/python'], {
-      cwd: projectDir, env: { PYTHONPATH: 'packaging/nat64ctl/usr/lib/python3/dist-packages' }, timeoutMs: 5 * 60_000,
+      cwd: projectDir, env: { PYTHONPATH: await nat64ctlPackage() }, timeoutMs: 5 * 60_000,
     })
     expect(stderr).toMatch(/^Ran [1-9]\d* tests? in /m)
   })
