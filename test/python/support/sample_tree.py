@@ -1,7 +1,11 @@
-"""A CLI tree as tree.json has it, written by hand, so that the reader is tested against a table that stays as it is."""
+"""A CLI tree as tree.json has it, written by hand, so that the reader is tested against a table that stays as it is.
+
+With NAT64CTL_TREE in the environment the tests take the tree in that file instead: the generated one.
+"""
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, Dict
 
 from nat64ctl import tree
@@ -43,12 +47,12 @@ DESCRIPTION = _leaf(TEXT)
 DISABLE = _leaf()
 PROTOCOLS = _node({"tcp": _leaf(), "udp": _leaf(), "icmp": _leaf()})
 ENGINE = _leaf(_words("jool", "tayga"), default="jool")
-MODE = _leaf(_words("inline", "isolated", "iptables"), default="inline", engines=["jool"])
+MODE = _leaf(_words("inline", "isolated", "iptables"), default="inline")
 
 SYNCHRONIZATION = _node({
     "interface": _leaf(INTERFACE, required=True),
-    "multicast-address": _leaf(IPV4, IPV6, required=True),
-    "port": _leaf(PORT, default="6400"),
+    "multicast-address": _leaf(IPV4, IPV6, default="ff08::db8:64:64"),
+    "port": _leaf(PORT, default="6464"),
     "flush-deadline": _leaf(_integer(0, 60000), unit="milliseconds"),
     "capacity": _leaf(_integer(1, 65535)),
     "max-sessions-per-packet": _leaf(_integer(1, 100)),
@@ -61,8 +65,8 @@ SOURCE_RULE = {
     "mode": MODE,
     "match": _node({
         "mark": _leaf(_integer(1, 2147483647), engines=["jool"]),
-        "source-address": _leaf(IPV6_NET, modes=["isolated", "iptables"]),
-        "inbound-interface": _leaf(INTERFACE, modes=["isolated", "iptables"]),
+        "source-address": _leaf(IPV6_NET, engines=["jool"], modes=["isolated", "iptables"]),
+        "inbound-interface": _leaf(INTERFACE, engines=["jool"], modes=["isolated", "iptables"]),
     }),
     "source": _node({"prefix": _leaf(POOL6, required=True)}),
     "translation": _node({"pool": _tag({
@@ -74,9 +78,9 @@ SOURCE_RULE = {
         "max-iterations": _leaf(_words("auto", "infinity"), _integer(1, 4294967295), engines=["jool"]),
     })}),
     "static": _tag({
-        "protocol": _leaf(_words("tcp", "udp", "icmp")),
-        "inside": _node({"address": _leaf(IPV6), "port": _leaf(PORT)}),
-        "outside": _node({"address": _leaf(IPV4), "port": _leaf(PORT)}),
+        "protocol": {**PROTOCOLS, "engines": ["jool"]},
+        "inside": _node({"address": _leaf(IPV6, required=True), "port": _leaf(PORT, required=True, engines=["jool"])}),
+        "outside": _node({"address": _leaf(IPV4, required=True), "port": _leaf(PORT, required=True, engines=["jool"])}),
     }),
     "timeout": _node({
         "udp": _leaf(_integer(1, 4294967295), unit="seconds"),
@@ -89,7 +93,7 @@ SOURCE_RULE = {
         "drop-icmpv6-info": _leaf(),
         "drop-externally-initiated-tcp": _leaf(),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
-        "mtu-plateaus": _leaf(_integer(68, 65535), multi=True),
+        "mtu-plateaus": _leaf(_integer(0, 65535), multi=True),
         "tos": _leaf(_integer(0, 255)),
         "zeroize-traffic-class": _leaf(),
         "f-args": _leaf(_integer(0, 15)),
@@ -114,7 +118,11 @@ DESTINATION_RULE = {
     "option": _node({
         "eam-hairpin": _leaf(_words("none", "simple", "intrinsic")),
         "amend-udp-checksum-zero": _leaf(),
-        "rfc6791": _node({"address": _leaf(IPV4_NET, IPV6_NET)}),
+        "rfc6791": _node({
+            "address": _leaf(IPV4, IPV4_NET),
+            "ipv6-address": _leaf(IPV6, IPV6_NET),
+            "random": _leaf(_words("enable", "disable")),
+        }),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
     }, engines=["jool"]),
 }
@@ -136,8 +144,9 @@ DOCUMENT: Json = {"version": 1, "roots": {
 
 
 def sample_tree() -> tree.Tree:
+    path = os.environ.get("NAT64CTL_TREE")
     # Through text, as the package reads it.
-    return tree.parse(json.loads(json.dumps(DOCUMENT)))
+    return tree.load(path) if path else tree.parse(json.loads(json.dumps(DOCUMENT)))
 
 
 TREE = sample_tree()

@@ -21,8 +21,8 @@ _TOKEN = re.compile(r"""
   | (?P<quote>["'])
   | (?P<word>[^ \t\r\n{}"']+)
 """, re.VERBOSE)
-_BODY = {quote: re.compile(r"[^%s\\]*(?:\\.[^%s\\]*)*%s" % (quote, quote, quote), re.DOTALL) for quote in "\"'"}
-_BODY_IN_LINE = {quote: re.compile(r"[^%s\\\n]*(?:\\[^\n][^%s\\\n]*)*%s" % (quote, quote, quote)) for quote in "\"'"}
+_BODY = {quote: re.compile(rf"[^{quote}\\]*(?:\\.[^{quote}\\]*)*{quote}", re.DOTALL) for quote in "\"'"}
+_BODY_IN_LINE = {quote: re.compile(rf"[^{quote}\\\n]*(?:\\[^\n][^{quote}\\\n]*)*{quote}") for quote in "\"'"}
 _ESCAPES = {"\\": "\\", '"': '"', "'": "'", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
@@ -97,7 +97,7 @@ class _Reader:
                 self.hopeless.append(quote)
             body = _BODY_IN_LINE[quote].match(self.text, start + 1)
         if body is None:
-            self.error(start, "the closing %s is missing" % quote, "", "a quote inside is written \\%s" % quote)
+            self.error(start, f"the closing {quote} is missing", "", f"a quote inside is written \\{quote}")
             line_end = self.text.find("\n", start)
             return len(self.text) if line_end < 0 else line_end
         inner = body.group()[:-1]
@@ -109,7 +109,10 @@ class _Reader:
     def _unescaped(self, text: str, start: int) -> str:
         for found in _ESCAPE.finditer(text):
             if found.group(1) not in _ESCAPES:
-                self.error(start + found.start(), "unknown escape %s" % shortened(found.group()), "", "VyOS has \\\\ \\\" \\' \\/ \\b \\f \\n \\r \\t; a backslash is \\\\")
+                self.error(
+                    start + found.start(), f"unknown escape {shortened(found.group())}", "",
+                    "VyOS has \\\\ \\\" \\' \\/ \\b \\f \\n \\r \\t; a backslash is \\\\",
+                )
         return _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group()), text)
 
     def _take(self) -> Tuple[List[str], List[int], List[bool]]:
@@ -128,7 +131,7 @@ class _Reader:
             self.error(places[0], "this form has no such comments", "", "write /* … */")
             return
         if len(words) > 2:
-            remedy = "a line has a node and one value; a value with blanks needs quotes: %s \"%s\"" % (words[0], shortened(" ".join(words[1:])))
+            remedy = "a line has a node and one value; a value with blanks needs quotes: {} \"{}\"".format(words[0], shortened(" ".join(words[1:])))
             self.error(places[2], "too many words", "", remedy)
             return
         if not self.path and words[0] not in self.roots:
@@ -147,7 +150,10 @@ class _Reader:
             self.skipped = 1
             return
         if len(words) > 2:
-            self.error(places[2], "too many words before a brace", "A block is opened by a node, or by a node and its number or name.", "%s %s {" % (shortened(words[0]), shortened(words[1])))
+            self.error(
+                places[2], "too many words before a brace", "A block is opened by a node, or by a node and its number or name.",
+                f"{shortened(words[0])} {shortened(words[1])} {{",
+            )
             self.skipped = 1
             return
         if not self.path and words[0] not in self.roots:

@@ -34,7 +34,7 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        place = self.file + (":%d:%d" % (self.line, self.column) if self.line else "")
+        place = self.file + (f":{self.line}:{self.column}" if self.line else "")
         head = ": ".join(part for part in (place, "warning" if self.severity is Severity.WARNING else "", " ".join(self.path), self.message) if part)
         return "\n".join([head] + ["    " + text for text in (self.reason, self.remedy) if text])
 
@@ -99,7 +99,7 @@ class Collector:
         for severity, kept in self._kept.items():
             more = self._count[severity] - len(kept)
             if more:
-                found.append(Problem(severity, "%d more %ss are not shown" % (more, severity.value), self._file))
+                found.append(Problem(severity, f"{more} more {severity.value}s are not shown", self._file))
         return tuple(found)
 
     def _add(self, severity: Severity, position: int, path: Tuple[str, ...], message: str, reason: str, remedy: str) -> None:
@@ -122,13 +122,13 @@ def shortened(text: str, length: int = 60) -> str:
 
 
 def quoted(text: str) -> str:
-    return '"%s"' % shortened(text)
+    return f'"{shortened(text)}"'
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean "prefix"?`, or nothing when no known word is near."""
     nearest = nearest_word(word, known)
-    return "" if nearest is None else '; did you mean "%s"?' % nearest
+    return "" if nearest is None else f'; did you mean "{nearest}"?'
 
 
 def nearest_word(word: str, known: Iterable[str]) -> Optional[str]:
@@ -144,4 +144,4 @@ def listed(words: Iterable[str], joint: str = "or") -> str:
     items = list(words)
     if len(items) < 2:
         return "".join(items)
-    return "%s %s %s" % (", ".join(items[:-1]), joint, items[-1])
+    return "{} {} {}".format(", ".join(items[:-1]), joint, items[-1])

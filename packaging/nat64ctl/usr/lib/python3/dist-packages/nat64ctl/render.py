@@ -2,21 +2,27 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Dict, Iterator, List, Sequence, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from .model import Clat, Configuration, DestinationRule, Engine, Mode, OptionValue, Pool, PortRange, Protocol, SourceRule, Synchronization
 from .set_lines import render_word
+from .tree import Tree, switch_words
+from .tree import load as load_tree
 
 
-def set_commands(configuration: Configuration) -> List[str]:
-    """Without line ends, rules by number. What has its default is left out; disabled pools are not in the model, so not here."""
+def set_commands(configuration: Configuration, tree: Optional[Tree] = None) -> List[str]:
+    """Without line ends, rules by number. What has its default is left out; disabled pools are not in the model, so not here.
+
+    `tree` is the CLI tree, by default the package's own, which tells switches with words from those without.
+    """
+    used = load_tree() if tree is None else tree
     lines: List[str] = []
     for source in configuration.source_rules:
-        lines.extend(_source(source))
+        lines.extend(_source(source, used))
     if configuration.nat64_synchronization is not None:
         lines.extend(_synchronization("nat64", configuration.nat64_synchronization))
     for destination in configuration.destination_rules:
-        lines.extend(_destination(destination))
+        lines.extend(_destination(destination, used))
     if configuration.clat is not None:
         lines.extend(_clat(configuration.clat))
     if configuration.nat46_synchronization is not None:
@@ -24,12 +30,12 @@ def set_commands(configuration: Configuration) -> List[str]:
     return lines
 
 
-def set_text(configuration: Configuration) -> str:
-    return "".join(line + "\n" for line in set_commands(configuration))
+def set_text(configuration: Configuration, tree: Optional[Tree] = None) -> str:
+    return "".join(line + "\n" for line in set_commands(configuration, tree))
 
 
 def _line(base: str, *words: str, value: object = None) -> str:
-    return " ".join(("set", base) + words) + ("" if value is None else " " + render_word(str(value)))
+    return " ".join(("set", base, *words)) + ("" if value is None else " " + render_word(str(value)))
 
 
 def _common(base: str, engine: Engine, mode: Mode, disabled: bool = False, description: str = "") -> Iterator[str]:
@@ -43,17 +49,17 @@ def _common(base: str, engine: Engine, mode: Mode, disabled: bool = False, descr
         yield _line(base, "mode", value=mode.value)
 
 
-def _source(rule: SourceRule) -> Iterator[str]:
-    base = "nat64 source rule %d" % rule.number
+def _source(rule: SourceRule, tree: Tree) -> Iterator[str]:
+    base = f"nat64 source rule {rule.number}"
     yield from _common(base, rule.engine, rule.mode, rule.disabled, rule.description)
     for name, value in (("mark", rule.mark), ("source-address", rule.source_address), ("inbound-interface", rule.inbound_interface)):
         if value is not None:
             yield _line(base, "match", name, value=value)
     yield _line(base, "source prefix", value=rule.prefix)
     for pool in rule.pools:
-        yield from _pool("%s translation pool %d" % (base, pool.number), pool)
+        yield from _pool(f"{base} translation pool {pool.number}", pool)
     for static in rule.statics:
-        below = "%s static %d" % (base, static.number)
+        below = f"{base} static {static.number}"
         if static.protocol is not None:
             yield _line(below, "protocol", value=static.protocol.value)
         yield _line(below, "inside address", value=static.inside_address)
@@ -64,7 +70,7 @@ def _source(rule: SourceRule) -> Iterator[str]:
             yield _line(below, "outside port", value=static.outside_port)
     for name in sorted(rule.timeouts):
         yield _line(base, "timeout", name, value=rule.timeouts[name])
-    yield from _options(base, rule.options)
+    yield from _options(base, "nat64", "source", rule.options, tree)
     for name in rule.log:
         yield _line(base, "log", name)
     if rule.persistent:
@@ -84,8 +90,8 @@ def _pool(base: str, pool: Pool) -> Iterator[str]:
         yield _line(base, "max-iterations", value=pool.max_iterations)
 
 
-def _destination(rule: DestinationRule) -> Iterator[str]:
-    base = "nat46 destination rule %d" % rule.number
+def _destination(rule: DestinationRule, tree: Tree) -> Iterator[str]:
+    base = f"nat46 destination rule {rule.number}"
     yield from _common(base, rule.engine, rule.mode, rule.disabled, rule.description)
     yield _line(base, "destination address", value=_network(rule.address))
     if rule.ports is not None:
@@ -95,7 +101,7 @@ def _destination(rule: DestinationRule) -> Iterator[str]:
     if rule.translation_port is not None:
         yield _line(base, "translation port", value=rule.translation_port)
     yield _line(base, "source prefix", value=rule.source_prefix)
-    yield from _options(base, rule.options)
+    yield from _options(base, "nat46", "destination", rule.options, tree)
 
 
 def _clat(clat: Clat) -> Iterator[str]:
@@ -111,23 +117,30 @@ def _synchronization(root: str, settings: Synchronization) -> Iterator[str]:
     yield _line(base, "interface", value=settings.interface)
     yield _line(base, "multicast-address", value=settings.multicast_address)
     yield _line(base, "port", value=settings.port)
-    more = (("flush-deadline", settings.flush_deadline), ("capacity", settings.capacity), ("max-sessions-per-packet", settings.max_sessions_per_packet))
+    more = (
+        ("flush-deadline", settings.flush_deadline), ("capacity", settings.capacity), ("max-sessions-per-packet", settings.max_sessions_per_packet),
+    )
     for name, value in more:
         if value is not None:
             yield _line(base, name, value=value)
 
 
-def _options(base: str, options: Dict[str, OptionValue]) -> Iterator[str]:
-    """A switch that is on is a node without a value; False only comes from a switch that has words, and `disable` is its word."""
+def _options(base: str, root: str, kind: str, options: Dict[str, OptionValue], tree: Tree) -> Iterator[str]:
     for name in sorted(options):
         value = options[name]
-        if value is True:
-            yield _line(base, "option", name)
-        elif value is False:
-            yield _line(base, "option", name, value="disable")
-        elif isinstance(value, tuple):
+        leaf = tree.roots[root].children[kind].children["rule"].children["option"]
+        for part in name.split():
+            leaf = leaf.children[part]
+        switch = switch_words(leaf)
+        if isinstance(value, tuple):
             for item in value:
                 yield _line(base, "option", name, value=item)
+        elif isinstance(value, bool):
+            # A switch without words is there or not.
+            if switch is not None:
+                yield _line(base, "option", name, value=switch[0] if value else switch[1])
+            elif value:
+                yield _line(base, "option", name)
         else:
             yield _line(base, "option", name, value=value)
 
@@ -143,4 +156,4 @@ def _network(network: Union[IPv4Network, IPv6Network]) -> str:
 
 
 def _ports(ports: PortRange) -> str:
-    return str(ports.first) if ports.first == ports.last else "%d-%d" % (ports.first, ports.last)
+    return str(ports.first) if ports.first == ports.last else f"{ports.first}-{ports.last}"

@@ -13,7 +13,14 @@ from .statement import WORDS_AT_MOST, Statement
 
 #: VyOS's own, in quotes; any other character after a backslash stays with it, so that a shell's '\d' is what it looks like.
 _ESCAPES = {"\\": "\\", '"': '"', "'": "'", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_PIECE = re.compile(r"""(?P<blank>[ \t\r]+)|(?P<plain>[^ \t\r'"\\#]+)|'(?P<single>[^'\\]*(?:\\.[^'\\]*)*)'|"(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"|\\(?P<escaped>.)|(?P<hash>\#)""")
+_PIECE = re.compile(r"""
+    (?P<blank>[ \t\r]+)
+  | (?P<plain>[^\ \t\r'"\\\#]+)
+  | '(?P<single>[^'\\]*(?:\\.[^'\\]*)*)'
+  | "(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"
+  | \\(?P<escaped>.)
+  | (?P<hash>\#)
+""", re.VERBOSE)
 _ESCAPE = re.compile(r"\\(.)")
 # What the short way through a line cannot see.
 _SPECIAL = re.compile('["\\\\#]').search
@@ -128,8 +135,8 @@ def _words(line: str) -> Union[List[str], _Unread]:
         if line[place] == "\\":
             return _Unread(place + 1, "a backslash at the end of the line", "A command is one line.", "join the lines")
         return _Unread(
-            place + 1, "the closing %s is missing" % line[place], "A quoted text ends in the line in which it begins.",
-            "a quote inside is written \\%s" % line[place],
+            place + 1, f"the closing {line[place]} is missing", "A quoted text ends in the line in which it begins.",
+            f"a quote inside is written \\{line[place]}",
         )
     if inside:
         words.append("".join(parts))
@@ -150,16 +157,20 @@ def _not_set(words: List[str], index: int, line: str, collector: Collector) -> N
     column = columns_of_words(line)[0] if collector.wants_errors else 1
     word = words[0]
     if word in _NO_PART:
-        collector.syntax_error(index + 1, column, "%s is not a part of a configuration" % word, "A file has lines that begin with set.", _NO_PART[word])
+        collector.syntax_error(index + 1, column, f"{word} is not a part of a configuration", "A file has lines that begin with set.", _NO_PART[word])
         return
     near = nearest_word(word, ["set", "comment", *_NO_PART]) if collector.wants_errors else None
     if near in ("set", "comment"):
-        collector.syntax_error(index + 1, column, 'unknown command %s; did you mean "%s"?' % (quoted(word), near))
+        collector.syntax_error(index + 1, column, f'unknown command {quoted(word)}; did you mean "{near}"?')
         return
     if any(mark in line for mark in "{}"):
-        collector.syntax_error(index + 1, column, "braces among set lines", "A file has one form, set lines or braces, and its first line decided for set lines.", "")
+        collector.syntax_error(
+            index + 1, column, "braces among set lines", "A file has one form, set lines or braces, and its first line decided for set lines.", ""
+        )
         return
-    collector.syntax_error(index + 1, column, "unknown command %s" % quoted(word), "A file has lines that begin with set.", "set %s" % shortened(line.strip()))
+    collector.syntax_error(
+        index + 1, column, f"unknown command {quoted(word)}", "A file has lines that begin with set.", f"set {shortened(line.strip())}",
+    )
 
 
 def render_word(text: str) -> str:
@@ -168,7 +179,7 @@ def render_word(text: str) -> str:
     VyOS's shell and this parser read the same from it, but for control characters, which a shell's line cannot hold.
     """
     if not any(character in "'\\\n\r\t\b\f" for character in text):
-        return "'%s'" % text
+        return f"'{text}'"
     for character, letter in (("\\", "\\"), ('"', '"'), ("$", "$"), ("`", "`"), ("\n", "n"), ("\r", "r"), ("\t", "t"), ("\b", "b"), ("\f", "f")):
         text = text.replace(character, "\\" + letter)
-    return '"%s"' % text
+    return f'"{text}"'

@@ -46,7 +46,7 @@ class Locator:
     def character(self, place: int) -> Tuple[int, int]:
         """Line and column of a character's place in the text."""
         if not self._starts:
-            self._starts = [0] + list(accumulate(len(line) + 1 for line in self._text.split("\n")))
+            self._starts = [0, *list(accumulate(len(line) + 1 for line in self._text.split("\n")))]
         line = bisect.bisect_right(self._starts, place) - 1
         return (line + 1, place - self._starts[line] + 1)
 

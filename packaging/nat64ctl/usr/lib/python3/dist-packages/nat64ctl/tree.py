@@ -60,6 +60,16 @@ class Tree:
     roots: Dict[str, TreeNode]
 
 
+#: Pairs of words with which a switch may be turned on and off.
+_SWITCHES: Tuple[Tuple[str, str], ...] = (("enable", "disable"), ("on", "off"), ("true", "false"), ("yes", "no"))
+
+
+def switch_words(leaf: TreeNode) -> Optional[Tuple[str, str]]:
+    """The words for on and off of a leaf whose value is one or the other."""
+    words = {word for item in leaf.value for word in item.words}
+    return next((pair for pair in _SWITCHES if words == set(pair)), None)
+
+
 def default_path() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "tree.json")
 
@@ -70,7 +80,7 @@ def load(path: Optional[str] = None) -> Tree:
         try:
             document = json.load(file)
         except ValueError as error:
-            raise TreeError("%s: %s" % (file.name, error)) from error
+            raise TreeError(f"{file.name}: {error}") from error
     return parse(document)
 
 
@@ -86,12 +96,12 @@ def parse(document: Any) -> Tree:
 
 def _node(name: str, raw: Any, where: str) -> TreeNode:
     if not isinstance(raw, dict) or raw.get("kind") not in KINDS:
-        raise TreeError("tree.json: %s: kind must be one of %s" % (where, ", ".join(KINDS)))
+        raise TreeError("tree.json: {}: kind must be one of {}".format(where, ", ".join(KINDS)))
     kind: str = raw["kind"]
-    children = {child: _node(child, value, "%s %s" % (where, child)) for child, value in raw.get("children", {}).items()}
+    children = {child: _node(child, value, f"{where} {child}") for child, value in raw.get("children", {}).items()}
     value = tuple(_type(item, where) for item in raw.get("value", []))
     if (kind == "leaf" and children) or (kind == "node" and value) or (kind == "tag" and not value):
-        raise TreeError("tree.json: %s: a %s cannot be so" % (where, kind))
+        raise TreeError(f"tree.json: {where}: a {kind} cannot be so")
     engines, modes = tuple(raw.get("engines", [])), tuple(raw.get("modes", []))
     return TreeNode(
         name=name, kind=kind, help=raw.get("help", ""), children=children, value=value, multi=bool(raw.get("multi", False)),
@@ -102,7 +112,7 @@ def _node(name: str, raw: Any, where: str) -> TreeNode:
 
 def _type(raw: Any, where: str) -> ValueType:
     if not isinstance(raw, dict) or raw.get("type") not in TYPES:
-        raise TreeError("tree.json: %s: type must be one of %s" % (where, ", ".join(TYPES)))
+        raise TreeError("tree.json: {}: type must be one of {}".format(where, ", ".join(TYPES)))
     return ValueType(
         type=raw["type"], min=raw.get("min", 0), max=raw.get("max", 2 ** 64), max_length=raw.get("maxLength", 65535),
         words=tuple(word["word"] for word in raw.get("words", [])), lengths=tuple(raw.get("lengths", [])), help=raw.get("help", ""),

@@ -9,11 +9,12 @@ import gc
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
-from ..model import Configuration, Engine
-from ..problems import Collector, Problem
-from ..syntax import Locator, decoded, is_set_form, statements, unreadable
-from ..tree import Tree
-from ..tree import load as load_tree
+from nat64ctl.model import Configuration, Engine
+from nat64ctl.problems import Collector, Problem
+from nat64ctl.syntax import Locator, decoded, is_set_form, statements, unreadable
+from nat64ctl.tree import Tree
+from nat64ctl.tree import load as load_tree
+
 from .across import check_across
 from .destination import clat, destination_rule
 from .facts import RouterFacts
@@ -74,7 +75,7 @@ def _readable(text: str, locator: Locator, collector: Collector) -> bool:
             return False
         if not collector.wants_errors:
             return False
-        what = "the byte 0x%02x is not UTF-8" % (ord(character) - 0xDC00) if character >= "\udc80" else "a control character, 0x%02x" % ord(character)
+        what = "the byte 0x%02x is not UTF-8" % (ord(character) - 0xDC00) if character >= "\udc80" else f"a control character, 0x{ord(character):02x}"
         collector.syntax_error(line, column, what)
     return True
 
@@ -86,12 +87,10 @@ def _configuration(root: Node, facts: Optional[RouterFacts], collector: Collecto
     checked_clat: Optional[CheckedClat] = None if clat_node is None else clat(clat_node, collector)
     nodes = [root.get(name, "synchronization") for name in ("nat64", "nat46")]
     nat64_sync, nat46_sync = (None if node is None else synchronization(node, collector) for node in nodes)
-    if nodes[0] is not None and not root.has("nat64", "source", "rule"):
-        check_use(nodes[0], False, collector)
-    elif nodes[0] is not None and not collector.failed:
-        check_use(nodes[0], any(checked.rule.engine is Engine.JOOL for checked in sources), collector)
-    if nodes[1] is not None and not collector.failed:
-        check_use(nodes[1], any(checked.rule.stateful for checked in destinations), collector)
+    if nodes[0] is not None:
+        check_use(nodes[0], [checked for checked in sources if checked.rule.engine is Engine.JOOL], collector)
+    if nodes[1] is not None:
+        check_use(nodes[1], [checked for checked in destinations if checked.rule.stateful], collector)
     check_across(sources, destinations, checked_clat, collector)
     if facts is not None:
         check_router(facts, sources, destinations, checked_clat, [node for node in nodes if node is not None], collector)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ..model import Clat, DestinationRule, Engine, Mode, PortRange, Protocol
-from ..problems import Collector, listed
+from nat64ctl.model import Clat, DestinationRule, Engine, Mode, PortRange, Protocol
+from nat64ctl.problems import Collector, listed
+
 from .intervals import Block, Blocks
 from .nodes import Node
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse
@@ -15,13 +16,14 @@ from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
 
 
-def check_across(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector) -> None:
+def check_across(
+    sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector,
+) -> None:
     instances = _instances(sources, destinations, clat)
     for instance in instances:
         _held_by_one_instance(instance, collector)
         _bib(instance, collector)
         _maps(instance, collector)
-    _one_kind_of_nat64(sources, destinations, collector)
     _outside_addresses(instances, collector)
     _prefixes(instances, collector)
     _firewall(sources, destinations, clat, collector)
@@ -46,11 +48,15 @@ def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedD
     for checked in every:
         engine, mode = _engine_and_mode(checked)
         if engine is Engine.JOOL and mode is Mode.INLINE:
-            kind = "NAT64" if isinstance(checked, CheckedSource) else "NAT46 with ports" if isinstance(checked, CheckedDestination) and checked.rule.stateful else "SIIT"
-            inline.setdefault(kind, []).append(checked)
+            inline.setdefault(_kind(checked), []).append(checked)
         else:
             instances.append(_Instance((checked,), engine is Engine.TAYGA or mode is Mode.ISOLATED))
     return [_Instance(tuple(members), False) for members in inline.values()] + instances
+
+
+def _kind(checked: Checked) -> str:
+    """Jool's name for the translator that a rule needs."""
+    return "NAT64" if isinstance(checked, CheckedSource) or (isinstance(checked, CheckedDestination) and checked.rule.stateful) else "SIIT"
 
 
 def _engine_and_mode(checked: Checked) -> Tuple[Engine, Mode]:
@@ -60,26 +66,24 @@ def _engine_and_mode(checked: Checked) -> Tuple[Engine, Mode]:
 
 def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
     first = instance.members[0]
-    marks: Dict[int, Checked] = {}
+    marks: Dict[Tuple[int, IPv6Network], Checked] = {}
     for checked in instance.members:
         if isinstance(checked, CheckedSource):
-            earlier = marks.setdefault(checked.rule.mark or 0, checked)
-            if earlier is not checked and checked.rule.prefix == _prefix_of(earlier):
-                mark = "mark %d" % checked.rule.mark if checked.rule.mark else "no mark"
+            earlier = marks.setdefault((checked.rule.mark or 0, checked.rule.prefix), checked)
+            if earlier is not checked:
+                mark = f"mark {checked.rule.mark}" if checked.rule.mark else "no mark"
                 refuse(
-                    collector, checked.node, "the same packets as for %s: %s, and the same prefix" % (earlier.label, mark),
-                    ONE_INSTANCE % ("NAT64", ", and different marks"), "match mark, one pool more in the other rule, or mode isolated with another prefix",
+                    collector, checked.node, f"the same packets as for {earlier.label}: {mark}, and the same prefix",
+                    ONE_INSTANCE % ("NAT64", ", and different marks"),
+                    "match mark, or one pool more in the other rule; or mode isolated with another prefix",
                 )
                 continue
-        if checked is first:
-            continue
-        different = _differences(first, checked)
+        different = [] if checked is first else _differences(first, checked)
         if different:
-            stateless = not isinstance(checked, CheckedSource) and not (isinstance(checked, CheckedDestination) and checked.rule.stateful)
             refuse(
-                collector, checked.node, "cannot be in one instance with %s: another %s" % (first.label, listed(different, "and another")),
-                ONE_INSTANCE % ("SIIT" if stateless else "NAT64", ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
-                "the same %s, or mode isolated%s" % (listed(different, "and the same"), "" if isinstance(checked, CheckedClat) else " or iptables"),
+                collector, checked.node, "cannot be in one instance with {}: another {}".format(first.label, listed(different, "and another")),
+                ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
+                "the same {}, or mode isolated or iptables".format(listed(different, "and the same")),
             )
 
 
@@ -91,28 +95,18 @@ def _prefix_of(checked: Checked) -> IPv6Network:
 
 def _differences(first: Checked, other: Checked) -> List[str]:
     """What a Jool instance has only once, and the two want differently."""
+    parts: List[Tuple[str, object, object]] = [("prefix", _prefix_of(first), _prefix_of(other))]
     if isinstance(first, CheckedSource) and isinstance(other, CheckedSource):
         one, two = first.rule, other.rule
-        parts = (("prefix", one.prefix, two.prefix), ("set of options", one.options, two.options), ("set of timeouts", one.timeouts, two.timeouts), ("log", one.log, two.log))
-        return [name for name, left, right in parts if left != right]
-    if isinstance(first, CheckedDestination) and isinstance(other, CheckedDestination):
-        pairs = (("source prefix", first.rule.source_prefix, other.rule.source_prefix), ("set of options", first.rule.options, other.rule.options))
-        return [name for name, left, right in pairs if left != right]
-    return ["kind of rule"]
-
-
-def _one_kind_of_nat64(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], collector: Collector) -> None:
-    """Rules with ports run on NAT64 Jool as well."""
-    inline = [checked for checked in sources if _engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE)]
-    if not inline:
-        return
-    for checked in destinations:
-        if checked.rule.stateful and _engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE):
-            refuse(
-                collector, checked.node, "cannot be in one instance with %s" % inline[0].label,
-                "A rule with ports runs on NAT64 Jool, which has at most one netfilter instance in a network namespace.",
-                "mode isolated or iptables; or a static mapping in %s" % inline[0].label,
-            )
+        parts += [("set of options", one.options, two.options), ("set of timeouts", one.timeouts, two.timeouts), ("log", one.log, two.log)]
+    elif isinstance(first, CheckedDestination) and isinstance(other, CheckedDestination):
+        parts += [("set of options", first.rule.options, other.rule.options)]
+    else:
+        # A rule of another kind has not all of the options, and takes those that it does not write.
+        one_options, two_options = ({} if isinstance(checked, CheckedClat) else checked.rule.options for checked in (first, other))
+        common = one_options.keys() & two_options.keys()
+        parts += [("set of options", [one_options[name] for name in sorted(common)], [two_options[name] for name in sorted(common)])]
+    return [name for name, left, right in parts if left != right]
 
 
 def _bib(instance: _Instance, collector: Collector) -> None:
@@ -135,9 +129,8 @@ def _bib(instance: _Instance, collector: Collector) -> None:
             if rival is not here:
                 _doubled(collector, checked, node, rival, "inside")
     by_port: Dict[Protocol, Blocks[CheckedDestination]] = {protocol: Blocks(128) for protocol in Protocol}
-    for checked in instance.members:
-        if not isinstance(checked, CheckedDestination) or not checked.rule.stateful:
-            continue
+    forwards = [checked for checked in instance.members if isinstance(checked, CheckedDestination) and checked.rule.stateful]
+    for checked in forwards:
         rule = checked.rule
         first, last = _inside_ports(rule)
         for protocol in rule.protocols:
@@ -145,11 +138,24 @@ def _bib(instance: _Instance, collector: Collector) -> None:
             other = by_port[protocol].find(block)
             if other is not None:
                 refuse(
-                    collector, checked.node, "%s ports of %s are already those of %s" % (protocol.value, rule.translation_address.network_address, other.label),
-                    "One IPv6 transport address has one IPv4 transport address (RFC 6146 section 3.1).", "another translation port, or mode isolated with another source prefix",
+                    collector, checked.node,
+                    f"{protocol.value} ports of {rule.translation_address.network_address} are already those of {other.label}",
+                    "One IPv6 transport address has one IPv4 transport address (RFC 6146 section 3.1).",
+                    "another translation port, or mode isolated with another source prefix",
                 )
                 break
             by_port[protocol].add(block, checked)
+    if not forwards:
+        return
+    for checked in instance.members:
+        for static, node in checked.statics if isinstance(checked, CheckedSource) else ():
+            if static.protocol is not None and static.inside_port is not None:
+                other = by_port[static.protocol].find((int(static.inside_address), 128, static.inside_port, static.inside_port))
+                if other is not None:
+                    refuse(
+                        collector, node, f"its inside address, port and protocol are already those of {other.label}",
+                        "One IPv6 transport address has one IPv4 transport address (RFC 6146 section 3.1).", "another inside address or port",
+                    )
 
 
 def _inside_ports(rule: DestinationRule) -> Tuple[int, int]:
@@ -159,32 +165,36 @@ def _inside_ports(rule: DestinationRule) -> Tuple[int, int]:
 
 
 def _doubled(collector: Collector, checked: CheckedSource, node: Node, rival: Tuple[Node, str], side: str) -> None:
-    other = "static %s" % rival[0].name if rival[1] == checked.label else "static %s of %s" % (rival[0].name, rival[1])
+    other = f"static {rival[0].name}" if rival[1] == checked.label else f"static {rival[0].name} of {rival[1]}"
     refuse(
-        collector, node, "the same %s address%s as %s" % (side, "" if checked.rule.engine is Engine.TAYGA else ", port and protocol", other),
-        "A fixed mapping is one to one (RFC 6146 section 3.1).", "another %s address or port" % side,
+        collector, node, "the same {} address{} as {}".format(side, "" if checked.rule.engine is Engine.TAYGA else ", port and protocol", other),
+        "A fixed mapping is one to one (RFC 6146 section 3.1).", f"another {side} address or port",
     )
 
 
 def _maps(instance: _Instance, collector: Collector) -> None:
     """Explicit address maps of one SIIT instance are apart on the IPv6 side; of the IPv4 side _outside_addresses tells."""
-    ipv6: Blocks[CheckedDestination] = Blocks(128)
-    stateless = [checked for checked in instance.members if isinstance(checked, CheckedDestination) and not checked.rule.stateful]
-    for checked in sorted(stateless, key=lambda item: item.rule.translation_address.prefixlen):
-        network = checked.rule.translation_address
+    networks = [(_inside_network(checked), checked) for checked in instance.members if _kind(checked) == "SIIT"]
+    if len(networks) < 2:
+        return
+    ipv6: Blocks[Checked] = Blocks(128)
+    for network, checked in sorted(networks, key=lambda item: item[0].prefixlen):
         block = (int(network.network_address), network.prefixlen, 0, 65535)
         other = ipv6.find(block)
         if other is not None:
-            _refuse_map(collector, checked, other, "translation address", ("translation", "address"), str(network))
+            later, earlier = (checked, other) if _place(checked) > _place(other) else (other, checked)
+            names = ("ipv6", "prefix") if isinstance(later, CheckedClat) else ("translation", "address")
+            refuse(
+                collector, leaf_or_self(later.node, *names), f"{_inside_network(later)} overlaps {_inside_network(earlier)} of {earlier.label}",
+                "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.", "networks that are apart",
+            )
         ipv6.add(block, checked)
 
 
-def _refuse_map(collector: Collector, checked: CheckedDestination, other: CheckedDestination, name: str, names: Tuple[str, str], network: str) -> None:
-    later, earlier = (checked, other) if checked.rule.number > other.rule.number else (other, checked)
-    refuse(
-        collector, leaf_or_self(later.node, *names), "overlaps the %s of %s" % (name, earlier.label),
-        "Jool refuses maps that overlap: which one holds for an address of %s?" % network, "networks that are apart",
-    )
+def _inside_network(checked: Checked) -> IPv6Network:
+    if isinstance(checked, CheckedClat):
+        return checked.clat.ipv6_prefix
+    return checked.rule.translation_address if isinstance(checked, CheckedDestination) else checked.rule.prefix
 
 
 @dataclass(frozen=True)
@@ -210,7 +220,13 @@ def _outside_addresses(instances: Sequence[_Instance], collector: Collector) -> 
         rival = everybody[protocol].find(block)
         if rival is not None and rival.instance == claim.instance and len(taken[protocol]) > 1:
             # What is behind the one found may be another instance's.
-            rival = next((other for index, blocks in taken[protocol].items() if index != claim.instance for other in [blocks.find(block)] if other is not None), rival)
+            rival = next(
+                (
+                    other for index,
+                    blocks in taken[protocol].items() if index != claim.instance for other in [blocks.find(block)] if other is not None
+                ),
+                rival
+            )
         if rival is not None and _rivals(claim, rival):
             later, earlier = (claim, rival) if _order(claim) > _order(rival) else (rival, claim)
             if id(later.node) not in told:
@@ -220,29 +236,29 @@ def _outside_addresses(instances: Sequence[_Instance], collector: Collector) -> 
         taken[protocol].setdefault(claim.instance, Blocks(32)).add(block, claim)
 
 
-def _order(claim: _Claim) -> Tuple[int, int]:
-    return (0 if isinstance(claim.checked, CheckedSource) else 1, claim.number)
+def _order(claim: _Claim) -> Tuple[int, int, int]:
+    return (*_place(claim.checked), claim.number)
 
 
 def _rivals(claim: _Claim, other: _Claim) -> bool:
-    return claim.instance != other.instance or (isinstance(claim.checked, CheckedDestination) and claim.checked is not other.checked)
+    """Pools of one instance may overlap: each is for its mark, and none is given out twice."""
+    pools = isinstance(claim.checked, CheckedSource) and isinstance(other.checked, CheckedSource)
+    return claim.instance != other.instance or (not pools and claim.checked is not other.checked)
 
 
 def _refuse_claim(collector: Collector, later: _Claim, earlier: _Claim) -> None:
-    if later.instance == earlier.instance and isinstance(later.checked, CheckedDestination) and isinstance(earlier.checked, CheckedDestination):
-        if later.checked.rule.stateful:
-            refuse(
-                collector, later.node, "overlaps the address and ports of %s" % earlier.checked.label, "One IPv4 transport address has one IPv6 transport address (RFC 6146 section 3.1).",
-                "another address, port or protocol",
-            )
-        else:
-            _refuse_map(collector, later.checked, earlier.checked, "address", ("destination", "address"), str(later.checked.rule.address))
-        return
-    refuse(
-        collector, later.node, "overlaps the addresses of %s" % earlier.checked.label,
-        "Two translators would use the same address and port%s." % ("; in isolated mode and with TAYGA a translator has whole addresses" if _whole(later) or _whole(earlier) else ""),
-        "addresses or ports that are apart",
-    )
+    message = f"overlaps the addresses of {earlier.checked.label}"
+    if later.instance != earlier.instance:
+        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if _whole(later) or _whole(earlier) else ""
+        refuse(collector, later.node, message, f"Two translators would use the same address and port{whole}.", "addresses or ports that are apart")
+    elif _kind(later.checked) == "SIIT":
+        refuse(
+            collector, later.node, message, "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.",
+            "networks that are apart",
+        )
+    else:
+        reason = "One IPv4 transport address has one IPv6 transport address (RFC 6146 section 3.1)."
+        refuse(collector, later.node, message, reason, "another address, port or protocol; or a static mapping in the nat64 rule")
 
 
 def _whole(claim: _Claim) -> bool:
@@ -251,9 +267,9 @@ def _whole(claim: _Claim) -> bool:
 
 
 def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tuple[Protocol, Block, _Claim]]:
-    """Of enabled rules. Nothing of the CLAT: its addresses are those of hosts behind it, not of the translator."""
+    """Of enabled rules. A CLAT has the addresses of the hosts behind it."""
     claims: List[Tuple[Protocol, Block, _Claim]] = []
-    if isinstance(checked, CheckedClat) or checked.rule.disabled:
+    if not isinstance(checked, CheckedClat) and checked.rule.disabled:
         return claims
 
     def claim(protocol: Protocol, first: int, length: int, ports: PortRange, node: Node) -> None:
@@ -264,9 +280,17 @@ def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tupl
             for protocol in ALL_PROTOCOLS if whole else pool.protocols:
                 claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool, protocol), node)
         return claims
+    if isinstance(checked, CheckedClat):
+        network = checked.clat.ipv4_address
+        for protocol in ALL_PROTOCOLS:
+            claim(protocol, int(network.network_address), network.prefixlen, ALL_PORTS, leaf_or_self(checked.node, "ipv4", "address"))
+        return claims
     rule = checked.rule
     for protocol in ALL_PROTOCOLS if whole or not rule.stateful else rule.protocols:
-        claim(protocol, int(rule.address.network_address), rule.address.prefixlen, rule.ports or ALL_PORTS, leaf_or_self(checked.node, "destination", "address"))
+        claim(
+            protocol, int(rule.address.network_address), rule.address.prefixlen, rule.ports or ALL_PORTS,
+            leaf_or_self(checked.node, "destination", "address"),
+        )
     return claims
 
 
@@ -282,14 +306,14 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
     around: List[Tuple[int, int, IPv6Network, int, Checked]] = []
     same: Dict[Tuple[IPv6Network, object], Tuple[int, Checked]] = {}
     for entry in entries:
-        first, length, prefix, index, checked = entry
+        _, length, prefix, index, checked = entry
         while around and not prefix.subnet_of(around[-1][2]):
             around.pop()
         outer = next((other for other in reversed(around) if other[1] < length), None)
         if outer is not None:
             later, earlier = (checked, outer[4]) if _place(checked) > _place(outer[4]) else (outer[4], checked)
             refuse(
-                collector, _prefix_node(later), "%s overlaps %s of %s" % (_prefix_of(later), _prefix_of(earlier), earlier.label),
+                collector, _prefix_node(later), f"{_prefix_of(later)} overlaps {_prefix_of(earlier)} of {earlier.label}",
                 "A packet to the smaller one would belong to both.", "prefixes that are apart, or the same",
             )
         if not around or around[-1][2] != prefix:
@@ -299,8 +323,9 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
             later, earlier = (checked, rival) if _place(checked) > _place(rival) else (rival, checked)
             both_sources = isinstance(later, CheckedSource) and isinstance(earlier, CheckedSource)
             refuse(
-                collector, _prefix_node(later), "%s is also the prefix of %s" % (prefix, earlier.label),
-                "Two translators would take the same IPv6 packets.", "another prefix%s" % (", or a match that tells the packets apart" if both_sources else ""),
+                collector, _prefix_node(later), f"{prefix} is also the prefix of {earlier.label}",
+                "Two translators would take the same IPv6 packets.",
+                "another prefix%s" % (", or a match that tells the packets apart" if both_sources else ""),
             )
 
 
@@ -323,7 +348,9 @@ def _prefix_node(checked: Checked) -> Node:
     return leaf_or_self(checked.node, "source", "prefix")
 
 
-def _firewall(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector) -> None:
+def _firewall(
+    sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector,
+) -> None:
     every: List[Checked] = [*sources, *destinations]
     if clat is not None:
         every.append(clat)
@@ -333,7 +360,8 @@ def _firewall(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDe
         if holder.engine is Engine.JOOL and holder.mode is Mode.INLINE and not disabled:
             collector.warning(
                 checked.node.position, checked.node.path, "the forward firewall does not see what is translated in mode inline",
-                "Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. This is said once, and holds for all rules in this mode.",
+                "Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. "
+                "This is said once, and holds for all rules in this mode.",
                 "mode isolated",
             )
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Optional
 
-from ..problems import Collector
+from nat64ctl.problems import Collector
+
 from .nodes import Node
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
@@ -36,8 +37,10 @@ def bad_ipv6(value: int) -> Optional[str]:
         return "it is a multicast address"
     if top == 0x3FA:
         return "it is a link-local address, which no router passes on"
+    if value < 2:
+        return "it is the loopback address" if value else "it is the unspecified address"
     if value >> 32 == 0:
-        return "it is the unspecified address" if value == 0 else "it is the loopback address" if value == 1 else "::/96 is not used (RFC 4291 section 2.5.5.1)"
+        return "::/96 is not used (RFC 4291 section 2.5.5.1)"
     if value >> 32 == 0xFFFF:
         return "it is an IPv4-mapped address, which is never on the wire (RFC 4291 section 2.5.5.2)"
     return None
@@ -52,14 +55,16 @@ def check_ipv4(collector: Collector, node: Node, network: IPv4Network) -> None:
     reason = bad_ipv4(int(network.network_address), int(network.broadcast_address))
     if reason is not None:
         node.break_()
-        collector.error(node.positions[-1], node.path, "%s cannot be used" % (network.network_address if network.prefixlen == 32 else network), "%s." % _sentence(reason))
+        collector.error(
+            node.positions[-1], node.path, "%s cannot be used" % (network.network_address if network.prefixlen == 32 else network), sentence(reason),
+        )
 
 
 def check_ipv6(collector: Collector, node: Node, address: IPv6Address) -> None:
     reason = bad_ipv6(int(address))
     if reason is not None:
         node.break_()
-        collector.error(node.positions[-1], node.path, "%s cannot be used" % address, "%s." % _sentence(reason))
+        collector.error(node.positions[-1], node.path, f"{address} cannot be used", sentence(reason))
 
 
 def check_prefix(collector: Collector, node: Node, prefix: IPv6Network) -> None:
@@ -67,22 +72,23 @@ def check_prefix(collector: Collector, node: Node, prefix: IPv6Network) -> None:
     if prefix.prefixlen not in (32, 40, 48, 56, 64, 96):
         node.break_()
         collector.error(
-            node.positions[-1], node.path, "a length of %d is not valid here" % prefix.prefixlen, "RFC 6052 section 2.2 has 32, 40, 48, 56, 64 and 96.",
+            node.positions[-1], node.path, f"a length of {prefix.prefixlen} is not valid here", "RFC 6052 section 2.2 has 32, 40, 48, 56, 64 and 96.",
         )
         return
     value = int(prefix.network_address)
     if value & _ZERO_OCTET:
         node.break_()
         collector.error(
-            node.positions[-1], node.path, "bits 64 to 71 are not zero in %s" % prefix, "RFC 6052 section 2.2 keeps this octet for the interface identifiers of RFC 4291.",
-            "%s would be valid" % IPv6Network((value & ~_ZERO_OCTET, prefix.prefixlen)),
+            node.positions[-1], node.path, f"bits 64 to 71 are not zero in {prefix}",
+            "RFC 6052 section 2.2 keeps this octet for the interface identifiers of RFC 4291.",
+            f"{IPv6Network((value & ~_ZERO_OCTET, prefix.prefixlen))} would be valid",
         )
         return
     reason = bad_ipv6(value)
     if reason is not None:
         node.break_()
-        collector.error(node.positions[-1], node.path, "%s cannot be used" % prefix, "%s." % _sentence(reason), "64:ff9b::/96, or a prefix of the network's own")
+        collector.error(node.positions[-1], node.path, f"{prefix} cannot be used", sentence(reason), "64:ff9b::/96, or a prefix of the network's own")
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+def sentence(reason: str) -> str:
+    return reason[0].upper() + reason[1:] + "."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Dict, FrozenSet, Optional, Tuple, Union
 
-from ..model import Engine, Mode, PortRange
+from nat64ctl.model import Engine, Mode, PortRange
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from ..problems import Collector, listed, nearest_word, quoted, suggestion
-from ..statement import WORDS_AT_MOST, Statement
-from ..tree import Tree, TreeNode
+from nat64ctl.problems import Collector, listed, nearest_word, quoted, suggestion
+from nat64ctl.statement import WORDS_AT_MOST, Statement
+from nat64ctl.tree import Tree, TreeNode
+
 from .values import BadValue, Parser, Value, describe, parser
 
 #: VyOS's own top-level nodes, which are none of ours and read over without a word. One that is not here and looks like one of
 #: ours is worth a warning: nat64 with a typing error would otherwise be no configuration at all.
 VYOS_ROOTS = frozenset((
-    "cluster", "container", "content-inspection", "custom-attributes", "event-handler", "firewall", "high-availability", "interfaces", "load-balancing",
-    "nat", "nat66", "nfirewall", "openconnect", "pki", "policy", "port-forward", "protocols", "qos", "qos-policy", "service", "system", "traffic-policy",
+    "cluster", "container", "content-inspection", "custom-attributes", "event-handler", "firewall", "high-availability", "interfaces",
+    "load-balancing",
+    "nat", "nat66", "nfirewall", "openconnect", "pki", "policy", "port-forward", "protocols", "qos", "qos-policy", "service", "system",
+    "traffic-policy",
     "vpn", "vpp", "vrf", "webproxy", "zone-policy",
 ))
 
@@ -24,7 +27,7 @@ VALUES_AT_MOST = 256
 class Node:
     """One node as it was written. A tag node `rule 10` is two: the container `rule`, and in it the instance `10`."""
 
-    __slots__ = ("schema", "name", "parent", "position", "container", "children", "values", "positions", "broken", "unread", "opened")
+    __slots__ = ("broken", "children", "container", "name", "opened", "parent", "position", "positions", "schema", "unread", "values")
 
     def __init__(self, schema: TreeNode, name: str, parent: Optional[Node], position: int, container: bool) -> None:
         self.schema, self.name, self.parent, self.position, self.container = schema, name, parent, position, container
@@ -147,7 +150,7 @@ class Builder:
             if isinstance(value, int) and str(value) != word:
                 node.break_()
                 node.unread = True
-                self._collector.error(position, node.path, "%s has leading zeros" % quoted(word), "", "write %d" % value)
+                self._collector.error(position, node.path, f"{quoted(word)} has leading zeros", "", f"write {value}")
                 return None
             child = Node(schema, word, node, position, False)
         else:
@@ -168,7 +171,8 @@ class Builder:
                 near = nearest_word(word, self._roots)
                 if near is not None:
                     self._collector.warning(
-                        position, (word,), 'this node is not read; did you mean "%s"?' % near, "Top-level nodes other than %s are left to the system." % listed(self._roots, "and"),
+                        position, (word,), f'this node is not read; did you mean "{near}"?',
+                        "Top-level nodes other than {} are left to the system.".format(listed(self._roots, "and")),
                     )
             return
         node.break_()
@@ -179,7 +183,8 @@ class Builder:
             return
         known = list(node.schema.children)
         self._collector.error(
-            position, node.path, "unknown node %s%s" % (quoted(word), suggestion(word, known)), "", "valid is %s" % listed(known) if known else "nothing comes below it",
+            position, node.path, f"unknown node {quoted(word)}{suggestion(word, known)}", "",
+            f"valid is {listed(known)}" if known else "nothing comes below it",
         )
 
     def _leaf(self, node: Node, words: List[str], index: int, positions: Optional[List[int]], base: int, block: bool) -> None:
@@ -196,15 +201,16 @@ class Builder:
         if not schema.value:
             if extra:
                 node.break_()
-                self._collector.error(at(index), node.path, "%s is too much" % quoted(words[index]), "This node has no value.")
+                self._collector.error(at(index), node.path, f"{quoted(words[index])} is too much", "This node has no value.")
             return
         if extra != 1:
             node.break_()
             if extra == 0:
-                self._collector.error(at(index - 1), node.path, "the value is missing", "", "valid is %s" % _valid(schema))
+                self._collector.error(at(index - 1), node.path, "the value is missing", "", f"valid is {_valid(schema)}")
             else:
                 self._collector.error(
-                    at(index + 1), node.path, "%s is too much" % quoted(words[index + 1]), "A value with blanks needs quotes.", "'%s'" % " ".join(words[index:index + 20]),
+                    at(index + 1), node.path, f"{quoted(words[index + 1])} is too much", "A value with blanks needs quotes.",
+                    "'{}'".format(" ".join(words[index:index + 20])),
                 )
             return
         text, position = words[index], at(index)
@@ -217,7 +223,7 @@ class Builder:
         if not node.values or schema.multi:
             if len(node.values) == VALUES_AT_MOST:
                 node.break_()
-                self._collector.error(position, node.path, "more than %d values" % VALUES_AT_MOST)
+                self._collector.error(position, node.path, f"more than {VALUES_AT_MOST} values")
             elif value not in node.values:
                 node.values.append(value)
                 node.positions.append(position)
@@ -226,10 +232,15 @@ class Builder:
             return
         line = self._collector.line(node.positions[0])
         if self._last_wins:
-            self._collector.warning(position, node.path, "%s replaces %s of line %d" % (quoted(text), quoted(str(node.values[0])), line), "It has one value, and the last one counts.")
+            self._collector.warning(
+                position, node.path, f"{quoted(text)} replaces {quoted(str(node.values[0]))} of line {line}",
+                "It has one value, and the last one counts.",
+            )
         else:
             node.break_()
-            self._collector.error(position, node.path, "%s is a second value, after %s in line %d" % (quoted(text), quoted(str(node.values[0])), line), "It has one value.")
+            self._collector.error(
+                position, node.path, f"{quoted(text)} is a second value, after {quoted(str(node.values[0]))} in line {line}", "It has one value.",
+            )
         node.values[0], node.positions[0] = value, position
 
     def _end_at(self, node: Node, words: List[str], positions: Optional[List[int]], base: int, block: bool) -> None:
@@ -237,13 +248,14 @@ class Builder:
         last = base + min(len(words), WORDS_AT_MOST) - 1 if positions is None else positions[-1]
         if node.container:
             node.break_()
-            self._collector.error(last, node.path, "its number or name is missing", "", "valid is %s" % _valid(node.schema))
+            self._collector.error(last, node.path, "its number or name is missing", "", f"valid is {_valid(node.schema)}")
             return
         if block and node.schema.kind == "tag":
             if node.opened:
                 node.break_()
                 self._collector.error(
-                    last, node.path, "given twice, first in line %d" % self._collector.line(node.position), "VyOS refuses that, too.", "put both into one block",
+                    last, node.path, f"given twice, first in line {self._collector.line(node.position)}", "VyOS refuses that, too.",
+                    "put both into one block",
                 )
             node.opened = True
 
@@ -259,19 +271,24 @@ class Builder:
 
         def requires(schema: TreeNode) -> bool:
             if schema not in requiring:
-                requiring[schema] = any([child.required or requires(child) for child in schema.children.values()])
+                requiring[schema] = any(always_required(child) or requires(child) for child in schema.children.values())
             return requiring[schema]
 
         for found in walk(node, requires):
             if found.container:
                 continue
             for name, child in found.schema.children.items():
-                if child.required and name not in found.children:
+                if always_required(child) and name not in found.children:
                     report_missing(self._collector, found, (name,))
 
 
 def _valid(schema: TreeNode) -> str:
     return listed(describe(item) for item in schema.value)
+
+
+def always_required(schema: TreeNode) -> bool:
+    """Required whatever the rule's engine and mode are; of the others the checks of rules tell."""
+    return schema.required and not schema.engines and not schema.modes
 
 
 def may_be_unread(collector: Collector, node: Node, names: Tuple[str, ...]) -> bool:
@@ -292,7 +309,7 @@ def report_missing(collector: Collector, node: Node, names: Tuple[str, ...]) -> 
     schema = node.schema
     for name in names:
         schema = schema.children[name]
-    valid = "valid is %s" % _valid(schema) if schema.value else ""
+    valid = f"valid is {_valid(schema)}" if schema.value else ""
     node.break_()
     collector.error(node.position, node.path + names, "missing", "", valid)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import List, Optional, Sequence
 
-from ..model import Engine, Mode, PortRange, Protocol
-from ..problems import Collector
+from nat64ctl.model import Engine, Mode, PortRange, Protocol
+from nat64ctl.problems import Collector
+
 from .facts import RouterFacts
 from .nodes import Node
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse, refuse_value
@@ -54,16 +55,16 @@ def _can_run(facts: RouterFacts, checked: Checked, collector: Collector) -> None
     if reason is not None:
         others = [engine.value for engine in Engine if engine is not holder.engine and engine not in facts.unavailable_engines]
         refuse(
-            collector, leaf_or_self(checked.node, "engine"), "the engine %s cannot run on this router" % holder.engine.value, reason,
-            "engine %s" % others[0] if others else "",
+            collector, leaf_or_self(checked.node, "engine"), f"the engine {holder.engine.value} cannot run on this router", reason,
+            f"engine {others[0]}" if others else "",
         )
         return
     reason = facts.unavailable_modes.get(holder.mode) if holder.engine is Engine.JOOL else None
     if reason is not None:
         modes = [mode.value for mode in Mode if mode is not holder.mode and mode not in facts.unavailable_modes]
         refuse(
-            collector, leaf_or_self(checked.node, "mode"), "the mode %s cannot run on this router" % holder.mode.value, reason,
-            "mode %s" % " or ".join(modes) if modes else "",
+            collector, leaf_or_self(checked.node, "mode"), f"the mode {holder.mode.value} cannot run on this router", reason,
+            "mode {}".format(" or ".join(modes)) if modes else "",
         )
 
 
@@ -82,23 +83,32 @@ def _ephemeral(facts: RouterFacts, ports: PortRange, leaf: Node, collector: Coll
     ephemeral = facts.ephemeral_ports
     if ephemeral is None or ports.first > ephemeral.last or ports.last < ephemeral.first or leaf.broken:
         return
-    message = "ports %d-%d overlap the router's ephemeral ports %d-%d" % (ports.first, ports.last, ephemeral.first, ephemeral.last)
-    free = [part for part in (PortRange(max(1, ports.first), ephemeral.first - 1), PortRange(ephemeral.last + 1, ports.last)) if part.first <= part.last]
-    remedy = "valid is %s; or change net.ipv4.ip_local_port_range" % (" or ".join("%d-%d" % (part.first, part.last) for part in free) or "%d-65535" % (ephemeral.last + 1))
+    message = f"ports {ports.first}-{ports.last} overlap the router's ephemeral ports {ephemeral.first}-{ephemeral.last}"
+    free = [
+        part for part in (PortRange(max(1, ports.first), ephemeral.first - 1), PortRange(ephemeral.last + 1, ports.last)) if part.first <= part.last
+    ]
+    remedy = "valid is %s; or change net.ipv4.ip_local_port_range" % (
+        " or ".join(f"{part.first}-{part.last}" for part in free) or "%s-65535" % (ephemeral.last + 1)
+    )
     jool = facts.jool_version is not None and facts.jool_version >= REFUSING_JOOL
     vyos = facts.vyos_year is not None and facts.vyos_year >= REFUSING_VYOS_YEAR
     if jool or vyos:
-        who = "Jool %s refuses this" % ".".join(str(part) for part in facts.jool_version or ()) if jool else "VyOS refuses this since %d" % REFUSING_VYOS_YEAR
-        refuse_value(collector, leaf, message, "%s: a connection of the router itself on such a port would break." % who, remedy)
+        version = ".".join(str(part) for part in facts.jool_version or ())
+        who = f"Jool {version} refuses this" if jool else f"VyOS refuses this since {REFUSING_VYOS_YEAR}"
+        refuse_value(collector, leaf, message, f"{who}: a connection of the router itself on such a port would break.", remedy)
     else:
-        collector.warning(leaf.positions[-1], leaf.path, message, "Connections of the router itself on such a port break; Jool 4.1.15 and VyOS since %d refuse it." % REFUSING_VYOS_YEAR, remedy)
+        collector.warning(
+            leaf.positions[-1], leaf.path, message,
+            f"Connections of the router itself on such a port break; Jool 4.1.15 and VyOS since {REFUSING_VYOS_YEAR} refuse it.", remedy,
+        )
 
 
 def _own_addresses(facts: RouterFacts, network: IPv4Network, leaf: Node, collector: Collector) -> None:
     own = sorted(str(address) for address in facts.addresses if address.version == 4 and address in network)
     if own:
         refuse_value(
-            collector, leaf, "%s is an address of this router" % own[0], "Packets to it would end at the router and never reach the translator, which has an interface of its own.",
+            collector, leaf, f"{own[0]} is an address of this router",
+            "Packets to it would end at the router and never reach the translator, which has an interface of its own.",
             "addresses that are routed to this router but are on none of its interfaces; or masquerade",
         )
 
@@ -107,4 +117,6 @@ def _interface(facts: RouterFacts, leaf: Optional[Node], collector: Collector) -
     """A warning, since interfaces come and go: PPPoE, USB, VLANs."""
     if leaf is None or leaf.broken or not leaf.values or facts.interfaces is None or leaf.values[-1] in facts.interfaces:
         return
-    collector.warning(leaf.positions[-1], leaf.path, "there is no interface %s on this router now" % leaf.values[-1], "Until it is there, nothing matches.")
+    collector.warning(
+        leaf.positions[-1], leaf.path, f"there is no interface {leaf.values[-1]} on this router now", "Until it is there, nothing matches.",
+    )

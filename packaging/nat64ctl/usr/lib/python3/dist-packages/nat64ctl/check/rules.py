@@ -3,15 +3,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Dict, FrozenSet, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
-from ..model import Clat, DestinationRule, Engine, Mode, OptionValue, Pool, PortRange, Protocol, SourceRule, StaticMapping
-from ..problems import Collector, listed
-from ..tree import TreeNode
+from nat64ctl.model import Clat, DestinationRule, Engine, Mode, OptionValue, Pool, PortRange, Protocol, SourceRule, StaticMapping
+from nat64ctl.problems import Collector, listed
+from nat64ctl.tree import TreeNode, switch_words
+
 from .nodes import Node, walk
-
-#: Pairs of words with which a switch may be turned on and off.
-_SWITCHES: Tuple[Tuple[str, str], ...] = (("enable", "disable"), ("on", "off"), ("true", "false"), ("yes", "no"))
 
 #: Jool's own limit for the name of an instance, and Linux's for that of an interface.
 NAME_AT_MOST = 15
@@ -28,7 +26,7 @@ class CheckedSource:
 
     @property
     def label(self) -> str:
-        return "nat64 source rule %d" % self.rule.number
+        return f"nat64 source rule {self.rule.number}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class CheckedDestination:
 
     @property
     def label(self) -> str:
-        return "nat46 destination rule %d" % self.rule.number
+        return f"nat46 destination rule {self.rule.number}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,10 @@ def mode_of(node: Node, engine: Engine, collector: Collector) -> Mode:
         return mode
     written = node.get("mode")
     if written is not None and mode is Mode.IPTABLES:
-        refuse(collector, written, "iptables is not for the engine tayga", "The target JOOL is a part of Jool; TAYGA always works on an interface of its own.", "leave it out")
+        refuse(
+            collector, written, "iptables is not for the engine tayga",
+            "The target JOOL is a part of Jool; TAYGA always works on an interface of its own.", "leave it out"
+        )
     return Mode.INLINE
 
 
@@ -86,7 +87,10 @@ def refuse_value(collector: Collector, node: Node, message: str, reason: str = "
 
 def check_name(collector: Collector, node: Node, name: str) -> None:
     if len(name) > NAME_AT_MOST:
-        refuse(collector, node, "the name %s is too long" % name, "Jool's instances and Linux's interfaces have names of at most %d characters." % NAME_AT_MOST, "a smaller number")
+        refuse(
+            collector, node, f"the name {name} is too long",
+            f"Jool's instances and Linux's interfaces have names of at most {NAME_AT_MOST} characters.", "a smaller number",
+        )
 
 
 def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -> None:
@@ -99,9 +103,9 @@ def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -
             continue
         schema = found.schema
         if schema.engines and engine.value not in schema.engines:
-            refuse(collector, found, "not for the engine %s" % engine.value, "", "valid with the engine %s" % listed(schema.engines))
+            refuse(collector, found, f"not for the engine {engine.value}", "", f"valid with the engine {listed(schema.engines)}")
         elif schema.modes and in_effect.value not in schema.modes:
-            refuse(collector, found, "not for the mode %s" % mode.value, "", "valid with the mode %s" % listed(schema.modes))
+            refuse(collector, found, f"not for the mode {mode.value}", "", f"valid with the mode {listed(schema.modes)}")
 
 
 def _is_limited(schema: TreeNode) -> bool:
@@ -167,11 +171,10 @@ def _option_value(leaf: Node) -> OptionValue:
         # A set of numbers: in what order it was written means nothing.
         return tuple(sorted((value for value in values if isinstance(value, int)), reverse=True))
     value = values[-1]
-    words: FrozenSet[str] = frozenset(word for item in leaf.schema.value for word in item.words)
-    for on, off in _SWITCHES:
-        if words == {on, off}:
-            return value == on
-    return value if isinstance(value, (bool, int)) else str(value)
+    switch = switch_words(leaf.schema)
+    if switch is not None:
+        return value == switch[0]
+    return value if isinstance(value, int) else str(value)
 
 
 Checked = Union[CheckedSource, CheckedDestination, CheckedClat]

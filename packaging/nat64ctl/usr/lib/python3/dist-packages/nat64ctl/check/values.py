@@ -6,9 +6,9 @@ import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Callable, Dict, List, Tuple, Union
 
-from ..model import PortRange
-from ..problems import listed, nearest_word, quoted
-from ..tree import TreeNode, ValueType
+from nat64ctl.model import PortRange
+from nat64ctl.problems import listed, nearest_word, quoted
+from nat64ctl.tree import TreeNode, ValueType
 
 Value = Union[int, str, PortRange, IPv4Address, IPv4Network, IPv6Address, IPv6Network]
 Parser = Callable[[str], Value]
@@ -32,30 +32,36 @@ def parser(node: TreeNode) -> Parser:
     if len(alternatives) == 1:
         return alternatives[0]
 
+    def attempt(alternative: Parser, text: str) -> Union[Value, BadValue]:
+        try:
+            return alternative(text)
+        except BadValue as failure:
+            return failure
+
     def first_that_fits(text: str) -> Value:
         failures: List[BadValue] = []
         for alternative in alternatives:
-            try:
-                return alternative(text)
-            except BadValue as failure:
-                failures.append(failure)
+            value = attempt(alternative, text)
+            if not isinstance(value, BadValue):
+                return value
+            failures.append(value)
         for found in failures:
             if found.near:
                 raise found
-        raise BadValue("%s is not valid here" % quoted(text), "", "valid is %s" % listed(describe(item) for item in node.value))
+        raise BadValue(f"{quoted(text)} is not valid here", "", f"valid is {listed(describe(item) for item in node.value)}")
     return first_that_fits
 
 
 def describe(item: ValueType) -> str:
     """What is valid, for a person: `a number from 1 to 999999`."""
     if item.type == "integer":
-        return "a number from %d to %d" % (item.min, item.max) if item.max < 2 ** 64 else "a number of %d or more" % item.min
+        return f"a number from {item.min} to {item.max}" if item.max < 2 ** 64 else f"a number of {item.min} or more"
     if item.type == "word":
         return listed(item.words)
     if item.type == "text":
-        return "a text of at most %d characters" % item.max_length
+        return f"a text of at most {item.max_length} characters"
     if item.type == "ipv6net" and item.lengths:
-        return "an IPv6 network, such as 2001:db8::/%d, with a length of %s" % (item.lengths[-1], listed(str(length) for length in item.lengths))
+        return f"an IPv6 network, such as 2001:db8::/{item.lengths[-1]}, with a length of {listed(str(length) for length in item.lengths)}"
     return _SHAPES[item.type]
 
 
@@ -79,10 +85,10 @@ def _integer(item: ValueType) -> Parser:
 
     def parse(text: str) -> Value:
         if not _digits(text):
-            raise BadValue("%s is not a number" % quoted(text), "", "valid is %s" % describe(item))
+            raise BadValue(f"{quoted(text)} is not a number", "", f"valid is {describe(item)}")
         value = int(text)
         if not low <= value <= high:
-            raise BadValue("%s is out of range" % quoted(text), "", "valid is %s" % describe(item), True)
+            raise BadValue(f"{quoted(text)} is out of range", "", f"valid is {describe(item)}", True)
         return value
     return parse
 
@@ -90,9 +96,9 @@ def _integer(item: ValueType) -> Parser:
 def _text(item: ValueType) -> Parser:
     def parse(text: str) -> Value:
         if len(text) > item.max_length:
-            raise BadValue("a text of %d characters is too long" % len(text), "", "valid is %s" % describe(item))
+            raise BadValue(f"a text of {len(text)} characters is too long", "", f"valid is {describe(item)}")
         if _CONTROL.search(text):
-            raise BadValue("%s has a control character" % quoted(text), "", "valid are tabs, line feeds and all that can be printed")
+            raise BadValue(f"{quoted(text)} has a control character", "", "valid are tabs, line feeds and all that can be printed")
         return text
     return parse
 
@@ -104,7 +110,9 @@ def _word(item: ValueType) -> Parser:
         if text in words:
             return text
         near = nearest_word(text, item.words)
-        raise BadValue("%s is not valid here%s" % (quoted(text), "" if near is None else '; did you mean "%s"?' % near), "", "valid is %s" % describe(item))
+        raise BadValue(
+            "{} is not valid here{}".format(quoted(text), "" if near is None else f'; did you mean "{near}"?'), "", f"valid is {describe(item)}",
+        )
     return parse
 
 
@@ -122,10 +130,10 @@ def _address(family: int, build: Callable[[int], Value]) -> Callable[[ValueType]
             value = _packed(family, text)
             if value >= 0:
                 return build(value)
-            remedy = "valid is %s" % describe(item)
-            if "/" in text and _packed(family, text.split("/")[0]) >= 0:
-                raise BadValue("%s is a network" % quoted(text), "", remedy)
-            raise BadValue("%s is not an %s address" % (quoted(text), "IPv4" if family == socket.AF_INET else "IPv6"), "", remedy)
+            remedy = f"valid is {describe(item)}"
+            if "/" in text and _packed(family, text.partition("/")[0]) >= 0:
+                raise BadValue(f"{quoted(text)} is a network", "", remedy)
+            raise BadValue("{} is not an {} address".format(quoted(text), "IPv4" if family == socket.AF_INET else "IPv6"), "", remedy)
         return parse
     return of
 
@@ -137,20 +145,23 @@ def _network(family: int, bits: int, build: Callable[[Tuple[int, int]], Union[IP
         def parse(text: str) -> Value:
             address, slash, length_text = text.partition("/")
             value = _packed(family, address)
-            remedy = "valid is %s" % describe(item)
+            remedy = f"valid is {describe(item)}"
             if value < 0 or not slash:
                 reason = "Its length is missing." if value >= 0 else ""
-                raise BadValue("%s is not an %s network" % (quoted(text), name), reason, remedy)
+                raise BadValue(f"{quoted(text)} is not an {name} network", reason, remedy)
             if not _digits(length_text) or len(length_text) > 3 or int(length_text) > bits:
-                raise BadValue("%s has no valid length" % quoted(text), "A length is a number from 0 to %d." % bits, remedy, True)
+                raise BadValue(f"{quoted(text)} has no valid length", f"A length is a number from 0 to {bits}.", remedy, True)
             length = int(length_text)
             beyond = value & ((1 << (bits - length)) - 1)
             if beyond:
                 base = build((value ^ beyond, length))
-                raise BadValue("%s has bits beyond its length" % quoted(text), "VyOS takes only a network's first address, too.", "%s is the network" % base, True)
+                raise BadValue(
+                    f"{quoted(text)} has bits beyond its length", "VyOS takes only a network's first address, too.", f"{base} is the network", True,
+                )
             if item.lengths and length not in item.lengths:
                 raise BadValue(
-                    "a length of %d is not valid here" % length, "RFC 6052 section 2.2 has %s." % listed((str(known) for known in item.lengths), "and"), remedy, True,
+                    f"a length of {length} is not valid here",
+                    "RFC 6052 section 2.2 has {}.".format(listed((str(known) for known in item.lengths), "and")), remedy, True,
                 )
             return build((value, length))
         return parse
@@ -161,7 +172,7 @@ def _port(item: ValueType) -> Parser:
     def parse(text: str) -> Value:
         if _digits(text) and int(text) < 65536:
             return int(text)
-        raise BadValue("%s is not a port" % quoted(text), "", "valid is %s" % describe(item))
+        raise BadValue(f"{quoted(text)} is not a port", "", f"valid is {describe(item)}")
     return parse
 
 
@@ -172,12 +183,12 @@ def _port_range(item: ValueType) -> Parser:
         else:
             found = _RANGE.match(text)
             if found is None:
-                raise BadValue("%s is not a port nor a range of ports" % quoted(text), "", "valid is %s" % describe(item))
+                raise BadValue(f"{quoted(text)} is not a port nor a range of ports", "", f"valid is {describe(item)}")
             first, last = int(found.group(1)), int(found.group(2))
         if first > 65535 or last > 65535:
-            raise BadValue("%s has a port above 65535" % quoted(text), "", "valid is %s" % describe(item), True)
+            raise BadValue(f"{quoted(text)} has a port above 65535", "", f"valid is {describe(item)}", True)
         if first > last:
-            raise BadValue("%s ends before it begins" % quoted(text), "", "%d-%d" % (last, first), True)
+            raise BadValue(f"{quoted(text)} ends before it begins", "", f"{last}-{first}", True)
         return PortRange(first, last)
     return parse
 
@@ -187,7 +198,7 @@ def _interface(item: ValueType) -> Parser:
         if _INTERFACE.match(text) and text not in (".", ".."):
             return text
         reason = "Linux has names of at most 15 characters." if len(text) > 15 else ""
-        raise BadValue("%s is not the name of an interface" % quoted(text), reason, "valid is %s" % describe(item))
+        raise BadValue(f"{quoted(text)} is not the name of an interface", reason, f"valid is {describe(item)}")
     return parse
 
 
