@@ -89,6 +89,7 @@ export function sentences({ node, limits, above }: LeafRow): string[] {
     ...(node.unit === undefined ? [] : [`In ${node.unit}`]),
     ...values.flatMap((type) => type.type === 'word' ? Object.entries(type.words).map(([word, help]) => `${word}: ${help.charAt(0).toLowerCase()}${help.slice(1)}`) : []),
     ...values.flatMap((type) => type.type === 'ipv6net' && type.lengths !== undefined ? [`Lengths: ${type.lengths.join(', ')}`] : []),
+    ...(node.suggest === undefined ? [] : [`For example: ${node.suggest.join(', ')}`]),
     ...(node.default === undefined ? [] : [`Default: ${node.default}`]),
     ...(node.engineDefault === undefined ? [] : [`Where not given, Jool has ${node.engineDefault}`]),
     ...(limits.length === 0 ? [] : [capital([...new Set(limits)].join(', '))]),

@@ -66,6 +66,30 @@ describe.skipIf(!needsTools('apt-get'))('apt', { timeout: 60_000 }, () => {
     })
   })
 
+  describe('installing nat64ctl', () => {
+    const nat64ctl = plansFor(kernel56).packages.filter(({ name }) => name === 'nat64ctl').map(({ control }) => {
+      const { 'Installed-Size': _, ...fields } = parseControl(control)
+      return fields
+    })
+    const base = [...debianRouter, pkg('python3', '3.11.2-1+b1'), pkg('iproute2', '6.1.0-3')]
+    const tayga = pkg('tayga', '0.9.2-8+deb12u1')
+
+    test.each([
+      ['beside Jool brings nothing else', [...base, ...ours(kernel56)], [], ['nat64ctl 0.1.0-1']],
+      ['beside TAYGA brings nothing else', [...base, tayga], [], ['nat64ctl 0.1.0-1']],
+      ['without a translator and without recommendations brings nothing else', base, ['--no-install-recommends'], ['nat64ctl 0.1.0-1']],
+      ['without a translator brings Jool, which the configuration\'s default engine is', base, [], [...named(modulesOf(kernel56)), 'jool-tools 4.1.13+forge1-1', 'nat64ctl 0.1.0-1']],
+    ])('%s', async (_title, installed, options, installs) => {
+      expect(await askApt({ installed, available: [...base, ...ours(kernel56), ...nat64ctl, tayga] }, ['install', ...options, 'nat64ctl']))
+        .toMatchObject({ exitStatus: 0, installs, removes: [] })
+    })
+
+    test('is refused where Python is older than 3.7', async () => {
+      const old = [...debianRouter, pkg('python3', '3.5.3-1'), pkg('iproute2', '4.9.0-1')]
+      expect(await askApt({ installed: old, available: [...old, ...nat64ctl] }, ['install', 'nat64ctl'])).toMatchObject({ exitStatus: 100, installs: [], removes: [] })
+    })
+  })
+
   test.each(['upgrade --with-new-pkgs', 'dist-upgrade'])('%s brings a new kernel together with its modules', async (command) => {
     const newer = [...debianKernel(kernel57), ...ours(kernel57)]
     expect(await askApt({ installed: router, automatic, available: [...router, ...newer] }, command.split(' '))).toMatchObject({

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { bashCompletion } from '../../../packaging/cli-tree/bash-completion.ts'
+import { commands, commonOptions } from '../../../packaging/cli-tree/commands.ts'
 import { configManPage, programManPage } from '../../../packaging/cli-tree/man-pages.ts'
 import { readCliTree } from '../../../packaging/cli-tree/tree.ts'
 import { createExec } from '../../../scripts/lib/exec.ts'
 import { silentLog } from '../../../scripts/lib/log.ts'
+import { nat64ctlPackage } from '../../support/nat64ctl-package.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { needsTools } from '../../support/tools.ts'
 
@@ -36,6 +39,22 @@ describe.skipIf(!needsTools('mandoc', 'man'))('the manual pages', () => {
       ' timeout tcp-established <7200-4294967> Lifetime of established TCP sessions. In seconds. Where not given, Jool has 7200. Jool only. Jool\'s name: tcp-est-timeout. ',
     )
     expect(text).toMatch(/^ +description "Clients of the IPv6-only network"$/m)
+  })
+})
+
+// Both are written by hand, once for argparse and once for people.
+describe.skipIf(!needsTools('/usr/bin/python3') || !existsSync(join(projectDir, 'packaging/nat64ctl/usr/lib/python3/dist-packages/nat64ctl/cli.py')))('nat64ctl itself', () => {
+  const help = async (...words: string[]): Promise<string> =>
+    (await exec(['/usr/bin/python3', '-B', '-m', 'nat64ctl', ...words, '--help'], { env: { PYTHONPATH: await nat64ctlPackage(), COLUMNS: '200' } })).stdout
+
+  it('has the commands that the manual has', async () => {
+    expect(/\{([^}]+)\}/.exec(await help())?.[1]?.split(',').sort()).toEqual(commands.map(({ name }) => name).sort())
+  })
+
+  it.each(commands.map((command) => [command.name, command] as const))('has the words and options of %s', async (name, { argument, options = [] }) => {
+    const text = await help(name)
+    for (const { flag } of [...commonOptions, ...options]) expect(text).toContain(flag)
+    if (argument !== undefined) for (const word of 'words' in argument ? argument.words : [argument.name]) expect(text).toContain(word)
   })
 })
 
