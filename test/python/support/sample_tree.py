@@ -86,7 +86,7 @@ SOURCE_RULE = {
         "udp": _leaf(_integer(1, 4294967295), unit="seconds"),
         "tcp-established": _leaf(_integer(1, 4294967295), unit="seconds"),
         "tcp-transitory": _leaf(_integer(1, 4294967295), unit="seconds"),
-        "icmp": _leaf(_integer(1, 4294967295), unit="seconds"),
+        "icmp": _leaf(_integer(0, 4294967295), unit="seconds"),
     }, engines=["jool"]),
     "option": _node({
         "address-dependent-filtering": _leaf(),
@@ -124,6 +124,9 @@ DESTINATION_RULE = {
             "random": _leaf(_words("enable", "disable")),
         }),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
+        "mtu-plateaus": _leaf(_integer(0, 65535), multi=True),
+        "tos": _leaf(_integer(0, 255)),
+        "zeroize-traffic-class": _leaf(),
     }, engines=["jool"]),
 }
 
