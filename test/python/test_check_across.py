@@ -30,7 +30,10 @@ class Across(unittest.TestCase):
                 "4:23: nat64 source rule 20: cannot be in one instance with nat64 source rule 10: another prefix",
             ]),
             ("other options, timeouts and logs", source("option tos 5", "log session") + source("match mark 5", "timeout udp 300", number=20), [
-                "6:23: nat64 source rule 20: cannot be in one instance with nat64 source rule 10: another set of options, another set of timeouts and another log",
+                (
+                    "6:23: nat64 source rule 20: cannot be in one instance with nat64 source rule 10: another set of options, "
+                    "another set of timeouts and another log"
+                ),
             ]),
             (
                 "another prefix, in isolated mode",

@@ -113,7 +113,8 @@ class Nat46(unittest.TestCase):
             ("valid", source() + "set nat64 synchronization interface eth1\n", []),
             (
                 "no group",
-                source() + "set nat64 synchronization interface eth1\nset nat64 synchronization multicast-address 192.0.2.1\nset nat64 synchronization port 0\n",
+                source() + "set nat64 synchronization interface eth1\n"
+                "set nat64 synchronization multicast-address 192.0.2.1\nset nat64 synchronization port 0\n",
                 [
                     "5:45: nat64 synchronization multicast-address: 192.0.2.1 is not a multicast address",
                     "6:32: nat64 synchronization port: port 0 cannot be used",

@@ -157,10 +157,10 @@ class SourceRules(unittest.TestCase):
                 '3:50: nat64 source rule 10 translation pool 1 port: "1-70000" has a port above 65535',
             ]),
             ("a word", source(port="http"), [
-                '3:50: nat64 source rule 10 translation pool 1 port: "http" is not a port nor a range of ports',
+                '3:50: nat64 source rule 10 translation pool 1 port: "http" is not valid here',
             ]),
             ("an open range", source(port="1024-"), [
-                '3:50: nat64 source rule 10 translation pool 1 port: "1024-" is not a port nor a range of ports',
+                '3:50: nat64 source rule 10 translation pool 1 port: "1024-" is not valid here',
             ]),
             ("none", source(port=""), []),
             (
@@ -265,13 +265,13 @@ class SourceRules(unittest.TestCase):
                 '5:50: nat64 source rule 10 match inbound-interface: "abcdefghijklmnop" is not the name of an interface',
             ]),
             ("timeouts below the minima", source("timeout udp 119", "timeout tcp-established 7199", "timeout tcp-transitory 239"), [
-                "4:38: nat64 source rule 10 timeout udp: 119 seconds are too few",
-                "5:50: nat64 source rule 10 timeout tcp-established: 7199 seconds are too few",
-                "6:49: nat64 source rule 10 timeout tcp-transitory: 239 seconds are too few",
+                '4:38: nat64 source rule 10 timeout udp: "119" is out of range',
+                '5:50: nat64 source rule 10 timeout tcp-established: "7199" is out of range',
+                '6:49: nat64 source rule 10 timeout tcp-transitory: "239" is out of range',
             ]),
             ("timeouts at the minima", source("timeout udp 120", "timeout tcp-established 7200", "timeout tcp-transitory 240", "timeout icmp 0"), []),
             ("timeouts beyond 32 bits of milliseconds", source("timeout icmp 4294968"), [
-                "4:39: nat64 source rule 10 timeout icmp: 4294968 seconds are too many",
+                '4:39: nat64 source rule 10 timeout icmp: "4294968" is out of range',
             ]),
             ("a minimum MTU", source("option lowest-ipv6-mtu 1279"), [
                 '4:49: nat64 source rule 10 option lowest-ipv6-mtu: "1279" is out of range',

@@ -98,7 +98,14 @@ def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -
     if not node.schema.limited:
         return
     in_effect = Mode.ISOLATED if engine is Engine.TAYGA else mode
-    for found in walk(node, _is_limited):
+    known: Dict[TreeNode, bool] = {}
+
+    def has_unfit(schema: TreeNode) -> bool:
+        if schema not in known:
+            unfit = bool((schema.engines and engine.value not in schema.engines) or (schema.modes and in_effect.value not in schema.modes))
+            known[schema] = unfit or (schema.limited and any(has_unfit(child) for child in schema.children.values()))
+        return known[schema]
+    for found in walk(node, has_unfit):
         if found is node or (found.schema.kind == "tag" and not found.container):
             continue
         schema = found.schema
@@ -106,10 +113,6 @@ def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -
             refuse(collector, found, f"not for the engine {engine.value}", "", f"valid with the engine {listed(schema.engines)}")
         elif schema.modes and in_effect.value not in schema.modes:
             refuse(collector, found, f"not for the mode {mode.value}", "", f"valid with the mode {listed(schema.modes)}")
-
-
-def _is_limited(schema: TreeNode) -> bool:
-    return schema.limited
 
 
 def protocols_of(node: Node) -> Tuple[Protocol, ...]:
