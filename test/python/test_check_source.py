@@ -1,11 +1,20 @@
 """nat64 source rules, one by itself: what is refused, what is said, and what passes in silence."""
 from __future__ import annotations
 
+import copy
 import unittest
 from typing import List, Tuple
 
-from support.checking import heads
+from support.checking import heads, result_of
 from support.lines import source, static
+from support.sample_tree import DOCUMENT
+
+from nat64ctl import tree
+from nat64ctl.check import check_text
+from nat64ctl.problems import Severity
+
+SHARING = "rules share it if they have the same prefix and options, told apart by marks."
+ONCE = "This is said once, and holds for all rules in this mode."
 
 
 class SourceRules(unittest.TestCase):
@@ -366,6 +375,54 @@ class SourceRules(unittest.TestCase):
                 "3:40: the closing ' is missing",
             ]),
         )
+
+    def test_an_engine_that_is_not_known_has_no_other_error_in_its_train(self) -> None:
+        self.check(
+            ("persistent", source("engine taiga", "persistent", "masquerade", port=""), [
+                '3:33: nat64 source rule 10 engine: "taiga" is not valid here; did you mean "tayga"?',
+            ]),
+            ("and no prefix", source("mode isolate", prefix=""), [
+                "1:23: nat64 source rule 10 source prefix: missing",
+                '3:31: nat64 source rule 10 mode: "isolate" is not valid here; did you mean "isolated"?',
+            ]),
+        )
+
+    def test_names_on_the_router_fit(self) -> None:
+        """With the tree's numbers they always do; a tree that allowed more would be found out."""
+        document = copy.deepcopy(DOCUMENT)
+        document["roots"]["nat64"]["children"]["source"]["children"]["rule"]["value"][0]["max"] = 9999999
+        result = check_text(source(number=1000000).encode(), "f", None, tree.parse(document))
+        self.assertEqual([str(problem).split("\n")[0] for problem in result.problems if problem.severity is Severity.ERROR], [
+            "f:1:23: nat64 source rule 1000000: the name instance-1000000 is too long",
+        ])
+
+    def test_errors_have_their_reason_and_what_would_be_valid(self) -> None:
+        for text, expected in (
+            (source(prefix="2001:db8:64:0:ff00::/96"), [
+                "f:1:40: nat64 source rule 10 source prefix: bits 64 to 71 are not zero in 2001:db8:64:0:ff00::/96",
+                "    RFC 6052 section 2.2 keeps this octet for the interface identifiers of RFC 4291.", "    2001:db8:64::/96 would be valid",
+            ]),
+            (source("translation pool 1 disable"), [
+                "f:2:38: nat64 source rule 10 translation pool: every pool is disabled",
+                "    Jool would take ports 61001 to 65535 of every global address of the router.", "    disable the rule, or leave one pool enabled",
+            ]),
+            (source(*static(1, to="80")), [
+                "f:8:48: nat64 source rule 10 static 1 outside port: tcp port 80 of 192.0.2.1 is in no pool of this rule",
+                "    A static mapping lies in a pool.", "    valid is 1024-4095",
+            ]),
+            (source() + source("match mark 5", number=20, prefix="2001:db8:65::/96", pool="198.51.100.0/24"), [
+                "f:4:23: nat64 source rule 20: cannot be in one instance with nat64 source rule 10: another prefix",
+                "    Jool has at most one netfilter instance of NAT64 in a network namespace; " + SHARING,
+                "    the same prefix, or mode isolated or iptables",
+            ]),
+            (source(), [
+                "f:1:23: warning: nat64 source rule 10: the forward firewall does not see what is translated in mode inline",
+                "    Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. " + ONCE,
+                "    mode isolated",
+            ]),
+        ):
+            with self.subTest(expected[0]):
+                self.assertIn("\n".join(expected), [str(problem) for problem in result_of(text).problems])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 import unittest
+from ipaddress import IPv4Address
 from random import Random
 from typing import List
 
@@ -11,7 +12,8 @@ from support.checking import valid
 from support.random_configuration import random_configuration
 from support.sample_tree import TREE
 
-from nat64ctl.check import check_text
+from nat64ctl.check import RouterFacts, check_text
+from nat64ctl.model import Engine, Mode, PortRange
 from nat64ctl.problems import Severity
 from nat64ctl.render import set_commands, set_text
 
@@ -19,6 +21,12 @@ VALID = 2000
 MUTATED = 20000
 #: CPU seconds, with room for a slow machine.
 SECONDS = 60.0
+
+
+FACTS = RouterFacts(
+    PortRange(32768, 60999), (4, 1, 13), None, {Engine.TAYGA: "Not installed."}, {Mode.IPTABLES: "Not installed."}, frozenset(("eth0",)),
+    frozenset((IPv4Address("20.0.16.0"),)),
+)
 
 
 class ValidConfigurations(unittest.TestCase):
@@ -52,7 +60,7 @@ class BrokenConfigurations(unittest.TestCase):
         for number in range(MUTATED):
             data = mutated(random, texts)
             try:
-                result = check_text(data, "f", None, TREE)
+                result = check_text(data, "f", FACTS if number % 2 else None, TREE)
             except Exception as error:  # noqa: BLE001  # what is thrown is the finding
                 self.fail(f"mutation {number}: {error!r} from {data!r}")
             errors = [problem for problem in result.problems if problem.severity is Severity.ERROR]

@@ -206,8 +206,8 @@ class Rubbish(unittest.TestCase):
         self.assertEqual(len(self.assert_fast("set nat64 x\n" * (size // 12), 30)), 501)
         self.assertEqual(self.assert_fast("nat64 {" + " a { b\n }" * (size // 40), 30)[-1], " 499501 more errors are not shown")
 
-    def test_a_megabyte_of_anything_ends_soon(self) -> None:
-        size = 1000 * 1000
+    def test_much_of_anything_ends_soon(self) -> None:
+        size = 300 * 1000
         cases = {
             "one line": "x" * size, "quotes": "'" * size, "double quotes": "nat64 { " + '"' * (size - 1),
             "lines of one quote": "nat64 {\n" + "a '\\\n" * (size // 5),
@@ -222,7 +222,7 @@ class Rubbish(unittest.TestCase):
         }
         for name, text in cases.items():
             with self.subTest(name):
-                found = self.assert_fast(text, 5)
+                found = self.assert_fast(text, 3)
                 self.assertGreater(len(found), 0)
                 self.assertLess(len(found), 1010)
 

@@ -16,6 +16,7 @@ from .rules import (
     check_name,
     check_port_zero,
     engine_of,
+    is_unclear,
     leaf_or_self,
     mode_of,
     network6_of,
@@ -33,6 +34,8 @@ STATELESS_OPTIONS = ("eam-hairpin", "amend-udp-checksum-zero", "rfc6791")
 
 def destination_rule(node: Node, collector: Collector) -> Optional[CheckedDestination]:
     """None where something that a rule cannot be without is missing or wrong; then a problem says so."""
+    if is_unclear(node):
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
@@ -147,6 +150,8 @@ def _private(node: Node, engine: Engine, address: IPv4Network, collector: Collec
 
 
 def clat(node: Node, collector: Collector) -> Optional[CheckedClat]:
+    if is_unclear(node):
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)

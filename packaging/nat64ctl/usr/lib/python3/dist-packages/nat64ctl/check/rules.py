@@ -49,6 +49,11 @@ class CheckedClat:
         return "nat46 clat"
 
 
+def is_unclear(node: Node) -> bool:
+    """The engine or the mode is wrong: what is for them and what is not would be guessed."""
+    return any(leaf is not None and leaf.broken for leaf in (node.get("engine"), node.get("mode")))
+
+
 def engine_of(node: Node) -> Engine:
     value = node.value("engine")
     return Engine(value) if isinstance(value, str) else Engine.JOOL

@@ -17,6 +17,7 @@ from .rules import (
     check_name,
     check_port_zero,
     engine_of,
+    is_unclear,
     mode_of,
     network_of,
     options_of,
@@ -34,6 +35,9 @@ ALL_PROTOCOLS = tuple(Protocol)
 
 def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
     """None where something that a rule cannot be without is missing or wrong; then a problem says so."""
+    if is_unclear(node):
+        _prefix(node, collector)
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
