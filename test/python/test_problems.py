@@ -36,6 +36,11 @@ class Texts(unittest.TestCase):
 
 
 class Collecting(unittest.TestCase):
+    def test_a_path_is_printable(self) -> None:
+        collector = Collector("f", lambda position: (1, 1))
+        collector.error(0, ("a\x1b", "b" * 100), "wrong")
+        self.assertEqual(str(collector.finish()[0]), "f:1:1: a? " + "b" * 59 + "…: wrong")
+
     def test_problems_come_in_the_order_of_the_file(self) -> None:
         collector = Collector("f", lambda position: (position, 1))
         collector.error(9, ("a",), "later")

@@ -226,6 +226,14 @@ class Rubbish(unittest.TestCase):
                 self.assertGreater(len(found), 0)
                 self.assertLess(len(found), 1010)
 
+    def test_what_is_said_of_them_can_be_printed(self) -> None:
+        texts = (in_braces("a\x10 b c"), in_braces("\x10 b c {\n}"), source("description a\x10 b c"), "\x10 a\n", "nat6\x10 4\n")
+        for text in (*texts, in_braces('description "\\\x10"')):
+            with self.subTest(text):
+                found = [str(problem).replace("\n", "") for problem in result_of(text).problems]
+                self.assertEqual([line for line in found if not line.isprintable()], [])
+                self.assertGreater(len(found), 0)
+
     def test_thousands_of_mistakes_are_counted_not_listed(self) -> None:
         found = heads("set nat64 sorce\n" * 5000)
         self.assertEqual((len(found), found[-1]), (501, " 4500 more errors are not shown"))

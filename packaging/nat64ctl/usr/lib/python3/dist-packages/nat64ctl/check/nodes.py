@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from nat64ctl.problems import Collector, listed, nearest_word, quoted, suggestion
+from nat64ctl.problems import Collector, listed, nearest_word, quoted, shortened, suggestion
 from nat64ctl.statement import Statement
 from nat64ctl.tree import Tree, TreeNode
 
@@ -232,7 +232,7 @@ class Builder:
             else:
                 self._collector.error(
                     at(index + 1), node.path, f"{quoted(words[index + 1])} is too much", "A value with blanks needs quotes.",
-                    "'{}'".format(" ".join(words[index:index + 20])),
+                    f"'{shortened(' '.join(words[index:index + 20]))}'",
                 )
             return
         text, position = words[index], at(index)
