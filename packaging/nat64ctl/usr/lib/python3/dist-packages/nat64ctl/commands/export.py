@@ -1,0 +1,40 @@
+"""`export`: the configuration in the translators' own files, to look at or to take elsewhere."""
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .command import BAD_CONFIGURATION, MISSING, OK, DEFAULT_FILE, CommandLine, complain, load, print_json
+from ..desired import desired_state
+from ..engines import jool, tayga
+from ..state import MAIN
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["jool", "tayga"])
+    parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print JSON: a text by name")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    configuration, lines, readable = load(arguments)
+    complain(lines)
+    if configuration is None:
+        return BAD_CONFIGURATION if readable else MISSING
+    state = desired_state(configuration)
+    if arguments.what == "jool":
+        texts = {
+            ("" if key.namespace == MAIN else key.namespace + "/") + "%s/%s.conf" % (key.kind.tool, key.name): jool.file_text(key, instance)
+            for key, instance in sorted(state.instances.items(), key=lambda item: (item[0].namespace, item[0].kind.value, item[0].name))
+        }
+    else:
+        texts = {name + ".conf": text for (template, name), text in sorted(state.daemons.items()) if template == tayga.UNIT}
+    if arguments.json:
+        print_json(texts)
+    else:
+        for name, text in texts.items():
+            sys.stdout.write("# %s\n%s\n" % (name, text))
+    return OK
+
+
+COMMAND = CommandLine("export", "print the configuration in the translators' own formats", _options, _run)
