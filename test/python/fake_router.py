@@ -98,14 +98,14 @@ class FakeRouter(System):
         self.broken: Set[str] = set()
         self.instances: Dict[Tuple[str, str, str], FakeInstance] = {}
         self.policy: List[Tuple[int, Tuple[str, ...]]] = []
-        self.iptables: Dict[int, List[str]] = {4: [], 6: []}
+        self.iptables: Dict[int, Dict[str, List[str]]] = {4: {"PREROUTING": []}, 6: {"PREROUTING": []}}
         self.nft: List[Tuple[str, str]] = []
         self.running: Dict[str, str] = {}
         self.modules: Set[str] = set()
         self.module_version = "4.1.13.0"
         self.tool_version = "4.1.13.0"
         self.modprobe_error = ""
-        self.programs = {"jool", "jool_siit", "joold", "tayga", "nft", "iptables", "ip6tables", "iptables-save", "ip6tables-save", "ip", "sysctl"}
+        self.programs = {"jool", "jool_siit", "joold", "tayga", "nft", "iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
         self.log: List[Tuple[str, ...]] = []
         self.changes = 0
@@ -195,8 +195,8 @@ class FakeRouter(System):
             return self._sysctl(namespace, rest)
         if program == "nft":
             return self._nft(rest, stdin)
-        if program in ("iptables", "ip6tables", "iptables-save", "ip6tables-save"):
-            return self._iptables(6 if program.startswith("ip6") else 4, program.endswith("-save"), rest)
+        if program in ("iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"):
+            return self._iptables(6 if program.startswith("ip6") else 4, program.partition("-")[2], rest, stdin)
         if program == "systemctl":
             return self._systemctl(rest)
         if program == "journalctl":
@@ -484,18 +484,41 @@ class FakeRouter(System):
             ]}})
         return json.dumps({"nftables": rows})
 
-    def _iptables(self, family: int, save: bool, rest: List[str]) -> str:
-        rules = self.iptables[family]
-        if save:
-            return "*mangle\n:PREROUTING ACCEPT [0:0]\n" + "".join("-A PREROUTING %s \n" % rule for rule in rules) + "COMMIT\n"
-        assert rest[:3] == ["-w", "-t", "mangle"] and rest[4] == "PREROUTING", rest
-        rule = " ".join(rest[5:])
-        if rest[3] == "-A":
-            return self._changing(lambda: rules.append(rule))
-        assert rest[3] == "-D", rest
-        if rule not in rules:
-            raise Refused("iptables: Bad rule (does a matching rule exist in that chain?).")
-        return self._changing(lambda: rules.remove(rule))
+    def _iptables(self, family: int, program: str, rest: List[str], stdin: Optional[str]) -> str:
+        chains = self.iptables[family]
+        if program == "save":
+            assert rest == ["-t", "mangle"], rest
+            declared = "".join(":%s %s [0:0]\n" % (name, "ACCEPT" if name == "PREROUTING" else "-") for name in chains)
+            # Targets of plug-ins end in a blank.
+            return "*mangle\n" + declared + "".join("-A %s %s \n" % (name, rule) for name, rules in chains.items() for rule in rules) + "COMMIT\n"
+        assert program == "restore" and rest == ["--wait", "--noflush"] and stdin is not None, rest
+        lines = stdin.splitlines()
+        assert lines[0] == "*mangle" and lines[-1] == "COMMIT", lines
+
+        def restore() -> None:
+            new = {name: list(rules) for name, rules in chains.items()}
+            for number, line in enumerate(lines[1:-1], 2):
+                words = line.split(" ", 2)
+                refusal = Refused("iptables-restore: line %d failed" % number)
+                if line.startswith(":"):
+                    new[line[1:].split(" ")[0]] = []
+                elif words[0] == "-A":
+                    if "JOOL" in words[2] and not self.modules:
+                        raise refusal
+                    new[words[1]].append(words[2])
+                elif words[0] == "-D":
+                    if words[2] not in new[words[1]]:
+                        raise refusal
+                    new[words[1]].remove(words[2])
+                elif words[0] == "-F":
+                    new[words[1]] = []
+                else:
+                    assert words[0] == "-X", line
+                    if new[words[1]] or any(rule == "-j " + words[1] for rules in new.values() for rule in rules):
+                        raise refusal
+                    del new[words[1]]
+            self.iptables[family] = new
+        return self._changing(restore)
 
     def _systemctl(self, rest: List[str]) -> str:
         verb, unit = rest

@@ -59,10 +59,14 @@ class _Building:
                 raise Unplannable((path,), "%s is routed to %s already, by another rule; add `match`, or take another %s" % (
                     key.destination, other.device, "prefix" if key.family == 6 else "address"))
 
+    def _iptables(self) -> Dict[int, Tuple[str, ...]]:
+        rules = {family: tuple(rule for each, rule in self.iptables if each == family) for family in (4, 6)}
+        return {family: each for family, each in rules.items() if each}
+
     def state(self) -> State:
         return State(
             namespaces=self.namespaces, links=self.links, sysctls=self.sysctls, routes=self.routes, policy_rules=self.policy_rules,
-            instances=self.instances, iptables=tuple(self.iptables), masquerades=self.masquerades, daemons=self.daemons, files=self.files,
+            instances=self.instances, iptables=self._iptables(), masquerades=self.masquerades, daemons=self.daemons, files=self.files,
         )
 
 

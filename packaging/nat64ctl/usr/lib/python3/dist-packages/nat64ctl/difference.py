@@ -15,6 +15,7 @@ from .services import Service, restart, start_commands, stop_commands
 from .state import INNER_LINK, MAIN, Framework, Instance, InstanceKey, Kind, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State, instance_label
 
 MASQUERADE_TABLE = "nat64ctl"
+IPTABLES_CHAIN = "NAT64CTL"
 
 #: A table of explicit maps is put as a whole when more entries than this change: one process, and no moment with half of them.
 _MAPS_ONE_BY_ONE = 16
@@ -445,22 +446,26 @@ def _rule_words(rule: PolicyRule) -> Tuple[str, ...]:
 
 
 def _iptables(steps: _Steps, running: State, wanted: State) -> None:
-    left = list(running.iptables)
-    for entry in wanted.iptables:
-        if entry in left:
-            left.remove(entry)
-        else:
-            steps.add(_LEAD, "%s: add %s" % (_tables_tool(entry[0]), entry[1]), _iptables_rule("-A", entry), _iptables_rule("-D", entry))
-    for entry in left:
-        steps.add(_STOP, "%s: delete %s" % (_tables_tool(entry[0]), entry[1]), _iptables_rule("-D", entry), _iptables_rule("-A", entry))
+    """The whole chain at once, in its order: the first rule that fits takes the packet."""
+    for family in (4, 6):
+        before, after = running.iptables.get(family), wanted.iptables.get(family)
+        if before != after:
+            tool = "iptables" if family == 4 else "ip6tables"
+            what = "%s: %d rules for instances of Jool" % (tool, len(after or ()))
+            steps.add(_LEAD if after else _STOP, what, _iptables_chain(tool, before, after), _iptables_chain(tool, after, before))
 
 
-def _iptables_rule(verb: str, entry: Tuple[int, str]) -> Run:
-    return Run((_tables_tool(entry[0]), "-w", "-t", "mangle", verb, "PREROUTING") + tuple(entry[1].split(" ")))
-
-
-def _tables_tool(family: int) -> str:
-    return "ip6tables" if family == 6 else "iptables"
+def _iptables_chain(tool: str, before: Optional[Tuple[str, ...]], after: Optional[Tuple[str, ...]]) -> Run:
+    lines = ["*mangle"]
+    if after is None:
+        lines.extend(["-D PREROUTING -j " + IPTABLES_CHAIN, "-F " + IPTABLES_CHAIN, "-X " + IPTABLES_CHAIN])
+    else:
+        # Naming a chain empties it.
+        lines.append(":%s - [0:0]" % IPTABLES_CHAIN)
+        lines.extend("-A %s %s" % (IPTABLES_CHAIN, rule) for rule in after)
+        if before is None:
+            lines.append("-A PREROUTING -j " + IPTABLES_CHAIN)
+    return Run((tool + "-restore", "--wait", "--noflush"), "\n".join(lines + ["COMMIT"]) + "\n")
 
 
 def _masquerades(steps: _Steps, running: State, wanted: State) -> None:

@@ -22,7 +22,7 @@ class Missing(Exception):
         self.words = words.strip()
 
 
-_PACKAGES = {"jool": "jool-tools", "jool_siit": "jool-tools", "joold": "jool-tools", "tayga": "tayga", "nft": "nftables", "iptables": "iptables", "ip6tables": "iptables"}
+_PACKAGES = {"jool": "jool-tools", "jool_siit": "jool-tools", "joold": "jool-tools", "tayga": "tayga", "nft": "nftables", "iptables-restore": "iptables", "ip6tables-restore": "iptables"}
 
 
 def check_versions(system: System) -> None:
@@ -60,7 +60,7 @@ def _programs(wanted: State) -> List[str]:
     for key, instance in sorted(wanted.instances.items(), key=lambda item: item[0].kind.value):
         programs[key.kind.tool] = None
         if instance.framework is Framework.IPTABLES:
-            programs.update({"iptables": None, "ip6tables": None})
+            programs.update({"iptables-restore": None, "ip6tables-restore": None})
     for template, _ in wanted.daemons:
         programs[PROGRAMS[template]] = None
     if wanted.masquerades:

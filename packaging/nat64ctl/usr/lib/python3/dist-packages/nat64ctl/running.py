@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import isolated
-from .difference import MASQUERADE_TABLE
+from .difference import IPTABLES_CHAIN, MASQUERADE_TABLE
 from .engines import jool
 from .services import FOLDER, PROGRAMS, Service
 from .state import INNER_LINK, MAIN, OUR_INSTANCE, OUR_LINK, RULE_FILE, Framework, Instance, InstanceKey, Kind, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State
@@ -231,19 +231,19 @@ def _instance(system: System, key: InstanceKey, frameworks: FrozenSet[Framework]
 # Firewall
 
 
-def _iptables(system: System) -> Tuple[Tuple[int, str], ...]:
-    found: List[Tuple[int, str]] = []
+def _iptables(system: System) -> Dict[int, Tuple[str, ...]]:
+    found: Dict[int, Tuple[str, ...]] = {}
     # The targets come with the modules; without them there is no such rule, and asking could load iptables' own modules.
     if not any(system.read_file("/sys/module/%s/initstate" % kind.tool) for kind in Kind):
-        return ()
+        return found
     for family, tool in ((4, "iptables-save"), (6, "ip6tables-save")):
         if not system.find_program(tool):
             continue
-        for line in _ask(system, tool, "-t", "mangle").splitlines():
-            words = line.split()
-            if words[:2] == ["-A", "PREROUTING"] and len(words) > 4 and words[-4] == "-j" and words[-3] in ("JOOL", "JOOL_SIIT") and OUR_INSTANCE.match(words[-1]):
-                found.append((family, " ".join(words[2:])))
-    return tuple(found)
+        lines = [line.rstrip() for line in _ask(system, tool, "-t", "mangle").splitlines()]
+        if "-A PREROUTING -j " + IPTABLES_CHAIN in lines:
+            start = "-A %s " % IPTABLES_CHAIN
+            found[family] = tuple(line[len(start):] for line in lines if line.startswith(start))
+    return found
 
 
 def _masquerades(system: System) -> FrozenSet[Masquerade]:

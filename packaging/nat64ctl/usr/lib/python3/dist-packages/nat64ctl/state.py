@@ -147,8 +147,9 @@ class State:
     routes: Dict[RouteKey, Route] = field(default_factory=dict)
     policy_rules: FrozenSet[PolicyRule] = frozenset()
     instances: Dict[InstanceKey, Instance] = field(default_factory=dict)
-    #: Rules of mangle PREROUTING with our targets: (family, rule as iptables-save prints it after `-A PREROUTING`).
-    iptables: Tuple[Tuple[int, str], ...] = ()
+    #: By family, 4 and 6: the rules of our chain, which mangle PREROUTING jumps to, in their order, as iptables-save prints them.
+    #: Absent where nothing jumps.
+    iptables: Dict[int, Tuple[str, ...]] = field(default_factory=dict)
     masquerades: FrozenSet[Masquerade] = frozenset()
     #: Daemons that run: (template of the unit, instance) to the configuration that they were started with.
     daemons: Dict[Tuple[str, str], str] = field(default_factory=dict)
