@@ -10,8 +10,7 @@ from typing import Dict, List, Optional
 
 from . import commands
 from .apply import ApplyFailed, said
-from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, CommandLine
-from .desired import Unplannable
+from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, BadConfiguration, CommandLine
 from .requirements import Missing
 from .running import Unreadable
 
@@ -44,8 +43,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         return USAGE
     try:
         return known[arguments.verb].run(arguments)
-    except Unplannable as error:
-        return _say(BAD_CONFIGURATION, "%s: %s" % (getattr(arguments, "file", "configuration"), error))
+    except BadConfiguration:
+        return BAD_CONFIGURATION
     except Missing as error:
         return _say(MISSING, error.message, error.words, "remedy: " + error.remedy)
     except Unreadable as error:

@@ -21,7 +21,7 @@ IPTABLES_CHAIN = "NAT64CTL"
 _MAPS_ONE_BY_ONE = 16
 
 # In the order of the plan.
-_HALT, _CLEAR, _PLACE, _CREATE, _CHANGE, _DAEMON, _LEAD, _FILE, _STOP, _REMOVE, _VANISH = range(11)
+_HALT, _CLEAR, _PLACE, _CREATE, _CHANGE, _DAEMON, _LEAD, _FILE, _DIVERT, _STOP, _REMOVE, _VANISH = range(12)
 
 
 class _Steps:
@@ -377,7 +377,7 @@ def _routes(steps: _Steps, running: State, wanted: State, replaced: Set[str]) ->
     for key, route in sorted(running.routes.items(), key=_route_order):
         goes_with_namespace = key.namespace != MAIN and key.namespace not in wanted.namespaces
         if key not in wanted.routes and not goes_with_namespace and not _lost(key, route, replaced):
-            steps.add(_STOP, "remove route %s" % _route_label(key, route), _route("delete", key, route), _route("add", key, route))
+            steps.add(_DIVERT, "remove route %s" % _route_label(key, route), _route("delete", key, route), _route("add", key, route))
     for key, route in sorted(wanted.routes.items(), key=_route_order):
         before = running.routes.get(key)
         if before is not None and _lost(key, before, replaced):
@@ -423,7 +423,7 @@ def _policy_rules(steps: _Steps, running: State, wanted: State) -> None:
     for rule in sorted(wanted.policy_rules - running.policy_rules, key=_rule_words):
         steps.add(_LEAD, "policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("add", rule), _policy_rule("delete", rule))
     for rule in sorted(running.policy_rules - wanted.policy_rules, key=_rule_words):
-        steps.add(_STOP, "remove policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("delete", rule), _policy_rule("add", rule))
+        steps.add(_DIVERT, "remove policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("delete", rule), _policy_rule("add", rule))
 
 
 def _policy_rule(verb: str, rule: PolicyRule) -> Run:
@@ -452,7 +452,7 @@ def _iptables(steps: _Steps, running: State, wanted: State) -> None:
         if before != after:
             tool = "iptables" if family == 4 else "ip6tables"
             what = "%s: %d rules for instances of Jool" % (tool, len(after or ()))
-            steps.add(_LEAD if after else _STOP, what, _iptables_chain(tool, before, after), _iptables_chain(tool, after, before))
+            steps.add(_LEAD if after else _DIVERT, what, _iptables_chain(tool, before, after), _iptables_chain(tool, after, before))
 
 
 def _iptables_chain(tool: str, before: Optional[Tuple[str, ...]], after: Optional[Tuple[str, ...]]) -> Run:
@@ -472,7 +472,7 @@ def _masquerades(steps: _Steps, running: State, wanted: State) -> None:
     if running.masquerades == wanted.masquerades:
         return
     what = "masquerade: %s" % (", ".join(sorted(rule.source for rule in wanted.masquerades)) or "nothing")
-    steps.add(_LEAD if wanted.masquerades else _STOP, what, _masquerade_table(wanted), _masquerade_table(running))
+    steps.add(_LEAD if wanted.masquerades else _DIVERT, what, _masquerade_table(wanted), _masquerade_table(running))
 
 
 def _masquerade_table(state: State) -> Run:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def operation_json(operation: Operation) -> object:
 
 def command_json(command: Command) -> object:
     if isinstance(command, Run):
-        run: Dict[str, object] = {"run": list(command.argv)}
-        return run if command.stdin is None else {**run, "stdin": command.stdin}
+        words: object = list(command.argv)
+        return {"run": words} if command.stdin is None else {"run": words, "stdin": command.stdin}
     if isinstance(command, WriteFile):
         return {"write": command.path, "text": command.text}
     return {"remove": command.path}

@@ -4,7 +4,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import BAD_CONFIGURATION, MISSING, OK, CommandLine, complain, file_and_json, load, print_json
+from .command import OK, CommandLine, file_and_json, load, print_json
 from ..apply import apply, plan_for
 from ..operations import operation_json, plan_text
 from ..system import LocalSystem, locked
@@ -16,10 +16,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    configuration, lines, readable = load(arguments)
-    complain(lines)
-    if configuration is None:
-        return BAD_CONFIGURATION if readable else MISSING
+    configuration = load(arguments)
     if arguments.dry_run:
         plan = plan_for(LocalSystem(), configuration)
     else:

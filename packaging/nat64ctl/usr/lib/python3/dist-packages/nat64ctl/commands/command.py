@@ -5,9 +5,12 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Optional
 
+from ..check import CheckResult, RouterFacts, check_text
+from ..desired import Unplannable, desired_state
 from ..model import Configuration
+from ..problems import Problem, Severity
 
 OK = 0
 #: The router could not be brought to what the configuration says; it is as it was.
@@ -18,6 +21,10 @@ MISSING = 69
 BUG = 70
 
 DEFAULT_FILE = "/etc/nat64/nat64.config"
+
+
+class BadConfiguration(Exception):
+    """FILE has errors, which have been printed."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +47,35 @@ def print_json(value: object) -> None:
     print()
 
 
-def read_text(path: str) -> str:
+def read_bytes(path: str) -> bytes:
     """@raises OSError"""
     if path == "-":
-        return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+        return sys.stdin.buffer.read()
     with open(path, "rb") as file:
-        return file.read().decode("utf-8", errors="replace")
+        return file.read()
 
 
-def load(arguments: argparse.Namespace) -> Tuple[Optional[Configuration], List[str], bool]:
-    """The configuration, None when it has errors; what is to be said about it, a line each; whether the file could be read."""
-    from ..check import check_file
+def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None) -> CheckResult:
+    """What there is to say about FILE, and the configuration where nothing of it is an error. @raises OSError"""
+    result = check_text(read_bytes(arguments.file), arguments.file, facts)
+    if result.configuration is not None:
+        try:
+            desired_state(result.configuration)
+        except Unplannable as error:
+            # What the check did not foresee; it must not become an error of `apply`.
+            problem = Problem(Severity.ERROR, error.message, arguments.file, path=error.rules)
+            return CheckResult(None, result.problems + (problem,))
+    return result
 
-    try:
-        text = read_text(arguments.file)
-    except OSError as error:
-        return None, ["%s: %s" % (arguments.file, error.strerror)], False
-    configuration, problems = check_file(text, arguments.file)
-    return configuration, [str(problem) for problem in problems], True
 
+def load(arguments: argparse.Namespace) -> Configuration:
+    """The configuration of FILE, for a verb that needs a valid one; what is to be said about it goes to standard error.
 
-def complain(lines: List[str]) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
+    @raises BadConfiguration, OSError
+    """
+    result = check(arguments)
+    for problem in result.problems:
+        print(problem, file=sys.stderr)
+    if result.configuration is None:
+        raise BadConfiguration
+    return result.configuration

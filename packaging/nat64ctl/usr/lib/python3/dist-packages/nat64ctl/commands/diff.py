@@ -4,17 +4,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import BAD_CONFIGURATION, MISSING, OK, CommandLine, complain, file_and_json, load, print_json
+from .command import OK, CommandLine, file_and_json, load, print_json
 from ..apply import plan_for
 from ..operations import operation_json, plan_text
 from ..system import LocalSystem
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    configuration, lines, readable = load(arguments)
-    complain(lines)
-    if configuration is None:
-        return BAD_CONFIGURATION if readable else MISSING
+    configuration = load(arguments)
     plan = plan_for(LocalSystem(), configuration)
     if arguments.json:
         print_json([operation_json(operation) for operation in plan])

@@ -4,7 +4,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import BAD_CONFIGURATION, MISSING, OK, DEFAULT_FILE, CommandLine, complain, load, print_json
+from .command import OK, DEFAULT_FILE, CommandLine, load, print_json
 from ..desired import desired_state
 from ..engines import jool, tayga
 from ..state import MAIN
@@ -17,10 +17,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    configuration, lines, readable = load(arguments)
-    complain(lines)
-    if configuration is None:
-        return BAD_CONFIGURATION if readable else MISSING
+    configuration = load(arguments)
     state = desired_state(configuration)
     if arguments.what == "jool":
         texts = {

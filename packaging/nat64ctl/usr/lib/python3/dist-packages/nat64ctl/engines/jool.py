@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from ..model import OptionValue, StaticMapping
@@ -60,8 +60,8 @@ _OPTION_NAMES = {
     "handle-rst-during-fin": "handle-rst-during-fin-rcv",
     "eam-hairpin": "eam-hairpin-mode",
     "rfc6791 address": "rfc6791v4-prefix",
-    "rfc6791-address": "rfc6791v4-prefix",
-    "randomize-rfc6791": "randomize-rfc6791-addresses",
+    "rfc6791 ipv6-address": "rfc6791v6-prefix",
+    "rfc6791 random": "randomize-rfc6791-addresses",
 }
 _TIMEOUT_NAMES = {"udp": "udp-timeout", "icmp": "icmp-timeout", "tcp-established": "tcp-est-timeout", "tcp-transitory": "tcp-trans-timeout"}
 _LOG_NAMES = {"binding": "logging-bib", "session": "logging-session", "debug": "logging-debug"}
@@ -79,9 +79,7 @@ def global_options(options: Mapping[str, OptionValue], timeouts: Mapping[str, in
         jool_name = _OPTION_NAMES.get(name, name)
         if jool_name == "tos":
             values["override-tos"] = "TRUE"
-        if jool_name == "eam-hairpin-mode" and value == "none":
-            value = "off"
-        values[jool_name] = _spelled(value)
+        values[jool_name] = _spelled(jool_name, value)
     for name, seconds in timeouts.items():
         values[_TIMEOUT_NAMES[name]] = _clock(seconds)
     for name in log:
@@ -89,11 +87,17 @@ def global_options(options: Mapping[str, OptionValue], timeouts: Mapping[str, in
     return values
 
 
-def _spelled(value: OptionValue) -> str:
+def _spelled(name: str, value: OptionValue) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, tuple):
         return ",".join(str(number) for number in value)
+    if name == "eam-hairpin-mode":
+        return "off" if value == "none" else str(value)
+    if name == "rfc6791v4-prefix":
+        return str(IPv4Network(value))
+    if name == "rfc6791v6-prefix":
+        return prefix6(IPv6Network(value))
     return str(value)
 
 
@@ -297,9 +301,3 @@ def pool4_entry(protocol: str, first: int, last: int, ports: Optional[Tuple[int,
     """As Jool takes it: no port 0 but for ICMP, and 61001 to 65535 where none is named."""
     low, high = ports or (61001, 65535)
     return first, last, max(low, 0 if protocol == "ICMP" else 1), high
-
-
-def single_table(protocol: str, address: IPv4Address, ports: Tuple[int, int]) -> Table:
-    return table_of([pool4_entry(protocol, int(address), int(address), ports)])
-
-
