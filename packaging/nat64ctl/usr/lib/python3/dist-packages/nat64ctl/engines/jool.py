@@ -202,7 +202,15 @@ def file_text(key: InstanceKey, instance: Instance) -> str:
             content["bib"] = [_json_entry(entry) for entry in sorted(instance.bib)]
     else:
         content["eamt"] = [{"ipv6 prefix": six, "ipv4 prefix": four} for six, four in sorted(instance.eamt)]
-    return json.dumps(content, indent=0) + "\n"
+    # An entry a line: people read it in a dry run.
+    parts = ["%s: %s" % (json.dumps(name), _json_lines(value)) for name, value in content.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _json_lines(value: object) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(entry) for entry in value) + "\n]"
+    return json.dumps(value)
 
 
 def _json_value(name: str, value: str) -> object:
