@@ -17,6 +17,7 @@ from nat64ctl.apply import ApplyFailed, apply
 from nat64ctl.desired import desired_state
 from nat64ctl.difference import difference
 from nat64ctl.model import Configuration
+from nat64ctl.names import keep_names
 from nat64ctl.running import running_state
 from nat64ctl.state import State
 from nat64ctl.system import LocalSystem, Result
@@ -156,8 +157,9 @@ def main(first: int, count: int) -> None:
             operations += len(apply(router, configuration))
         except ApplyFailed as failure:
             sys.exit("seed %d: %s\n%s\n%s\n%s" % (seed, failure.operation, failure.command, failure.words, failure.remains))
+        wanted = keep_names(before, desired_state(configuration))
         before = running_state(router)
-        _equal(seed, before, desired_state(configuration))
+        _equal(seed, before, wanted)
         _equal(seed, apply(router, configuration), ())
     apply(router, Configuration())
     _equal(-1, running_state(router), State())

@@ -115,8 +115,16 @@ class Recreation(unittest.TestCase):
         self.assertEqual([operation.drops_sessions for operation in operations if operation.drops_sessions], ["Jool cannot move a live instance from netfilter to iptables"])
 
     def test_the_place_of_the_one_netfilter_instance_is_freed_first(self) -> None:
-        operations = plan(configuration(source(1, pool("192.0.2.1"))), configuration(source(2, pool("192.0.2.1"))))
+        operations = plan(configuration(source(1, pool("192.0.2.1"))), configuration(source(2, pool("192.0.2.1"), prefix="2001:db8::/96")))
         self.assertEqual([operation.what for operation in operations][:2], ["instance-1: remove", "instance-2: create"])
+
+    def test_a_merged_instance_keeps_its_name_and_its_sessions_when_the_rule_that_it_is_called_after_goes(self) -> None:
+        both = configuration(source(1, pool("192.0.2.1", protocols=(Protocol.TCP,)), mark=1), source(2, pool("192.0.2.2", protocols=(Protocol.TCP,)), mark=2))
+        self.assertEqual(commands(plan(both, configuration(both.source_rules[1]))), [
+            "jool -i instance-1 pool4 remove 192.0.2.1 1024-65535 --tcp --mark 1", "rm -f /run/jool/instance-1.json"])
+        # A lower one that comes does not rename it either.
+        self.assertEqual(commands(plan(configuration(both.source_rules[1]), both)), [
+            "jool -i instance-2 pool4 add 192.0.2.1 1024-65535 --tcp --mark 1 --max-iterations auto", "write /run/jool/instance-1.json"])
 
     def test_an_instance_that_needs_no_place_goes_last(self) -> None:
         operations = plan(

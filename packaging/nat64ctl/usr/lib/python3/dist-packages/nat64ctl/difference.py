@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Set, Tuple
 
 from .engines import jool
+from .names import keep_names
 from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .pool4 import Range, Table, intersect, ranges, runs_of, subtract, union
 from .services import Service, restart, start_commands, stop_commands
@@ -40,6 +41,7 @@ class _Steps:
 
 def difference(running: State, wanted: State) -> Plan:
     """Empty when what runs is what is wanted."""
+    wanted = keep_names(running, wanted)
     steps = _Steps()
     replaced = _replaced_links(running, wanted)
     _namespaces(steps, running, wanted)
