@@ -561,7 +561,7 @@ class FakeRouter(System):
             return self._changing(lambda: self._handle(namespace, tool, content))
         instance = self.instances.get((namespace, tool, name))
         if instance is None:
-            raise Refused("Error: This namespace lacks an instance named '%s'." % name)
+            raise Refused("Error: The kernel module returned error 3: This namespace lacks an instance named '%s'." % name)
         if mode == "global":
             return self._global(tool, instance, verb, arguments)
         if mode == "eamt":
@@ -581,7 +581,7 @@ class FakeRouter(System):
         assert verb == "remove", verb
         key = (namespace, tool, arguments[0])
         if key not in self.instances:
-            raise Refused("Error: The kernel module returned error -3: The requested instance does not exist.")
+            raise Refused("Error: The kernel module returned error 3: The requested instance does not exist.")
         return self._changing(lambda: self.instances.pop(key))
 
     def _handle(self, namespace: str, tool: str, content: Dict[str, Any]) -> None:
@@ -608,15 +608,15 @@ class FakeRouter(System):
             self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"])
         if old is not None:
             if old.framework != new.framework:
-                raise Refused("Error: The kernel module returned error -22: Sorry; you can't change an instance's framework for now.")
+                raise Refused("Error: The kernel module returned error 22: Sorry; you can't change an instance's framework for now.")
             if tool == "jool" and old.options["pool6"] != new.options["pool6"]:
-                raise Refused("Error: The kernel module returned error -22: Sorry; you can't change a NAT64 instance's pool6 for now.")
+                raise Refused("Error: The kernel module returned error 22: Sorry; you can't change a NAT64 instance's pool6 for now.")
             new.bib, new.serial = old.bib, old.serial
         else:
             if new.framework == "netfilter" and any(
                 where == namespace and kind == tool and each.framework == "netfilter" for (where, kind, _), each in self.instances.items()
             ):
-                raise Refused("Error: The kernel module returned error -17: A Netfilter instance already exists in this namespace.")
+                raise Refused("Error: The kernel module returned error 17: A Netfilter instance already exists in this namespace.")
             self._serial += 1
             new.serial = self._serial
         self.instances[key] = new
@@ -638,7 +638,7 @@ class FakeRouter(System):
                 seconds = 60 * seconds + int(part)
             label, minimum = TIMEOUT_MINIMA[option]
             if seconds < minimum:
-                raise Refused("Error: The kernel module returned error -22: The '%s' timeout (%d) is too small. (min: %d)" % (label, 1000 * seconds, 1000 * minimum))
+                raise Refused("Error: The kernel module returned error 22: The '%s' timeout (%d) is too small. (min: %d)" % (label, 1000 * seconds, 1000 * minimum))
 
     def _global(self, tool: str, instance: FakeInstance, verb: str, arguments: List[str]) -> str:
         if verb == "display":
@@ -649,7 +649,7 @@ class FakeRouter(System):
         if name not in instance.options:
             raise Refused("Error: Unknown argument: '%s'" % name)
         if name == "pool6" and tool == "jool":
-            raise Refused("Error: The kernel module returned error -22: Sorry; you can't change a NAT64 instance's pool6 for now.")
+            raise Refused("Error: The kernel module returned error 22: Sorry; you can't change a NAT64 instance's pool6 for now.")
         self._check_timeout(name, value)
         return self._changing(lambda: instance.options.update({name: "" if value == "null" else value}))
 
@@ -719,18 +719,18 @@ class FakeRouter(System):
         entry = (protocol, arguments[0], arguments[1])
         if verb == "remove":
             if entry not in instance.bib:
-                raise Refused("Error: The kernel module returned error -3: The entry wasn't in the database.")
+                raise Refused("Error: The kernel module returned error 3: The entry wasn't in the database.")
             return self._changing(lambda: instance.bib.pop(entry))
         address, _, port = arguments[1].partition("#")
         if not any(low <= int(port) <= high for (_, each), table in instance.pool4.items() if each == protocol for low, high in table.rows.get(int(IPv4Address(address)), [])):
-            raise Refused("Error: The kernel module returned error -22: Transport address '%s' does not belong to pool4.\nPlease add it there first." % arguments[1])
+            raise Refused("Error: The kernel module returned error 22: Transport address '%s' does not belong to pool4.\nPlease add it there first." % arguments[1])
         return self._changing(lambda: self._bib_put(instance, entry))
 
     @staticmethod
     def _bib_put(instance: FakeInstance, entry: Tuple[str, str, str]) -> None:
         for other in instance.bib:
             if other != entry and other[0] == entry[0] and (other[1] == entry[1] or other[2] == entry[2]):
-                raise Refused("Error: The kernel module returned error -17: Entry %s collides with %s." % (entry, other))
+                raise Refused("Error: The kernel module returned error 17: Entry %s collides with %s." % (entry, other))
         instance.bib[entry] = True
 
     def _eamt(self, instance: FakeInstance, verb: str, arguments: List[str]) -> str:
@@ -741,7 +741,7 @@ class FakeRouter(System):
             return self._changing(lambda: self._eamt_put(instance, six, four))
         assert verb == "remove", verb
         if instance.eamt.get(six) != four:
-            raise Refused("Error: The kernel module returned error -3: The requested entry doesn't exist.")
+            raise Refused("Error: The kernel module returned error 3: The requested entry doesn't exist.")
         return self._changing(lambda: instance.eamt.pop(six))
 
     @staticmethod
@@ -749,5 +749,5 @@ class FakeRouter(System):
         new6, new4 = IPv6Network(six), IPv4Network(four)
         for other6, other4 in instance.eamt.items():
             if IPv6Network(other6).overlaps(new6) or IPv4Network(other4).overlaps(new4):
-                raise Refused("Error: The kernel module returned error -17: Prefix %s overlaps with EAM [%s|%s].\n(Use --force to override this validation.)" % (six, other6, other4))
+                raise Refused("Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n(Use --force to override this validation.)" % (six, other6, other4))
         instance.eamt[six] = four

@@ -76,7 +76,7 @@ class Failures(unittest.TestCase):
 
                 def refuse(at: int, number: int = number, start: int = start) -> None:
                     if at == start + number:
-                        raise Refused("Error: The kernel module returned error -12: Cannot allocate memory")
+                        raise Refused("Error: The kernel module returned error 12: Cannot allocate memory")
                 router.before_change = refuse
                 steps: List[str] = []
                 with self.assertRaises(ApplyFailed) as raised:

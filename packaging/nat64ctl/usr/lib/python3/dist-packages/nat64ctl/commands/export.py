@@ -1,23 +1,27 @@
-"""`export`: the configuration in the translators' own files, to look at or to take elsewhere."""
+"""`export`: the configuration in the translators' own files, or as `set` commands, to look at or to take elsewhere."""
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import List
 
 from .command import OK, DEFAULT_FILE, CommandLine, load, print_json
 from ..desired import desired_state
 from ..engines import jool, tayga
+from ..render import set_commands
 from ..state import MAIN
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["jool", "tayga"])
+    parser.add_argument("what", choices=["jool", "tayga", "set-commands"])
     parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print JSON: a text by name")
 
 
 def _run(arguments: argparse.Namespace) -> int:
     configuration = load(arguments)
+    if arguments.what == "set-commands":
+        return _print_set_commands(set_commands(configuration), arguments.json)
     state = desired_state(configuration)
     if arguments.what == "jool":
         texts = {
@@ -34,4 +38,12 @@ def _run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-COMMAND = CommandLine("export", "print the configuration in the translators' own formats", _options, _run)
+def _print_set_commands(lines: List[str], as_json: bool) -> int:
+    if as_json:
+        print_json(lines)
+    else:
+        sys.stdout.writelines(line + "\n" for line in lines)
+    return OK
+
+
+COMMAND = CommandLine("export", "print the configuration in the translators' own formats, or as `set` commands", _options, _run)

@@ -302,7 +302,7 @@ def _rows(text: str) -> List[Dict[str, str]]:
 
 def no_such_instance(stderr: str) -> bool:
     """Whether an error says that this namespace has no instance of that name."""
-    return "does not exist" in stderr or "lacks an instance" in stderr or "instance" in stderr.lower() and "not found" in stderr
+    return "This namespace lacks an instance named" in stderr
 
 
 def pool4_entry(protocol: str, first: int, last: int, ports: Optional[Tuple[int, int]]) -> Rectangle:
