@@ -5,6 +5,7 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import { filesUnder, foldersUnder } from './tree.ts'
 import { substitution } from './control.ts'
+import { generatedText } from './generated.ts'
 import type { ToolsTree } from './inputs.ts'
 import type { Content, TreeRule } from './layout.ts'
 import type { PackagePlan } from './plan.ts'
@@ -38,6 +39,8 @@ export async function buildDeb(plan: PackagePlan, stageDir: string, debFile: str
     .replace(substitution.toolsDepends, toolsDepends(ingredients.tools.depends).join(', ')))
   await write('md5sums', await md5sums(stageDir, paths))
   if (plan.triggers !== undefined) await write('triggers', plan.triggers)
+  const conffiles = paths.filter((path) => path.startsWith('etc/'))
+  if (conffiles.length > 0) await write('conffiles', conffiles.map((path) => `/${path}\n`).join(''))
   for (const [name, content] of Object.entries(plan.scripts)) await write(name, await contentOf(content, ingredients), 0o755)
 
   await fixTimesAndFolders(stageDir, ingredients.sourceDateEpoch)
@@ -70,10 +73,10 @@ async function layOut(plan: PackagePlan, stageDir: string, ingredients: Ingredie
     await place(path, file.mode, async (to) => { await writeFile(to, await contentOf(file.content, ingredients)) })
     if (file.gzip) toCompress.push(path)
   }
-  const available = plan.tree.length === 0 ? [] : await filesUnder(ingredients.tools.dir)
   for (const rule of plan.tree) {
-    for (const path of chosen(rule, available, plan.name)) {
-      await place(path, rule.mode, async (to) => { await copyFile(join(ingredients.tools.dir, path), to) })
+    const from = rule.from === undefined ? ingredients.tools.dir : join(ingredients.projectDir, rule.from)
+    for (const path of chosen(rule, await filesUnder(from), plan.name)) {
+      await place(path, rule.mode, async (to) => { await copyFile(join(from, path), to) })
       if (rule.gzip && !path.endsWith('.gz')) toCompress.push(path)
     }
   }
@@ -83,7 +86,7 @@ async function layOut(plan: PackagePlan, stageDir: string, ingredients: Ingredie
 function chosen(rule: TreeRule, available: readonly string[], packageName: string): string[] {
   const matches = available.filter((path) => new RegExp(`^(${rule.pattern})$`).test(path))
   if (matches.length < rule.atLeast) {
-    throw new ForgeError('E_PACKAGE', `${packageName}: the tools' tree has ${String(matches.length)} of ${String(rule.atLeast)} files ${rule.pattern}`, {
+    throw new ForgeError('E_PACKAGE', `${packageName}: ${rule.from ?? 'the tools\' tree'} has ${String(matches.length)} of ${String(rule.atLeast)} files ${rule.pattern}`, {
       ...(matches.length > 0 ? { details: matches.join('\n') } : {}),
     })
   }
@@ -103,6 +106,8 @@ async function contentOf(content: Content, { projectDir, modules }: Ingredients)
       const data = await readFile(join(projectDir, content.path))
       return content.fill === undefined ? data : filled(data.toString(), content.fill, content.path)
     }
+    case 'generated':
+      return await generatedText(content, projectDir)
     default:
       return content satisfies never
   }

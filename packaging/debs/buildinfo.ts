@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rfc5322Date } from './changelog.ts'
 import { paragraph } from './control.ts'
-import type { DebsPlan } from './plan.ts'
+import type { DebsPlan, SourcePackage } from './plan.ts'
 
 export interface FileDigests {
   name: string
@@ -20,18 +20,26 @@ export async function digestsOf(dir: string, name: string): Promise<FileDigests>
   return { name, sizeBytes: (await stat(join(dir, name))).size, md5: digest('md5'), sha1: digest('sha1'), sha256: digest('sha256') }
 }
 
-/** A `.buildinfo` in format 1.0 (deb-buildinfo(5)); says nothing that differs between two builds from one lock. */
-export function buildinfo(plan: DebsPlan, files: readonly FileDigests[]): string {
+/** Of each source package the name of its `.buildinfo`. */
+export function buildinfoName({ name, version, architecture }: SourcePackage): string {
+  return `${name}_${version}_${architecture}.buildinfo`
+}
+
+/**
+ * A `.buildinfo` of a source package in format 1.0 (deb-buildinfo(5)); says nothing that differs between two builds from one lock.
+ * `files` are its binary packages. What is compiled is compiled in the build root; packages for all architectures are not.
+ */
+export function buildinfo(plan: DebsPlan, source: SourcePackage, files: readonly FileDigests[]): string {
   const checksums = (of: 'md5' | 'sha1' | 'sha256'): string => files.map((file) => `\n ${file[of]} ${String(file.sizeBytes)} ${file.name}`).join('')
-  const installed = plan.buildRootPackages
+  const installed = (source.architecture === 'all' ? [] : plan.buildRootPackages)
     .map(({ name, version, architecture }) => `${architecture === plan.architecture || architecture === 'all' ? name : `${name}:${architecture}`} (= ${version})`)
     .sort()
   return paragraph([
     ['Format', '1.0'],
-    ['Source', plan.source],
-    ['Binary', plan.packages.map(({ name }) => name).sort().join(' ')],
-    ['Architecture', plan.architecture],
-    ['Version', plan.version],
+    ['Source', source.name],
+    ['Binary', plan.packages.filter((one) => one.source.name === source.name).map(({ name }) => name).sort().join(' ')],
+    ['Architecture', source.architecture],
+    ['Version', source.version],
     ['Checksums-Md5', checksums('md5')],
     ['Checksums-Sha1', checksums('sha1')],
     ['Checksums-Sha256', checksums('sha256')],

@@ -53,6 +53,13 @@ Comment:
  version that its package.json names.
 `
 
+const ownHeader = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: nat64-forge
+Comment:
+ The source of this package is published beside it, in jool_*.packaging.tar.xz:
+ its folders packaging/nat64ctl, packaging/vyos-nat64 and packaging/cli-tree.
+`
+
 const jool = `Files: *
 Copyright: 2011-2024 NIC Mexico <jool@nic.mx>
 ${gpl2}`
@@ -72,4 +79,6 @@ export const copyright = {
   /** Nothing of Jool is in it. */
   metapackage: [header, packaging('*')].join('\n'),
   tools: [header, jool, cJson, packaging('packaging/jool-tools/*')].join('\n'),
+  /** Nothing of Jool is in it. */
+  nat64ctl: [ownHeader, packaging('*')].join('\n'),
 } as const

@@ -1,3 +1,4 @@
+import type { Edition } from '../cli-tree/man-pages.ts'
 import type { Suite } from '../../scripts/domain/suite.ts'
 
 export type Content =
@@ -6,6 +7,8 @@ export type Content =
   | { kind: 'module'; name: string }
   /** A file of the project; each `@KEY@` in it is replaced. */
   | { kind: 'asset'; path: string; fill?: Record<string, string> }
+  /** Made of the router's CLI tree. */
+  | { kind: 'generated'; what: 'tree.json' | 'nat64.config.5' | 'nat64ctl.8' | 'bash-completion' | 'reference'; edition: Edition }
 
 export interface PlannedFile {
   /** Where it lands, without the leading slash. */
@@ -15,8 +18,10 @@ export interface PlannedFile {
   content: Content
 }
 
-/** Files to take from a built tree at the same path. */
+/** Files to take from a tree at the same path. */
 export interface TreeRule {
+  /** A folder of the project. Default: the tree of Jool's tools, as it was built. */
+  from?: string
   /** A regular expression over the whole path, without the leading slash. */
   pattern: string
   mode: number
@@ -60,3 +65,31 @@ export const toolsTreeRules: readonly TreeRule[] = [
   { pattern: 'usr/share/man/man8/(jool|jool_siit|joold)\\.8(\\.gz)?', mode: 0o644, gzip: true, atLeast: 3 },
   { pattern: 'usr/share/bash-completion/completions/(jool|jool_siit)(\\.bash)?', mode: 0o644, atLeast: 2 },
 ]
+
+const nat64ctl = 'packaging/nat64ctl'
+const python = 'usr/lib/python3/dist-packages/nat64ctl'
+
+/** The configuration that the manual shows; relative to the project. */
+export const nat64ctlExample = `${nat64ctl}/usr/share/doc/nat64ctl/examples/nat64.config`
+
+/**
+ * The files of nat64ctl, but for its Python. A unit would stand here as those of jool-tools do above, below the library folder of
+ * the suite, and what enables it in the package's postinst.
+ */
+export function nat64ctlFiles(edition: Edition): PlannedFile[] {
+  const asset = (path: string, mode = 0o644): PlannedFile => ({ path, mode, content: { kind: 'asset', path: `${nat64ctl}/${path}` } })
+  const generated = (path: string, what: (Content & { kind: 'generated' })['what']): PlannedFile => ({ path, mode: 0o644, ...(path.endsWith('.gz') ? { gzip: true } : {}), content: { kind: 'generated', what, edition } })
+  return [
+    asset('etc/nat64/nat64.config'),
+    asset('usr/sbin/nat64ctl', 0o755),
+    ...['nat64.config', 'nat46.config', 'tayga.config'].map((name) => asset(`usr/share/doc/nat64ctl/examples/${name}`)),
+    generated(`${python}/tree.json`, 'tree.json'),
+    generated('usr/share/bash-completion/completions/nat64ctl', 'bash-completion'),
+    generated('usr/share/doc/nat64ctl/configuration.md.gz', 'reference'),
+    generated('usr/share/man/man5/nat64.config.5.gz', 'nat64.config.5'),
+    generated('usr/share/man/man8/nat64ctl.8.gz', 'nat64ctl.8'),
+  ]
+}
+
+/** Whatever Python lies there; what it is compiled to belongs to the router. */
+export const nat64ctlTreeRules: readonly TreeRule[] = [{ from: nat64ctl, pattern: `${python}/([^/]+/)*[^/]+\\.py`, mode: 0o644, atLeast: 2 }]

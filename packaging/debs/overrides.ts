@@ -35,12 +35,13 @@ const longFileName: Override = {
 /** What lintian lets pass: 80 characters, counted with the longest architecture's name (14) in place of `amd64`. */
 const longestFileName = 80 - 14 + 'amd64'.length
 
-export function overridesFor(kind: 'modules' | 'metapackage' | 'tools', maintainer: string, fileName: string): Override[] {
+export function overridesFor(kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl', maintainer: string, fileName: string): Override[] {
   return [
     ...(/@[^.]+>$/.test(maintainer) ? localMail : []),
     ...(fileName.length > longestFileName ? [longFileName] : []),
     ...(kind === 'metapackage' ? [protectedField] : []),
     ...(kind === 'tools' ? [notForDebian, withoutDebhelper] : []),
+    ...(kind === 'nat64ctl' ? [notForDebian] : []),
   ]
 }
 

@@ -1,16 +1,25 @@
+import packageJson from '../../package.json' with { type: 'json' }
 import type { PlanInput } from '../../scripts/pipeline/stage.ts'
 import { changelog } from './changelog.ts'
 import { description, paragraph, substitution } from './control.ts'
 import { copyright } from './copyright.ts'
 import type { InstalledPackage, PlansBefore } from './inputs.ts'
-import { libraryFolder, toolsFiles, toolsTreeRules, type Content, type PlannedFile, type TreeRule } from './layout.ts'
+import { libraryFolder, nat64ctlFiles, nat64ctlTreeRules, toolsFiles, toolsTreeRules, type Content, type PlannedFile, type TreeRule } from './layout.ts'
 import { overridesFor, overridesText } from './overrides.ts'
-import { metapackageRelations, moduleRelations, toolsRelations, type Relations } from './relations.ts'
+import { metapackageRelations, moduleRelations, nat64ctlRelations, toolsRelations, type Relations } from './relations.ts'
 import type { DebsLocked, DebsSpec } from './spec.ts'
-import { inPackageName, kernelBoundVersion, packageVersion, upstreamVersion } from './versions.ts'
+import { inPackageName, kernelBoundVersion, ownVersion, packageVersion, upstreamVersion } from './versions.ts'
+
+export interface SourcePackage {
+  name: string
+  version: string
+  /** Of all its binary packages. */
+  architecture: string
+}
 
 export interface PackagePlan {
   name: string
+  source: SourcePackage
   version: string
   architecture: string
   fileName: string
@@ -20,9 +29,9 @@ export interface PackagePlan {
   scripts: Record<string, Content>
   /** DEBIAN/triggers (deb-triggers(5)). */
   triggers?: string
-  /** Sorted by path. */
+  /** Sorted by path. What is below etc/ is a conffile (deb-conffiles(5)). */
   files: PlannedFile[]
-  /** What is taken of the tools' tree, as it was built. */
+  /** What is taken of whole trees, as they are. */
   tree: readonly TreeRule[]
 }
 
@@ -62,15 +71,18 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     synopsis: string
     about: readonly string[]
     changes: readonly string[]
-    kind: 'modules' | 'metapackage' | 'tools'
+    kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl'
+    /** Default: Jool's. */
+    from?: SourcePackage
     scripts?: PackagePlan['scripts']
     triggers?: string
     files: readonly PlannedFile[]
     tree?: readonly TreeRule[]
   }
+  const jool: SourcePackage = { name: source, version, architecture }
   const complete = (outline: Outline): PackagePlan => {
-    const { name, relations } = outline
-    const fileName = `${name}_${outline.version}_${architecture}.deb`
+    const { name, relations, from = jool } = outline
+    const fileName = `${name}_${outline.version}_${from.architecture}.deb`
     const documents: PlannedFile[] = [
       { path: `usr/share/doc/${name}/copyright`, mode: 0o644, content: { kind: 'text', text: copyright[outline.kind] } },
       {
@@ -79,7 +91,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
         gzip: true,
         content: {
           kind: 'text',
-          text: changelog({ source, version: outline.version, suite: target.suite, maintainer: spec.maintainer, epochSeconds: sourceDateEpoch, changes: outline.changes }),
+          text: changelog({ source: from.name, version: outline.version, suite: target.suite, maintainer: spec.maintainer, epochSeconds: sourceDateEpoch, changes: outline.changes }),
         },
       },
     ]
@@ -87,24 +99,26 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     if (overrides !== '') documents.push({ path: `usr/share/lintian/overrides/${name}`, mode: 0o644, content: { kind: 'text', text: overrides } })
     return {
       name,
+      source: from,
       version: outline.version,
-      architecture,
+      architecture: from.architecture,
       fileName,
       control: paragraph([
         ['Package', name],
-        ['Source', outline.version === version ? source : `${source} (${version})`],
+        ['Source', outline.version === from.version ? from.name : `${from.name} (${from.version})`],
         ['Version', outline.version],
-        ['Architecture', architecture],
+        ['Architecture', from.architecture],
         ['Maintainer', spec.maintainer],
         ['Installed-Size', substitution.installedSize],
         ['Depends', relations.depends],
+        ['Recommends', relations.recommends],
         ['Conflicts', relations.conflicts],
         ['Replaces', relations.replaces],
         ['Provides', relations.provides],
         ['Protected', relations.protected ? 'yes' : undefined],
-        ['Section', 'kernel'],
+        ['Section', from === jool ? 'kernel' : 'net'],
         ['Priority', 'optional'],
-        ['Homepage', homepage],
+        ['Homepage', from === jool ? homepage : undefined],
         ['Description', description(outline.synopsis, outline.about)],
       ]),
       scripts: outline.scripts ?? {},
@@ -161,6 +175,24 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     triggers: 'interest-noawait jool-modules\n',
     files: toolsFiles(library),
     tree: toolsTreeRules,
+  }))
+  // Its own source: it has nothing of Jool, goes with every kernel and Jool's every version, and is upgraded by itself.
+  const own: SourcePackage = { name: 'nat64-forge', version: ownVersion(packageJson.version, spec.revision), architecture: 'all' }
+  packages.push(complete({
+    name: 'nat64ctl',
+    version: own.version,
+    from: own,
+    relations: nat64ctlRelations,
+    synopsis: 'NAT64 and NAT46 on a router, from one configuration',
+    about: [
+      'nat64ctl reads one declarative configuration for NAT64 and NAT46 in VyOS\'s syntax, checks it, says what would change, and applies it as a whole or not at all, on the kernel module Jool or the program TAYGA. It shows rules, translations and counters, and explains what becomes of an address.',
+      'Installed, it does nothing until somebody writes /etc/nat64/nat64.config and applies it.',
+    ],
+    changes: [`nat64ctl of nat64-forge ${packageJson.version}.`],
+    kind: 'nat64ctl',
+    scripts: Object.fromEntries(['postinst', 'prerm', 'postrm'].map((name) => [name, { kind: 'asset', path: `packaging/nat64ctl/DEBIAN/${name}` }])),
+    files: nat64ctlFiles({ date: new Date(sourceDateEpoch * 1000).toISOString().slice(0, 10), version: own.version }),
+    tree: nat64ctlTreeRules,
   }))
 
   return {

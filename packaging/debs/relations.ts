@@ -4,6 +4,7 @@ import { inPackageName, sameUpstream } from './versions.ts'
 
 export interface Relations {
   depends: readonly string[]
+  recommends?: readonly string[]
   provides?: readonly string[]
   conflicts?: readonly string[]
   replaces?: readonly string[]
@@ -47,6 +48,15 @@ export function toolsRelations(joolVersion: string): Relations {
     conflicts: ['jool (>= 0~)'],
     replaces: ['jool (>= 0~)'],
   }
+}
+
+/**
+ * nat64ctl. It checks and explains without any translator, so it asks for one only as strongly as apt's default does: Jool,
+ * which the configuration's default engine is, or TAYGA where no module can be loaded.
+ */
+export const nat64ctlRelations: Relations = {
+  depends: ['iproute2', 'python3 (>= 3.7)'],
+  recommends: ['jool-tools | tayga'],
 }
 
 /**

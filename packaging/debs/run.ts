@@ -5,7 +5,7 @@ import { sha256File } from '../../scripts/lib/digest.ts'
 import type { RunDeps } from '../../scripts/pipeline/stage.ts'
 import type { DebsArtifact } from './artifact.ts'
 import { buildDeb } from './build-deb.ts'
-import { buildinfo, digestsOf } from './buildinfo.ts'
+import { buildinfo, buildinfoName, digestsOf } from './buildinfo.ts'
 import { writeCorrespondingSource } from './corresponding-source.ts'
 import type { ArtifactsBefore, ToolsTree } from './inputs.ts'
 import { lint } from './lint.ts'
@@ -40,8 +40,10 @@ export async function runDebs(plan: DebsPlan, deps: RunDeps<ArtifactsBefore>): P
   log.step('pack the corresponding source')
   const source = await writeCorrespondingSource(plan, before, { packages: packagesDir, work: workDir, project: projectDir }, exec)
   await writeFile(join(packagesDir, 'SOURCES.txt'), source.text)
-  const digests = await Promise.all(plan.packages.map(({ fileName }) => digestsOf(packagesDir, fileName)))
-  await writeFile(join(packagesDir, `${plan.source}_${plan.version}_${plan.architecture}.buildinfo`), buildinfo(plan, digests))
+  for (const one of new Map(plan.packages.map(({ source: from }) => [from.name, from])).values()) {
+    const digests = await Promise.all(plan.packages.filter(({ source: from }) => from.name === one.name).map(({ fileName }) => digestsOf(packagesDir, fileName)))
+    await writeFile(join(packagesDir, buildinfoName(one)), buildinfo(plan, one, digests))
+  }
 
   log.step('write the apt repository')
   await writeRepository(plan, debFiles, aptDir, exec)

@@ -11,6 +11,11 @@ export function upstreamVersion(joolVersion: string, revision: number): string {
   return `${joolVersion}+forge${String(revision)}`
 }
 
+/** Version of what is nat64-forge's own and has nothing of Jool: `0.1.0-1`. */
+export function ownVersion(forgeVersion: string, revision: number): string {
+  return `${forgeVersion}-${String(revision)}`
+}
+
 /**
  * Version of a package whose content follows a kernel: `4.1.13+forge1-1+linux6.1.192+2`. Without the kernel in it,
  * a build for the next kernel would have the same version, and apt would not see an upgrade.

@@ -24,6 +24,10 @@ export const testTools: readonly HostTool[] = [
   { command: '/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', package: 'libengine-pkcs11-openssl', why: 'lets openssl sign with a token' },
   { command: 'make', package: 'make', why: 'stands in for a kernel\'s configuration' },
   { command: 'patch', package: 'patch', why: 'tries series of patches' },
+  { command: '/usr/bin/python3', package: 'python3', why: 'runs what runs on routers, and checks its syntax' },
+  { command: 'mandoc', package: 'mandoc', why: 'checks manual pages' },
+  { command: 'man', package: 'man-db', why: 'checks manual pages' },
+  { command: '/usr/bin/mypy', package: 'mypy', why: 'checks the types of the Python that runs on routers' },
 ]
 
 export interface ToolState extends HostTool {

@@ -9,6 +9,7 @@ import { examples } from './examples.ts'
 import { explain } from './explain.ts'
 import { inheriting, inspectVerb } from './inspect-verb.ts'
 import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
+import { printReference } from './reference.ts'
 import { smokeAny } from './smoke.ts'
 import { storeCollect, storeShow } from './store.ts'
 import { listTargets } from './targets.ts'
@@ -63,6 +64,11 @@ export function createProgram(interrupt: AbortSignal): Command {
     .option('--json', 'print as JSON')
     .addHelpText('after', examples([['nat64-forge targets', 'names to give to --target']]))
     .action((options: { json?: boolean }) => listTargets(options))
+
+  program.command('reference').description('Print what a router\'s configuration can say: every node of nat64 and nat46')
+    .option('--json', 'print the table that nat64ctl checks with')
+    .addHelpText('after', examples([['nat64-forge reference > configuration.md', 'the reference as Markdown']]))
+    .action((options: { json?: boolean }) => printReference(options))
 
   withBuildOptions(program.command('explain').description('Say why a stage would run: which input of its cache key changed').addArgument(new Argument('<stage>').choices(stageNames)))
     .addHelpText('after', examples([['nat64-forge explain iso', 'why the next build makes the image again']]))

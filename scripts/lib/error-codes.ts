@@ -38,6 +38,7 @@ export const errorCodes = {
   E_DEB: row('input', 'A given .deb is missing, cut off or not a Debian package.', 'Correct its path, or get it again from where it was built.'),
   E_NO_MODULES: row('input', 'The kernel was configured without loadable modules.', 'Build the kernel with `CONFIG_MODULES=y`; Jool exists only as modules.'),
   E_CATALOGUE: row('input', 'A kernel belongs to no line in the catalogue of kernels, or a row of it is wrong.', 'Add or correct the row; the message says where.'),
+  E_CLI_TREE: row('input', 'The tree of the router\'s configuration, packaging/vyos-nat64/cli, is wrong.', 'Correct the file; the message says where. packaging/cli-tree/schema.ts says what the keys mean.'),
   E_COMPILE: row('input', 'Compiling failed.', 'Read the compiler\'s words below the message; `--debug-shell` opens a shell in the build root.'),
   E_VERMAGIC: row('input', 'A module was built for another kernel than the target\'s.', 'Use the headers of exactly the router\'s kernel.'),
   E_SYMBOL_CRC: row('input', 'A module imports a symbol with another CRC than the kernel exports.', 'Use the Module.symvers of exactly the router\'s kernel.'),

@@ -40,6 +40,9 @@ function dataOf(document: Document.Parsed, counter: LineCounter, fileName: strin
 }
 
 interface JsonSchema {
+  $ref?: string
+  $defs?: Record<string, JsonSchema>
+  additionalProperties?: JsonSchema | boolean
   properties?: Record<string, JsonSchema>
   items?: JsonSchema
   anyOf?: JsonSchema[]
@@ -89,14 +92,21 @@ function offsetOf(path: readonly (string | number)[], document: Document.Parsed)
   return path.length > 0 ? offsetOf(path.slice(0, -1), document) : 0
 }
 
-function knownKeys(schema: JsonSchema, path: readonly PropertyKey[]): Set<string> {
-  const branches = [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]
+function knownKeys(schema: JsonSchema, path: readonly PropertyKey[], root: JsonSchema = schema): Set<string> {
+  const branches = [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].map((branch) => resolved(branch, root))
   const [first, ...rest] = path
   if (first === undefined) return new Set(branches.flatMap((branch) => Object.keys(branch.properties ?? {})))
   return new Set(branches.flatMap((branch) => {
-    const next = typeof first === 'number' ? branch.items : branch.properties?.[String(first)]
-    return next ? [...knownKeys(next, rest)] : []
+    const others = typeof branch.additionalProperties === 'object' ? branch.additionalProperties : undefined
+    const next = typeof first === 'number' ? branch.items : branch.properties?.[String(first)] ?? others
+    return next ? [...knownKeys(next, rest, root)] : []
   }))
+}
+
+/** A schema that contains itself is named once, in the root's `$defs`. */
+function resolved(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  const name = /^#\/\$defs\/(.+)$/.exec(schema.$ref ?? '')?.[1]
+  return name === undefined ? schema : root.$defs?.[name] ?? schema
 }
 
 function nearest(word: string, known: readonly string[]): string | undefined {

@@ -107,7 +107,8 @@ async function assetDigest(path: string): Promise<Sha256> {
   const info = await stat(path)
   if (info.isFile()) return sha256File(path)
   const entries = await readdir(path, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort()
+  // What Python compiled while it ran here is no part of the project.
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).filter((file) => !file.includes('/__pycache__/')).sort()
   const lines = await Promise.all(files.map(async (file) => `${await sha256File(file)} ${((await stat(file)).mode & 0o100) === 0 ? '-' : 'x'} ${relative(path, file)}`))
   return sha256Of(lines.join('\n'))
 }

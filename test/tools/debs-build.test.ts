@@ -10,6 +10,8 @@ import type { ArtifactsBefore } from '../../packaging/debs/inputs.ts'
 import type { DebsPlan } from '../../packaging/debs/plan.ts'
 import { writeRepository } from '../../packaging/debs/repository.ts'
 import { signRelease } from '../../packaging/debs/sign.ts'
+import { readCliTree } from '../../packaging/cli-tree/tree.ts'
+import { treeJson } from '../../packaging/cli-tree/tree-json.ts'
 import { filesUnder } from '../../packaging/debs/tree.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
@@ -41,7 +43,7 @@ async function digests(dir: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all((await filesUnder(dir)).map(async (path) => [path, await sha256File(join(dir, path))] as const)))
 }
 
-describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzip'))('the debs stage', { timeout: 120_000 }, () => {
+describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar', 'gzip', '/usr/bin/python3'))('the debs stage', { timeout: 120_000 }, () => {
   let dir: string
   let before: ArtifactsBefore
   let built: DebsArtifact & { dir: string }
@@ -63,6 +65,7 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
       'apt/pool/jool-modules-6.1.0-56-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'apt/pool/jool-modules-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'apt/pool/jool-tools_4.1.13+forge1-1_amd64.deb',
+      'apt/pool/nat64ctl_0.1.0-1_all.deb',
       'packages/SOURCES.txt',
       'packages/jool-modules-6.1.0-56-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'packages/jool-modules-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
@@ -70,6 +73,8 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
       'packages/jool_4.1.13+forge1-1.packaging.tar.xz',
       'packages/jool_4.1.13+forge1-1_amd64.buildinfo',
       'packages/jool_4.1.13+forge1.orig.tar.xz',
+      'packages/nat64-forge_0.1.0-1_all.buildinfo',
+      'packages/nat64ctl_0.1.0-1_all.deb',
     ])
     for (const { file, sha256 } of built.packages) expect(await sha256File(join(built.dir, file))).toBe(sha256)
   })
@@ -78,6 +83,23 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
     // Sizes of changelogs depend on the gzip at hand: everything else of a line counts.
     const lines = output('dpkg-deb', '--contents', debOf(name)).split('\n').map((line) => line.replace(/^(\S+ \S+)\s+\d+/, '$1'))
     await expect(lines.join('\n')).toMatchFileSnapshot(`../golden/debs/bookworm/${name}.contents`)
+  })
+
+  test('nat64ctl has the reviewed files, and all of its Python beside the table that is made of the CLI tree', async () => {
+    const python = 'usr/lib/python3/dist-packages/nat64ctl'
+    const lines = output('dpkg-deb', '--contents', debOf('nat64ctl')).split('\n').map((line) => line.replace(/^(\S+ \S+)\s+\d+/, '$1'))
+    const [code, others] = [lines.filter((line) => line.endsWith('.py')), lines.filter((line) => !line.includes(`./${python}/`) || line.endsWith('.json'))]
+    await expect(others.join('\n')).toMatchFileSnapshot('../golden/debs/bookworm/nat64ctl.contents')
+    const source = (await filesUnder(join(projectDir, 'packaging/nat64ctl', python))).filter((path) => path.endsWith('.py'))
+    expect(source).toContain('model.py')
+    expect(code).toEqual(source.map((path) => `-rw-r--r-- root/root 2026-01-01 00:00 ./${python}/${path}`))
+
+    const root = join(dir, 'nat64ctl')
+    output('dpkg-deb', '--raw-extract', debOf('nat64ctl'), root)
+    expect(await readFile(join(root, python, 'tree.json'), 'utf8')).toBe(treeJson(await readCliTree(projectDir)))
+    expect(await readFile(join(root, 'DEBIAN/conffiles'), 'utf8')).toBe('/etc/nat64/nat64.config\n')
+    expect(output('/usr/bin/python3', '-B', '-I', '-c', `import sys; sys.path.insert(0, sys.argv[1]); import nat64ctl.model; print(nat64ctl.model.__file__)`, join(root, 'usr/lib/python3/dist-packages')))
+      .toBe(`${root}/${python}/model.py\n`)
   })
 
   test('fills in the size and the tools\' library dependencies', () => {

@@ -19,7 +19,7 @@ function debianKernel({ release, version, flavour = 'amd64' }: Kernel): Control[
 const imageOf = (kernel: Kernel): Control[] => debianKernel(kernel).slice(0, 1)
 
 const ours = (kernel: Kernel, options: Parameters<typeof plansFor>[1] = {}): Control[] =>
-  plansFor(kernel, options).packages.map(({ control }) => {
+  plansFor(kernel, options).packages.filter(({ source }) => source.name === 'jool').map(({ control }) => {
     const { 'Installed-Size': _, ...fields } = parseControl(control)
     return fields
   })
@@ -63,6 +63,30 @@ describe.skipIf(!needsTools('apt-get'))('apt', { timeout: 60_000 }, () => {
     test('asking for the new kernel\'s metapackage by name is refused', async () => {
       expect(await askApt({ installed: router, automatic, available: [...router, ...newKernel] }, ['install', '-y', 'linux-image-amd64']))
         .toMatchObject({ exitStatus: 100, installs: [], removes: [] })
+    })
+  })
+
+  describe('installing nat64ctl', () => {
+    const nat64ctl = plansFor(kernel56).packages.filter(({ name }) => name === 'nat64ctl').map(({ control }) => {
+      const { 'Installed-Size': _, ...fields } = parseControl(control)
+      return fields
+    })
+    const base = [...debianRouter, pkg('python3', '3.11.2-1+b1'), pkg('iproute2', '6.1.0-3')]
+    const tayga = pkg('tayga', '0.9.2-8+deb12u1')
+
+    test.each([
+      ['beside Jool brings nothing else', [...base, ...ours(kernel56)], [], ['nat64ctl 0.1.0-1']],
+      ['beside TAYGA brings nothing else', [...base, tayga], [], ['nat64ctl 0.1.0-1']],
+      ['without a translator and without recommendations brings nothing else', base, ['--no-install-recommends'], ['nat64ctl 0.1.0-1']],
+      ['without a translator brings Jool, which the configuration\'s default engine is', base, [], [...named(modulesOf(kernel56)), 'jool-tools 4.1.13+forge1-1', 'nat64ctl 0.1.0-1']],
+    ])('%s', async (_title, installed, options, installs) => {
+      expect(await askApt({ installed, available: [...base, ...ours(kernel56), ...nat64ctl, tayga] }, ['install', ...options, 'nat64ctl']))
+        .toMatchObject({ exitStatus: 0, installs, removes: [] })
+    })
+
+    test('is refused where Python is older than 3.7', async () => {
+      const old = [...debianRouter, pkg('python3', '3.5.3-1'), pkg('iproute2', '4.9.0-1')]
+      expect(await askApt({ installed: old, available: [...old, ...nat64ctl] }, ['install', 'nat64ctl'])).toMatchObject({ exitStatus: 100, installs: [], removes: [] })
     })
   })
 

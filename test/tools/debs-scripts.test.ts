@@ -71,3 +71,64 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('ma
     expect(existsSync(join(root, 'lib/modules'))).toBe(false)
   })
 })
+
+describe.skipIf(!needsTools('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('maintainer scripts of nat64ctl', () => {
+  let dir: string
+  let root: string
+  let deb: string
+  const python = 'usr/lib/python3/dist-packages/nat64ctl'
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'scripts-'))
+    root = join(dir, 'root')
+    for (const folder of ['var/lib/dpkg/info', 'var/lib/dpkg/updates', 'var/lib/dpkg/triggers', 'var/log', 'tmp']) mkdirSync(join(root, folder), { recursive: true })
+    writeFileSync(join(root, 'var/lib/dpkg/status'), '')
+    const plan = plansFor(kernel56).packages.find(({ name }) => name === 'nat64ctl')
+    if (plan === undefined) throw new Error('no nat64ctl')
+    mkdirSync(join(dir, 'stage'))
+    deb = join(dir, plan.fileName)
+    await buildDeb(plan, join(dir, 'stage'), deb, { projectDir, sourceDateEpoch: epoch, tools: { dir: 'unused', depends: [] }, modules: new Map() }, createExec({ log: silentLog }))
+  })
+  afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+  const dpkg = (...args: string[]): void => {
+    execFileSync('dpkg', [`--root=${root}`, '--force-script-chrootless', '--force-depends', '--force-not-root', ...args], { stdio: 'pipe', env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } })
+  }
+  /** As if nat64ctl had run: Python keeps what it compiled, TAYGA its maps, a person the configuration. */
+  const used = (): void => {
+    mkdirSync(join(root, python, '__pycache__'), { recursive: true })
+    writeFileSync(join(root, python, '__pycache__/model.cpython-311.pyc'), '')
+    mkdirSync(join(root, 'var/lib/nat64/10'), { recursive: true })
+    writeFileSync(join(root, 'var/lib/nat64/10/dynamic.map'), '')
+    writeFileSync(join(root, 'etc/nat64/nat64.config'), 'set nat64\n')
+  }
+
+  test('an upgrade and a removal keep the configuration and TAYGA\'s maps, and leave nothing compiled behind', () => {
+    dpkg('--install', deb)
+    used()
+    dpkg('--install', deb)
+    expect(existsSync(join(root, python, '__pycache__'))).toBe(false)
+    used()
+    dpkg('--remove', 'nat64ctl')
+    expect(existsSync(join(root, python))).toBe(false)
+    expect(readFileSync(join(root, 'etc/nat64/nat64.config'), 'utf8')).toBe('set nat64\n')
+    expect(existsSync(join(root, 'var/lib/nat64/10/dynamic.map'))).toBe(true)
+  })
+
+  test('a purge takes both', () => {
+    dpkg('--install', deb)
+    used()
+    dpkg('--purge', 'nat64ctl')
+    expect(existsSync(join(root, 'etc/nat64'))).toBe(false)
+    expect(existsSync(join(root, 'var/lib/nat64'))).toBe(false)
+  })
+
+  test('installing compiles the Python for the router\'s own, where there is a compiler', () => {
+    mkdirSync(join(dir, 'bin'))
+    writeFileSync(join(dir, 'bin/py3compile'), `#!/bin/sh\necho "py3compile $*"\n`, { mode: 0o755 })
+    const postinst = join(projectDir, 'packaging/nat64ctl/DEBIAN/postinst')
+    const run = (path: string): string => execFileSync('/bin/sh', [postinst, 'configure', ''], { encoding: 'utf8', env: { PATH: path } })
+    expect(run(join(dir, 'bin'))).toBe('py3compile -p nat64ctl\n')
+    expect(run('/nonexistent')).toBe('')
+  })
+})

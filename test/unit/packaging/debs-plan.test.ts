@@ -10,8 +10,8 @@ function listing(plan: DebsPlan): string {
     fileName,
     ...Object.entries(scripts).map(([name, content]) => `  DEBIAN/${name} <- ${content.kind === 'asset' ? content.path : content.kind}`),
     ...(triggers === undefined ? [] : [`  DEBIAN/triggers: ${triggers.trim()}`]),
-    ...files.map(({ path, mode, content }) => `  ${mode.toString(8)} ${path} <- ${content.kind === 'asset' ? content.path : content.kind === 'module' ? `${content.name}.ko` : 'written'}`),
-    ...tree.map(({ pattern, mode, atLeast }) => `  ${mode.toString(8)} tools: at least ${String(atLeast)} of ${pattern}`),
+    ...files.map(({ path, mode, content }) => `  ${mode.toString(8)} ${path} <- ${content.kind === 'asset' ? content.path : content.kind === 'module' ? `${content.name}.ko` : content.kind === 'generated' ? `generated: ${content.what}` : 'written'}`),
+    ...tree.map(({ from = 'tools', pattern, mode, atLeast }) => `  ${mode.toString(8)} ${from}: at least ${String(atLeast)} of ${pattern}`),
     '',
   ].join('\n')).join('\n')
 }
@@ -19,11 +19,12 @@ function listing(plan: DebsPlan): string {
 describe('the plan for Debian 12', () => {
   const plan = plansFor(kernel56)
 
-  test('has a package for the kernel, one that follows the kernel, and the tools', () => {
+  test('has a package for the kernel, one that follows the kernel, the tools, and nat64ctl', () => {
     expect(plan.packages.map(({ fileName }) => fileName)).toEqual([
       'jool-modules-6.1.0-56-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'jool-modules-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'jool-tools_4.1.13+forge1-1_amd64.deb',
+      'nat64ctl_0.1.0-1_all.deb',
     ])
   })
 
@@ -63,7 +64,7 @@ describe('the plan for a kernel whose release does not fix its ABI', () => {
   })
 
   test('has no metapackage where the kernel has none', () => {
-    expect(plan.packages.map(({ name }) => name)).toEqual(['jool-modules-6.6.54-vyos', 'jool-tools'])
+    expect(plan.packages.map(({ name }) => name)).toEqual(['jool-modules-6.6.54-vyos', 'jool-tools', 'nat64ctl'])
   })
 })
 
@@ -72,14 +73,20 @@ test('since Debian 13 kernel modules and units are under /usr/lib', async () => 
   await expect(listing(plan)).toMatchFileSnapshot(golden('trixie/files.txt'))
 })
 
-test('two kernels\' packages of one Jool version share the tools and nothing else', () => {
+test('two kernels\' packages of one Jool version share the tools and nat64ctl, and nothing else', () => {
   const names = (plan: DebsPlan): string[] => plan.packages.map(({ fileName }) => fileName)
   const ofBoth = names(plansFor(kernel56)).filter((name) => names(plansFor(kernel57)).includes(name))
-  expect(ofBoth).toEqual(['jool-tools_4.1.13+forge1-1_amd64.deb'])
+  expect(ofBoth).toEqual(['jool-tools_4.1.13+forge1-1_amd64.deb', 'nat64ctl_0.1.0-1_all.deb'])
 })
 
 test('a real mail address needs no lintian override', () => {
   const plan = plansFor(kernel56, { maintainer: 'Jo Doe <jo@routers.example.net>' })
   const overridden = plan.packages.flatMap(({ files }) => files.filter(({ path }) => path.includes('/lintian/')).map(({ path }) => path))
-  expect(overridden).toEqual(['usr/share/lintian/overrides/jool-modules-amd64', 'usr/share/lintian/overrides/jool-tools'])
+  expect(overridden).toEqual(['usr/share/lintian/overrides/jool-modules-amd64', 'usr/share/lintian/overrides/jool-tools', 'usr/share/lintian/overrides/nat64ctl'])
+})
+
+test('nat64ctl keeps its version when Jool or the kernel changes, and a new revision raises it', () => {
+  const own = (...options: Parameters<typeof plansFor>): string | undefined => plansFor(...options).packages.at(-1)?.fileName
+  expect(own(kernel57, { jool: '4.1.14' })).toBe('nat64ctl_0.1.0-1_all.deb')
+  expect(own(kernel56, { revision: 2 })).toBe('nat64ctl_0.1.0-2_all.deb')
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { buildinfo } from '../../../packaging/debs/buildinfo.ts'
+import { buildinfo, buildinfoName } from '../../../packaging/debs/buildinfo.ts'
 import { toolsDepends } from '../../../packaging/debs/build-deb.ts'
 import { description, paragraph } from '../../../packaging/debs/control.ts'
 import { sourcesText } from '../../../packaging/debs/corresponding-source.ts'
@@ -40,10 +40,19 @@ describe('control files', () => {
 })
 
 test('the .buildinfo names every package with its digests, and the build root', async () => {
-  const files = plansFor(kernel56).packages.map(({ fileName }, index) => ({
+  const plan = plansFor(kernel56)
+  const files = plan.packages.slice(0, 3).map(({ fileName }, index) => ({
     name: fileName, sizeBytes: 1000 + index, md5: 'a'.repeat(32), sha1: 'b'.repeat(40), sha256: 'c'.repeat(64),
   }))
-  await expect(buildinfo(plansFor(kernel56), files)).toMatchFileSnapshot('../../golden/debs/bookworm/jool.buildinfo')
+  await expect(buildinfo(plan, plan.packages[0]!.source, files)).toMatchFileSnapshot('../../golden/debs/bookworm/jool.buildinfo')
+})
+
+test('nat64ctl has a .buildinfo of its own source, in which nothing was compiled', async () => {
+  const plan = plansFor(kernel56)
+  const [own] = plan.packages.slice(-1)
+  const files = [{ name: own!.fileName, sizeBytes: 1000, md5: 'a'.repeat(32), sha1: 'b'.repeat(40), sha256: 'c'.repeat(64) }]
+  expect(buildinfoName(own!.source)).toBe('nat64-forge_0.1.0-1_all.buildinfo')
+  await expect(buildinfo(plan, own!.source, files)).toMatchFileSnapshot('../../golden/debs/bookworm/nat64-forge.buildinfo')
 })
 
 describe('SOURCES.txt', () => {

@@ -60,14 +60,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class StaticMapping:
-    """One `static`: a fixed BIB entry (RFC 6146 section 3.1)."""
+    """One `static`: a fixed BIB entry of Jool (RFC 6146 section 3.1), or a `map` of TAYGA, which has neither protocol nor ports."""
 
     number: int
-    protocol: Protocol
+    #: This and both ports are None with TAYGA, and never with Jool.
+    protocol: Optional[Protocol]
     inside_address: IPv6Address
-    inside_port: int
+    inside_port: Optional[int]
     outside_address: IPv4Address
-    outside_port: int
+    outside_port: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ class SourceRule:
     mode: Mode
     #: pool6; RFC 6052 lengths.
     prefix: IPv6Network
-    #: Those that are not disabled, by number. A rule has at least one, or an error says so; with TAYGA, or in isolated mode
-    #: with `masquerade`, none are needed.
+    #: Those that are not disabled, by number. None: a Jool rule outside isolated mode then takes ports 61001 to 65535 of every
+    #: global address of the router, as VyOS has it (only where no pool was written, or the rule is disabled); with TAYGA there
+    #: are statics or `masquerade`, in isolated mode `masquerade`. Else an error says so.
     pools: Tuple[Pool, ...]
     statics: Tuple[StaticMapping, ...] = ()
     #: An instance that is there and paused, as VyOS has it.

@@ -1,0 +1,58 @@
+import { commands, commonOptions, exitStatuses, type NatCommand } from './commands.ts'
+import { literal, paragraphs, plain, titleLine } from './roff.ts'
+import { capital, sections, sentences, synopsis } from './text.ts'
+import type { CliTree } from './tree.ts'
+
+export interface Edition {
+  /** YYYY-MM-DD */
+  date: string
+  version: string
+}
+
+/** nat64.config(5): every node of the tree. */
+export function configManPage(tree: CliTree, example: string, edition: Edition): string {
+  return [
+    titleLine('nat64.config', 5, edition, 'File Formats'),
+    '.SH NAME\nnat64.config \\- what a router translates between IPv6 and IPv4\n',
+    '.SH DESCRIPTION\n',
+    `${plain('The configuration of')}\n.BR nat64ctl (8),\n${plain('in VyOS\'s syntax: either set lines, or nodes with braces. Everything that VyOS\'s own nat64 takes means the same here.')}\n`,
+    paragraphs([
+      'In a file of set lines, a line that begins with # is a comment. Between braces, a comment stands between /* and */. Values with blanks stand between quotes.',
+      'Below, <ipv6net> is a value of that kind, jool|tayga one of these words, and a node without either is a switch: it is on where it is written. The range of a number includes both ends. '
+      + '"In mode ..." speaks of the engine Jool; TAYGA has no modes.',
+    ]),
+    ...sections(tree).flatMap(({ path, help, about, limits, leaves }) => [
+      `.SH ${plain(path)}\n`,
+      ...[help, ...(about === undefined ? [] : [about.replace(/\.$/, '')]), ...limits.map(capital)].map((sentence) => `${plain(sentence)}.\n`),
+      ...leaves.map((row) => `.TP\n.B ${plain(synopsis(row))}\n${sentences(row).map((sentence) => `${plain(sentence)}\n`).join('')}`),
+    ]),
+    `.SH EXAMPLE\n${literal(example)}`,
+    '.SH FILES\n.TP\n.I /etc/nat64/nat64.config\nWhere it is, unless a command says otherwise.\n.TP\n.I /usr/share/doc/nat64ctl/examples\nExamples.\n',
+    '.SH SEE ALSO\n.BR nat64ctl (8),\n.BR jool (8),\n.BR jool_siit (8),\n.BR tayga (8)\n',
+  ].join('')
+}
+
+/** nat64ctl(8): its commands. */
+export function programManPage(edition: Edition): string {
+  return [
+    titleLine('nat64ctl', 8, edition, 'System Administration'),
+    '.SH NAME\nnat64ctl \\- NAT64 and NAT46 on this router, from one configuration\n',
+    '.SH SYNOPSIS\n', commands.map((command) => `.B nat64ctl ${plain(command.name)}\n${argumentsOf(command)}`).join('.br\n'),
+    '.SH DESCRIPTION\n',
+    `${plain('Checks a configuration, plans what must change, and makes it so as a whole or not at all, on the translators')}\n.BR jool (8)\nand\n.BR tayga (8).\n`,
+    `${plain('What the configuration can say is in')}\n.BR nat64.config (5).\n`,
+    '.SH COMMANDS\n',
+    ...commands.map(({ about = [], ...command }) => `.TP\n.B nat64ctl ${plain(command.name)}\n${plain(command.help)}.\n${about.map((text) => `.sp\n${plain(text)}\n`).join('')}`),
+    '.SH OPTIONS\n',
+    ...[...commonOptions, ...commands.flatMap((command) => command.options ?? [])].map(({ flag, help }) => `.TP\n.B ${plain(flag)}\n${plain(help)}.\n`),
+    '.SH EXIT STATUS\n', ...exitStatuses.map(({ status, meaning }) => `.TP\n.B ${String(status)}\n${plain(meaning)}.\n`),
+    '.SH FILES\n.TP\n.I /etc/nat64/nat64.config\nThe configuration, where no FILE is given.\n.TP\n.I /var/lib/nat64\nWhat TAYGA keeps over restarts.\n',
+    '.SH SEE ALSO\n.BR nat64.config (5),\n.BR jool (8),\n.BR tayga (8)\n',
+  ].join('')
+}
+
+function argumentsOf({ argument, options = [] }: NatCommand): string {
+  const word = argument === undefined ? [] : 'words' in argument ? [argument.words.join('|')] : [argument.name]
+  const words = [...options.map(({ flag }) => `[${flag}]`), '[--json]', ...word.map((one) => argument?.optional === true ? `[${one}]` : one)]
+  return `${plain(words.join(' '))}\n`
+}

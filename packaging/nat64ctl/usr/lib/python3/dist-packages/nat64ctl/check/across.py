@@ -1,0 +1,367 @@
+"""Rules against each other: what one namespace of the router cannot hold, and what would belong to two translators."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Network
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from nat64ctl.model import Clat, DestinationRule, Engine, Mode, PortRange, Protocol
+from nat64ctl.problems import Collector, listed
+
+from .intervals import Block, Blocks
+from .nodes import Node
+from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse
+from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
+
+ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
+
+
+def check_across(
+    sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector,
+) -> None:
+    instances = _instances(sources, destinations, clat)
+    for instance in instances:
+        _held_by_one_instance(instance, collector)
+        _bib(instance, collector)
+        _maps(instance, collector)
+    _outside_addresses(instances, collector)
+    _prefixes(instances, collector)
+    _firewall(sources, destinations, clat, collector)
+
+
+@dataclass(frozen=True)
+class _Instance:
+    """What one translator holds: rules of one kind, the first of which decides."""
+
+    members: Tuple[Checked, ...]
+    #: Packets for any port of its IPv4 addresses come to it: it has an interface of its own.
+    whole_addresses: bool
+
+
+def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat]) -> List[_Instance]:
+    """In inline mode Jool's rules of a kind are one instance; all others are one each."""
+    inline: Dict[str, List[Checked]] = {}
+    instances: List[_Instance] = []
+    every: List[Checked] = [*sources, *destinations]
+    if clat is not None:
+        every.append(clat)
+    for checked in every:
+        engine, mode = _engine_and_mode(checked)
+        if engine is Engine.JOOL and mode is Mode.INLINE:
+            inline.setdefault(_kind(checked), []).append(checked)
+        else:
+            instances.append(_Instance((checked,), engine is Engine.TAYGA or mode is Mode.ISOLATED))
+    return [_Instance(tuple(members), False) for members in inline.values()] + instances
+
+
+def _kind(checked: Checked) -> str:
+    """Jool's name for the translator that a rule needs."""
+    return "NAT64" if isinstance(checked, CheckedSource) or (isinstance(checked, CheckedDestination) and checked.rule.stateful) else "SIIT"
+
+
+def _engine_and_mode(checked: Checked) -> Tuple[Engine, Mode]:
+    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
+    return (holder.engine, holder.mode)
+
+
+def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
+    first = instance.members[0]
+    marks: Dict[Tuple[int, IPv6Network], Checked] = {}
+    for checked in instance.members:
+        if isinstance(checked, CheckedSource):
+            earlier = marks.setdefault((checked.rule.mark or 0, checked.rule.prefix), checked)
+            if earlier is not checked:
+                mark = f"mark {checked.rule.mark}" if checked.rule.mark else "no mark"
+                refuse(
+                    collector, checked.node, f"the same packets as for {earlier.label}: {mark}, and the same prefix",
+                    ONE_INSTANCE % ("NAT64", ", and different marks"),
+                    "match mark, or one pool more in the other rule; or mode isolated with another prefix",
+                )
+                continue
+        different = [] if checked is first else _differences(first, checked)
+        if different:
+            refuse(
+                collector, checked.node, "cannot be in one instance with {}: another {}".format(first.label, listed(different, "and another")),
+                ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
+                "the same {}, or mode isolated or iptables".format(listed(different, "and the same")),
+            )
+
+
+def _prefix_of(checked: Checked) -> IPv6Network:
+    if isinstance(checked, CheckedSource):
+        return checked.rule.prefix
+    return checked.rule.source_prefix if isinstance(checked, CheckedDestination) else checked.clat.plat_prefix
+
+
+def _differences(first: Checked, other: Checked) -> List[str]:
+    """What a Jool instance has only once, and the two want differently."""
+    parts: List[Tuple[str, object, object]] = [("prefix", _prefix_of(first), _prefix_of(other))]
+    if isinstance(first, CheckedSource) and isinstance(other, CheckedSource):
+        one, two = first.rule, other.rule
+        parts += [("set of options", one.options, two.options), ("set of timeouts", one.timeouts, two.timeouts), ("log", one.log, two.log)]
+    elif isinstance(first, CheckedDestination) and isinstance(other, CheckedDestination):
+        parts += [("set of options", first.rule.options, other.rule.options)]
+    else:
+        # A rule of another kind has not all of the options, and takes those that it does not write.
+        one_options, two_options = ({} if isinstance(checked, CheckedClat) else checked.rule.options for checked in (first, other))
+        common = one_options.keys() & two_options.keys()
+        parts += [("set of options", [one_options[name] for name in sorted(common)], [two_options[name] for name in sorted(common)])]
+    return [name for name, left, right in parts if left != right]
+
+
+def _bib(instance: _Instance, collector: Collector) -> None:
+    """A BIB has each IPv6 and each IPv4 transport address once for each protocol (RFC 6146 section 3.1)."""
+    outside: Dict[Tuple[object, int, int], Tuple[Node, str]] = {}
+    inside: Dict[Tuple[object, int, int], Tuple[Node, str]] = {}
+    for checked in instance.members:
+        if not isinstance(checked, CheckedSource):
+            continue
+        for static, node in checked.statics:
+            out_port = -1 if static.outside_port is None else static.outside_port
+            in_port = -1 if static.inside_port is None else static.inside_port
+            here = (node, checked.label)
+            out_key = (static.protocol, int(static.outside_address), out_port)
+            rival = outside.setdefault(out_key, here)
+            if rival is not here:
+                _doubled(collector, checked, node, rival, "outside")
+                continue
+            rival = inside.setdefault((static.protocol, int(static.inside_address), in_port), here)
+            if rival is not here:
+                _doubled(collector, checked, node, rival, "inside")
+    by_port: Dict[Protocol, Blocks[CheckedDestination]] = {protocol: Blocks(128) for protocol in Protocol}
+    forwards = [checked for checked in instance.members if isinstance(checked, CheckedDestination) and checked.rule.stateful]
+    for checked in forwards:
+        rule = checked.rule
+        first, last = _inside_ports(rule)
+        for protocol in rule.protocols:
+            block = (int(rule.translation_address.network_address), rule.translation_address.prefixlen, first, last)
+            other = by_port[protocol].find(block)
+            if other is not None:
+                refuse(
+                    collector, checked.node,
+                    f"{protocol.value} ports of {rule.translation_address.network_address} are already those of {other.label}",
+                    "One IPv6 transport address has one IPv4 transport address (RFC 6146 section 3.1).",
+                    "another translation port, or mode isolated with another source prefix",
+                )
+                break
+            by_port[protocol].add(block, checked)
+    if not forwards:
+        return
+    for checked in instance.members:
+        for static, node in checked.statics if isinstance(checked, CheckedSource) else ():
+            if static.protocol is not None and static.inside_port is not None:
+                other = by_port[static.protocol].find((int(static.inside_address), 128, static.inside_port, static.inside_port))
+                if other is not None:
+                    refuse(
+                        collector, node, f"its inside address, port and protocol are already those of {other.label}",
+                        "One IPv6 transport address has one IPv4 transport address (RFC 6146 section 3.1).", "another inside address or port",
+                    )
+
+
+def _inside_ports(rule: DestinationRule) -> Tuple[int, int]:
+    ports = rule.ports or ALL_PORTS
+    first = ports.first if rule.translation_port is None else rule.translation_port
+    return (first, first + ports.last - ports.first)
+
+
+def _doubled(collector: Collector, checked: CheckedSource, node: Node, rival: Tuple[Node, str], side: str) -> None:
+    other = f"static {rival[0].name}" if rival[1] == checked.label else f"static {rival[0].name} of {rival[1]}"
+    refuse(
+        collector, node, "the same {} address{} as {}".format(side, "" if checked.rule.engine is Engine.TAYGA else ", port and protocol", other),
+        "A fixed mapping is one to one (RFC 6146 section 3.1).", f"another {side} address or port",
+    )
+
+
+def _maps(instance: _Instance, collector: Collector) -> None:
+    """Explicit address maps of one SIIT instance are apart on the IPv6 side; of the IPv4 side _outside_addresses tells."""
+    networks = [(_inside_network(checked), checked) for checked in instance.members if _kind(checked) == "SIIT"]
+    if len(networks) < 2:
+        return
+    ipv6: Blocks[Checked] = Blocks(128)
+    for network, checked in sorted(networks, key=lambda item: item[0].prefixlen):
+        block = (int(network.network_address), network.prefixlen, 0, 65535)
+        other = ipv6.find(block)
+        if other is not None:
+            later, earlier = (checked, other) if _place(checked) > _place(other) else (other, checked)
+            names = ("ipv6", "prefix") if isinstance(later, CheckedClat) else ("translation", "address")
+            refuse(
+                collector, leaf_or_self(later.node, *names), f"{_inside_network(later)} overlaps {_inside_network(earlier)} of {earlier.label}",
+                "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.", "networks that are apart",
+            )
+        ipv6.add(block, checked)
+
+
+def _inside_network(checked: Checked) -> IPv6Network:
+    if isinstance(checked, CheckedClat):
+        return checked.clat.ipv6_prefix
+    return checked.rule.translation_address if isinstance(checked, CheckedDestination) else checked.rule.prefix
+
+
+@dataclass(frozen=True)
+class _Claim:
+    checked: Checked
+    node: Node
+    instance: int
+    number: int
+
+
+def _outside_addresses(instances: Sequence[_Instance], collector: Collector) -> None:
+    """IPv4 addresses and ports that two translators would take for theirs. Rules of one instance may share a pool, each with its mark."""
+    claims: List[Tuple[Protocol, Block, _Claim]] = []
+    for index, instance in enumerate(instances):
+        for checked in instance.members:
+            claims.extend(_claims(checked, index, instance.whole_addresses, len(claims)))
+    claims.sort(key=lambda item: item[1][1])
+    # By protocol, for each instance: those that hold a rival are few, so an instance is not compared with itself.
+    taken: Dict[Protocol, Dict[int, Blocks[_Claim]]] = {protocol: {} for protocol in Protocol}
+    everybody: Dict[Protocol, Blocks[_Claim]] = {protocol: Blocks(32) for protocol in Protocol}
+    told = set()
+    for protocol, block, claim in claims:
+        rival = everybody[protocol].find(block)
+        if rival is not None and rival.instance == claim.instance and len(taken[protocol]) > 1:
+            # What is behind the one found may be another instance's.
+            rival = next(
+                (
+                    other for index,
+                    blocks in taken[protocol].items() if index != claim.instance for other in [blocks.find(block)] if other is not None
+                ),
+                rival
+            )
+        if rival is not None and _rivals(claim, rival):
+            later, earlier = (claim, rival) if _order(claim) > _order(rival) else (rival, claim)
+            if id(later.node) not in told:
+                told.add(id(later.node))
+                _refuse_claim(collector, later, earlier)
+        everybody[protocol].add(block, claim)
+        taken[protocol].setdefault(claim.instance, Blocks(32)).add(block, claim)
+
+
+def _order(claim: _Claim) -> Tuple[int, int, int]:
+    return (*_place(claim.checked), claim.number)
+
+
+def _rivals(claim: _Claim, other: _Claim) -> bool:
+    """Pools of one instance may overlap: each is for its mark, and none is given out twice."""
+    pools = isinstance(claim.checked, CheckedSource) and isinstance(other.checked, CheckedSource)
+    return claim.instance != other.instance or (not pools and claim.checked is not other.checked)
+
+
+def _refuse_claim(collector: Collector, later: _Claim, earlier: _Claim) -> None:
+    message = f"overlaps the addresses of {earlier.checked.label}"
+    if later.instance != earlier.instance:
+        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if _whole(later) or _whole(earlier) else ""
+        refuse(collector, later.node, message, f"Two translators would use the same address and port{whole}.", "addresses or ports that are apart")
+    elif _kind(later.checked) == "SIIT":
+        refuse(
+            collector, later.node, message, "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.",
+            "networks that are apart",
+        )
+    else:
+        reason = "One IPv4 transport address has one IPv6 transport address (RFC 6146 section 3.1)."
+        refuse(collector, later.node, message, reason, "another address, port or protocol; or a static mapping in the nat64 rule")
+
+
+def _whole(claim: _Claim) -> bool:
+    engine, mode = _engine_and_mode(claim.checked)
+    return engine is Engine.TAYGA or mode is Mode.ISOLATED
+
+
+def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tuple[Protocol, Block, _Claim]]:
+    """Of enabled rules. A CLAT has the addresses of the hosts behind it."""
+    claims: List[Tuple[Protocol, Block, _Claim]] = []
+    if not isinstance(checked, CheckedClat) and checked.rule.disabled:
+        return claims
+
+    def claim(protocol: Protocol, first: int, length: int, ports: PortRange, node: Node) -> None:
+        taken = ALL_PORTS if whole else ports
+        claims.append((protocol, (first, length, taken.first, taken.last), _Claim(checked, node, index, number + len(claims))))
+    if isinstance(checked, CheckedSource):
+        for pool, node in checked.pools:
+            for protocol in ALL_PROTOCOLS if whole else pool.protocols:
+                claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool, protocol), node)
+        return claims
+    if isinstance(checked, CheckedClat):
+        network = checked.clat.ipv4_address
+        for protocol in ALL_PROTOCOLS:
+            claim(protocol, int(network.network_address), network.prefixlen, ALL_PORTS, leaf_or_self(checked.node, "ipv4", "address"))
+        return claims
+    rule = checked.rule
+    for protocol in ALL_PROTOCOLS if whole or not rule.stateful else rule.protocols:
+        claim(
+            protocol, int(rule.address.network_address), rule.address.prefixlen, rule.ports or ALL_PORTS,
+            leaf_or_self(checked.node, "destination", "address"),
+        )
+    return claims
+
+
+def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
+    """An IPv6 destination in a prefix belongs to one translator, unless matches tell packets apart."""
+    entries: List[Tuple[int, int, IPv6Network, int, Checked]] = []
+    for index, instance in enumerate(instances):
+        for checked in instance.members:
+            if not (isinstance(checked, (CheckedSource, CheckedDestination)) and checked.rule.disabled):
+                prefix = _prefix_of(checked)
+                entries.append((int(prefix.network_address), prefix.prefixlen, prefix, index, checked))
+    entries.sort(key=lambda entry: entry[:2])
+    around: List[Tuple[int, int, IPv6Network, int, Checked]] = []
+    same: Dict[Tuple[IPv6Network, object], Tuple[int, Checked]] = {}
+    for entry in entries:
+        _, length, prefix, index, checked = entry
+        while around and not prefix.subnet_of(around[-1][2]):
+            around.pop()
+        outer = next((other for other in reversed(around) if other[1] < length), None)
+        if outer is not None:
+            later, earlier = (checked, outer[4]) if _place(checked) > _place(outer[4]) else (outer[4], checked)
+            refuse(
+                collector, _prefix_node(later), f"{_prefix_of(later)} overlaps {_prefix_of(earlier)} of {earlier.label}",
+                "A packet to the smaller one would belong to both.", "prefixes that are apart, or the same",
+            )
+        if not around or around[-1][2] != prefix:
+            around.append(entry)
+        rival_index, rival = same.setdefault((prefix, _match(checked)), (index, checked))
+        if rival_index != index:
+            later, earlier = (checked, rival) if _place(checked) > _place(rival) else (rival, checked)
+            both_sources = isinstance(later, CheckedSource) and isinstance(earlier, CheckedSource)
+            refuse(
+                collector, _prefix_node(later), f"{prefix} is also the prefix of {earlier.label}",
+                "Two translators would take the same IPv6 packets.",
+                "another prefix%s" % (", or a match that tells the packets apart" if both_sources else ""),
+            )
+
+
+def _match(checked: Checked) -> object:
+    if isinstance(checked, CheckedSource):
+        return (checked.rule.mark or 0, checked.rule.source_address, checked.rule.inbound_interface)
+    # Those of NAT46 have nothing that tells them apart, from each other or from a NAT64 rule that takes everything.
+    return (0, None, None)
+
+
+def _place(checked: Checked) -> Tuple[int, int]:
+    if isinstance(checked, CheckedSource):
+        return (0, checked.rule.number)
+    return (1, checked.rule.number) if isinstance(checked, CheckedDestination) else (2, 0)
+
+
+def _prefix_node(checked: Checked) -> Node:
+    if isinstance(checked, CheckedClat):
+        return leaf_or_self(checked.node, "plat-prefix")
+    return leaf_or_self(checked.node, "source", "prefix")
+
+
+def _firewall(
+    sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector,
+) -> None:
+    every: List[Checked] = [*sources, *destinations]
+    if clat is not None:
+        every.append(clat)
+    for checked in every:
+        holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
+        disabled = not isinstance(holder, Clat) and holder.disabled
+        if holder.engine is Engine.JOOL and holder.mode is Mode.INLINE and not disabled:
+            collector.warning(
+                checked.node.position, checked.node.path, "the forward firewall does not see what is translated in mode inline",
+                "Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. "
+                "This is said once, and holds for all rules in this mode.",
+                "mode isolated",
+            )
+            return
