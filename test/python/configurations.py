@@ -1,4 +1,5 @@
 """Configurations for tests: small ones by hand, and random ones that a router can carry out."""
+
 from __future__ import annotations
 
 import random
@@ -6,7 +7,18 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Dict, List, Optional, Tuple
 
 from nat64ctl.model import (
-    Clat, Configuration, DestinationRule, Engine, Mode, OptionValue, Pool, PortRange, Protocol, SourceRule, StaticMapping, Synchronization,
+    Clat,
+    Configuration,
+    DestinationRule,
+    Engine,
+    Mode,
+    OptionValue,
+    Pool,
+    PortRange,
+    Protocol,
+    SourceRule,
+    StaticMapping,
+    Synchronization,
 )
 
 ALL = tuple(Protocol)
@@ -17,7 +29,9 @@ def pool(address: str, ports: Optional[Tuple[int, int]] = (1024, 65535), protoco
     return Pool(number, IPv4Network(address), PortRange(*ports) if ports else None, protocols, **more)
 
 
-def source(number: int, *pools: Pool, engine: Engine = Engine.JOOL, mode: Mode = Mode.INLINE, prefix: str = "64:ff9b::/96", **more: Any) -> SourceRule:
+def source(
+    number: int, *pools: Pool, engine: Engine = Engine.JOOL, mode: Mode = Mode.INLINE, prefix: str = "64:ff9b::/96", **more: Any
+) -> SourceRule:
     return SourceRule(number, engine, mode, IPv6Network(prefix), pools, **more)
 
 
@@ -25,18 +39,21 @@ def static(number: int, inside: str, inside_port: int, outside: str, outside_por
     return StaticMapping(number, protocol, IPv6Address(inside), inside_port, IPv4Address(outside), outside_port)
 
 
-def destination(number: int, address: str, to: str, prefix: str = "2001:db8:46::/96", engine: Engine = Engine.JOOL, mode: Mode = Mode.INLINE, **more: Any) -> DestinationRule:
+def destination(
+    number: int, address: str, to: str, prefix: str = "2001:db8:46::/96", engine: Engine = Engine.JOOL, mode: Mode = Mode.INLINE, **more: Any
+) -> DestinationRule:
     more.setdefault("ports", None)
     more.setdefault("protocols", ())
     more.setdefault("translation_port", None)
-    return DestinationRule(
-        number, engine, mode, IPv4Network(address), translation_address=IPv6Network(to), source_prefix=IPv6Network(prefix), **more)
+    return DestinationRule(number, engine, mode, IPv4Network(address), translation_address=IPv6Network(to), source_prefix=IPv6Network(prefix), **more)
 
 
 def configuration(*rules: Any, **more: Any) -> Configuration:
     return Configuration(
         source_rules=tuple(rule for rule in rules if isinstance(rule, SourceRule)),
-        destination_rules=tuple(rule for rule in rules if isinstance(rule, DestinationRule)), **more)
+        destination_rules=tuple(rule for rule in rules if isinstance(rule, DestinationRule)),
+        **more,
+    )
 
 
 _LENGTHS = ("2001:db8::/32", "2001:db8:100::/40", "2001:db8:122::/48", "2001:db8:122:300::/56", "2001:db8:122:344::/64", "2001:db8:122:344::/96")
@@ -60,27 +77,50 @@ def random_configuration(seed: int) -> Configuration:
         own = "2001:db8:%x::/96" % (0x6400 + slot)
         more: Dict[str, Any] = {"disabled": dice.random() < 0.1, "description": dice.choice(["", "a rule"])}
         if kind == "inline":
-            rules.append(source(
-                number, *pools, prefix=inline_prefix, statics=_distinct(statics), options=shared, timeouts=timeouts,
-                mark=number if dice.random() < 0.7 else None, log=dice.choice([(), ("binding",), ("binding", "session")]) if False else (), **more))
+            rules.append(
+                source(
+                    number,
+                    *pools,
+                    prefix=inline_prefix,
+                    statics=_distinct(statics),
+                    options=shared,
+                    timeouts=timeouts,
+                    mark=number if dice.random() < 0.7 else None,
+                    **more,
+                )
+            )
         elif kind == "isolated":
             match: Dict[str, Any] = dice.choice([{}, {"source_address": IPv6Network("2001:db8:a::/48")}, {"inbound_interface": "eth1", "mark": 7}])
-            rules.append(source(number, *pools, prefix=own, mode=Mode.ISOLATED, statics=_distinct(statics), masquerade=dice.random() < 0.3, **match, **more))
+            rules.append(
+                source(number, *pools, prefix=own, mode=Mode.ISOLATED, statics=_distinct(statics), masquerade=dice.random() < 0.3, **match, **more)
+            )
         elif kind == "masquerade":
-            rules.append(source(number, prefix=own, mode=Mode.ISOLATED, masquerade=True, log=dice.choice([(), ("binding",), ("binding", "session")]), **more))
+            rules.append(
+                source(number, prefix=own, mode=Mode.ISOLATED, masquerade=True, log=dice.choice([(), ("binding",), ("binding", "session")]), **more)
+            )
         elif kind == "iptables":
             match = dice.choice([{}, {"source_address": IPv6Network("2001:db8:b::/48"), "mark": 9}])
             rules.append(source(number, *pools, prefix=own, mode=Mode.IPTABLES, statics=_distinct(statics), **match, **more))
         else:
             prefix = dice.choice([own, str(IPv6Network(_LENGTHS[slot]))])
             network = Pool(1, IPv4Network((int(IPv4Address("100.64.0.0")) + slot * 4096, dice.choice([24, 26]))), None, ALL)
-            rules.append(source(
-                number, *((network,) if kind == "tayga" else ()), engine=Engine.TAYGA, prefix=prefix, persistent=dice.random() < 0.5,
-                masquerade=kind != "tayga" or dice.random() < 0.3, **more))
+            rules.append(
+                source(
+                    number,
+                    *((network,) if kind == "tayga" else ()),
+                    engine=Engine.TAYGA,
+                    prefix=prefix,
+                    persistent=dice.random() < 0.5,
+                    masquerade=kind != "tayga" or dice.random() < 0.3,
+                    **more,
+                )
+            )
     destinations, siit_prefix = _random_destinations(dice, inline_prefix)
     clat = None
     if dice.random() < 0.25:
-        mode, engine = dice.choice([(Mode.INLINE, Engine.JOOL), (Mode.ISOLATED, Engine.JOOL), (Mode.IPTABLES, Engine.JOOL), (Mode.INLINE, Engine.TAYGA)])
+        mode, engine = dice.choice(
+            [(Mode.INLINE, Engine.JOOL), (Mode.ISOLATED, Engine.JOOL), (Mode.IPTABLES, Engine.JOOL), (Mode.INLINE, Engine.TAYGA)]
+        )
         clat = Clat(engine, mode, IPv6Network(siit_prefix), IPv4Network("192.168.7.0/24"), IPv6Network("2001:db8:c1a7::/120"))
     synchronization = None
     if dice.random() < 0.25 and not any(rule.engine is Engine.JOOL and rule.mode is Mode.ISOLATED for rule in rules):
@@ -104,8 +144,13 @@ def _random_static(dice: random.Random, number: int, pools: Tuple[Pool, ...]) ->
     ports = chosen.ports or PortRange(61001, 65535)
     address = chosen.address.network_address + dice.randrange(chosen.address.num_addresses)
     return StaticMapping(
-        number + 1, dice.choice(chosen.protocols), IPv6Address("2001:db8::%x" % dice.randint(1, 6)), dice.choice([80, 443]), address,
-        dice.choice([ports.first, ports.last, (ports.first + ports.last) // 2]))
+        number + 1,
+        dice.choice(chosen.protocols),
+        IPv6Address("2001:db8::%x" % dice.randint(1, 6)),
+        dice.choice([80, 443]),
+        address,
+        dice.choice([ports.first, ports.last, (ports.first + ports.last) // 2]),
+    )
 
 
 def _distinct(statics: Tuple[StaticMapping, ...]) -> Tuple[StaticMapping, ...]:
@@ -135,10 +180,19 @@ def _random_destinations(dice: random.Random, nat64_prefix: str) -> Tuple[List[D
         own = "2001:db8:%x::/96" % (0x4600 + slot)
         if "stateful" in kind:
             first = dice.choice([80, 8000])
-            rules.append(destination(
-                number, str(address), to, prefix=own if kind != "stateful" else nat64_prefix, mode=Mode.INLINE if kind == "stateful" else Mode.ISOLATED,
-                ports=PortRange(first, first + dice.choice([0, 3])), protocols=dice.choice([(Protocol.TCP,), (Protocol.TCP, Protocol.UDP)]),
-                translation_port=dice.choice([None, 9000]), disabled=disabled))
+            rules.append(
+                destination(
+                    number,
+                    str(address),
+                    to,
+                    prefix=own if kind != "stateful" else nat64_prefix,
+                    mode=Mode.INLINE if kind == "stateful" else Mode.ISOLATED,
+                    ports=PortRange(first, first + dice.choice([0, 3])),
+                    protocols=dice.choice([(Protocol.TCP,), (Protocol.TCP, Protocol.UDP)]),
+                    translation_port=dice.choice([None, 9000]),
+                    disabled=disabled,
+                )
+            )
         elif kind == "inline":
             rules.append(destination(number, str(address), to, prefix=siit_prefix, disabled=disabled))
         elif kind == "tayga":

@@ -3,6 +3,7 @@
 Its rules were read in Jool 4.1.13's sources and iproute2's behaviour and compared with both; so are its words. It can refuse the
 n-th change, or be killed before or after it.
 """
+
 from __future__ import annotations
 
 import json
@@ -15,29 +16,63 @@ from nat64ctl.system import Result, System
 
 PROTOCOLS = ("TCP", "UDP", "ICMP")
 _BOTH = {
-    "manually-enabled": "TRUE", "pool6": "", "lowest-ipv6-mtu": "1280", "logging-debug": "FALSE", "zeroize-traffic-class": "FALSE",
-    "override-tos": "FALSE", "tos": "0", "mtu-plateaus": "65535,32000,17914,8166,4352,2002,1492,1006,508,296,68",
+    "manually-enabled": "TRUE",
+    "pool6": "",
+    "lowest-ipv6-mtu": "1280",
+    "logging-debug": "FALSE",
+    "zeroize-traffic-class": "FALSE",
+    "override-tos": "FALSE",
+    "tos": "0",
+    "mtu-plateaus": "65535,32000,17914,8166,4352,2002,1492,1006,508,296,68",
 }
 GLOBALS = {
     "jool_siit": {
-        **_BOTH, "amend-udp-checksum-zero": "FALSE", "eam-hairpin-mode": "intrinsic", "randomize-rfc6791-addresses": "TRUE",
-        "rfc6791v6-prefix": "", "rfc6791v4-prefix": "",
+        **_BOTH,
+        "amend-udp-checksum-zero": "FALSE",
+        "eam-hairpin-mode": "intrinsic",
+        "randomize-rfc6791-addresses": "TRUE",
+        "rfc6791v6-prefix": "",
+        "rfc6791v4-prefix": "",
     },
     "jool": {
-        **_BOTH, "address-dependent-filtering": "FALSE", "drop-externally-initiated-tcp": "FALSE", "drop-icmpv6-info": "FALSE",
-        "source-icmpv6-errors-better": "TRUE", "f-args": "11", "handle-rst-during-fin-rcv": "FALSE", "tcp-est-timeout": "2:00:00",
-        "tcp-trans-timeout": "0:04:00", "udp-timeout": "0:05:00", "icmp-timeout": "0:01:00", "logging-bib": "FALSE", "logging-session": "FALSE",
-        "maximum-simultaneous-opens": "10", "ss-enabled": "FALSE", "ss-flush-asap": "TRUE", "ss-flush-deadline": "2000", "ss-capacity": "512",
-        "ss-max-payload": "1452", "ss-max-sessions-per-packet": "36",
+        **_BOTH,
+        "address-dependent-filtering": "FALSE",
+        "drop-externally-initiated-tcp": "FALSE",
+        "drop-icmpv6-info": "FALSE",
+        "source-icmpv6-errors-better": "TRUE",
+        "f-args": "11",
+        "handle-rst-during-fin-rcv": "FALSE",
+        "tcp-est-timeout": "2:00:00",
+        "tcp-trans-timeout": "0:04:00",
+        "udp-timeout": "0:05:00",
+        "icmp-timeout": "0:01:00",
+        "logging-bib": "FALSE",
+        "logging-session": "FALSE",
+        "maximum-simultaneous-opens": "10",
+        "ss-enabled": "FALSE",
+        "ss-flush-asap": "TRUE",
+        "ss-flush-deadline": "2000",
+        "ss-capacity": "512",
+        "ss-max-payload": "1452",
+        "ss-max-sessions-per-packet": "36",
     },
 }
 TIMEOUT_MINIMA = {"udp-timeout": ("udp", 120), "tcp-est-timeout": ("tcp-est", 7200), "tcp-trans-timeout": ("tcp-trans", 240)}
 
 _NAMESPACE_SYSCTLS = {
-    "net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0", "net.ipv4.conf.all.rp_filter": "2", "net.ipv4.conf.default.rp_filter": "2",
-    "net.ipv4.conf.all.send_redirects": "1", "net.ipv4.conf.default.send_redirects": "1", "net.ipv6.conf.all.disable_ipv6": "0",
-    "net.ipv6.conf.default.disable_ipv6": "0", "net.ipv6.conf.default.accept_dad": "1", "net.ipv6.conf.default.accept_ra": "1",
-    "net.ipv6.conf.default.addr_gen_mode": "0", "net.ipv4.ip_unprivileged_port_start": "1024", "net.ipv4.ip_local_port_range": "32768\t60999",
+    "net.ipv4.ip_forward": "0",
+    "net.ipv6.conf.all.forwarding": "0",
+    "net.ipv4.conf.all.rp_filter": "2",
+    "net.ipv4.conf.default.rp_filter": "2",
+    "net.ipv4.conf.all.send_redirects": "1",
+    "net.ipv4.conf.default.send_redirects": "1",
+    "net.ipv6.conf.all.disable_ipv6": "0",
+    "net.ipv6.conf.default.disable_ipv6": "0",
+    "net.ipv6.conf.default.accept_dad": "1",
+    "net.ipv6.conf.default.accept_ra": "1",
+    "net.ipv6.conf.default.addr_gen_mode": "0",
+    "net.ipv4.ip_unprivileged_port_start": "1024",
+    "net.ipv4.ip_local_port_range": "32768\t60999",
 }
 _LINK_SYSCTLS = {"disable_ipv6": "0", "accept_ra": "1", "accept_dad": "1", "addr_gen_mode": "0"}
 
@@ -147,14 +182,14 @@ class FakeRouter(System):
             return sorted((set(self.namespaces) - {""}) | self.broken)
         if path == "/dev/net":
             return self.devices
-        return sorted(name[len(path) + 1:] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1:])
+        return sorted(name[len(path) + 1 :] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1 :])
 
     def find_program(self, name: str) -> bool:
         return name in self.programs
 
     def processes(self, name: str) -> List[Tuple[str, ...]]:
         prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@"}.get(name, "?")
-        found = []
+        found: List[Tuple[str, ...]] = []
         for unit in sorted(self.running):
             if unit.startswith(prefix):
                 template, _, instance = unit[: -len(".service")].partition("@")
@@ -207,9 +242,9 @@ class FakeRouter(System):
 
     def _namespace(self, name: str) -> FakeNamespace:
         if name in self.broken:
-            raise Refused("setting the network namespace \"%s\" failed: Invalid argument" % name, 255)
+            raise Refused('setting the network namespace "%s" failed: Invalid argument' % name, 255)
         if name not in self.namespaces:
-            raise Refused("Cannot open network namespace \"%s\": No such file or directory" % name, 1)
+            raise Refused('Cannot open network namespace "%s": No such file or directory' % name, 1)
         return self.namespaces[name]
 
     # iproute2
@@ -259,6 +294,7 @@ class FakeRouter(System):
                     self._drop_link(*link.peer)
             for key in [key for key in self.instances if key[0] == name]:
                 del self.instances[key]
+
         return self._changing(delete)
 
     def _drop_link(self, namespace: str, name: str) -> None:
@@ -289,6 +325,7 @@ class FakeRouter(System):
             def add() -> None:
                 self._put_link(namespace, name, FakeLink("veth", mac, int(mtu), peer=(other, inner)))
                 self._put_link(other, inner, FakeLink("veth", inner_mac, int(inner_mtu), peer=(namespace, name)))
+
             return self._changing(add)
         assert rest.pop(0) == "dev"
         name = rest.pop(0)
@@ -348,9 +385,13 @@ class FakeRouter(System):
                 rows.append({})
                 continue
             row: Dict[str, Any] = {
-                "ifname": name, "flags": ["BROADCAST", "MULTICAST"] + (["UP", "LOWER_UP"] if link.up else []), "mtu": link.mtu,
+                "ifname": name,
+                "flags": ["BROADCAST", "MULTICAST"] + (["UP", "LOWER_UP"] if link.up else []),
+                "mtu": link.mtu,
                 "linkinfo": {"info_kind": link.kind},
-                "addr_info": [{"family": "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])} for each in sorted(link.addresses)],
+                "addr_info": [
+                    {"family": "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])} for each in sorted(link.addresses)
+                ],
             }
             if link.mac:
                 row["address"] = link.mac
@@ -410,7 +451,9 @@ class FakeRouter(System):
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
-                    rows.extend({"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []} for each in link.addresses)
+                    rows.extend(
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []} for each in link.addresses
+                    )
         return json.dumps(rows)
 
     def _rule(self, family: int, rest: List[str]) -> str:
@@ -463,12 +506,13 @@ class FakeRouter(System):
                 if key == "net.ipv4.ip_local_port_range" and int(value.split()[0]) < int(values["net.ipv4.ip_unprivileged_port_start"]):
                     raise Refused('sysctl: setting key "%s": Invalid argument' % key, 255)
                 values[key] = "\t".join(value.split())
+
         return self._changing(put)
 
     def _nft(self, rest: List[str], stdin: Optional[str]) -> str:
         if rest == ["-f", "-"]:
             assert stdin is not None and stdin.startswith("table ip nat64ctl\ndelete table ip nat64ctl\n")
-            rules = re.findall(r'^    ip saddr (\S+) oifname != "(\S+)" masquerade$', stdin, re.M)
+            rules = re.findall(r'^    ip saddr (\S+) oifname != "(\S+)" masquerade$', stdin, re.MULTILINE)
             assert len(rules) == stdin.count("masquerade\n"), stdin
             return self._changing(lambda: setattr(self, "nft", rules))
         assert rest == ["-j", "list", "table", "ip", "nat64ctl"], rest
@@ -478,10 +522,21 @@ class FakeRouter(System):
         for source, device in self.nft:
             address, _, length = source.partition("/")
             right: Any = {"prefix": {"addr": address, "len": int(length)}} if length else address
-            rows.append({"rule": {"family": "ip", "table": "nat64ctl", "chain": "postrouting", "handle": 2, "expr": [
-                {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": right}},
-                {"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": device}}, {"masquerade": None},
-            ]}})
+            rows.append(
+                {
+                    "rule": {
+                        "family": "ip",
+                        "table": "nat64ctl",
+                        "chain": "postrouting",
+                        "handle": 2,
+                        "expr": [
+                            {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": right}},
+                            {"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": device}},
+                            {"masquerade": None},
+                        ],
+                    }
+                }
+            )
         return json.dumps({"nftables": rows})
 
     def _iptables(self, family: int, program: str, rest: List[str], stdin: Optional[str]) -> str:
@@ -518,6 +573,7 @@ class FakeRouter(System):
                         raise refusal
                     del new[words[1]]
             self.iptables[family] = new
+
         return self._changing(restore)
 
     def _systemctl(self, rest: List[str]) -> str:
@@ -534,6 +590,7 @@ class FakeRouter(System):
                 raise Refused("Job for %s failed because the control process exited with error code." % unit)
             self.files[copy] = self.files[wanted]
             self.running[unit] = self.files[wanted]
+
         return self._changing(restart)
 
     def _modprobe(self, module: str) -> str:
@@ -576,7 +633,11 @@ class FakeRouter(System):
     def _jool_instance(self, namespace: str, tool: str, verb: str, arguments: List[str]) -> str:
         if verb == "display":
             assert arguments == ["--csv"]
-            lines = ["%x,%s,%s" % (abs(hash(where)) & 0xffffffff, name, instance.framework) for (where, kind, name), instance in self.instances.items() if kind == tool]
+            lines = [
+                "%x,%s,%s" % (abs(hash(where)) & 0xFFFFFFFF, name, instance.framework)
+                for (where, kind, name), instance in self.instances.items()
+                if kind == tool
+            ]
             return "".join(line + "\n" for line in ["Namespace,Name,Framework"] + lines)
         assert verb == "remove", verb
         key = (namespace, tool, arguments[0])
@@ -601,7 +662,9 @@ class FakeRouter(System):
             new.options[option] = self._spelled(option, value)
         for entry in content.get("pool4", []):
             low, high = (int(each) for each in entry["port range"].split("-"))
-            self._pool4_put(new, entry.get("mark", 0), entry["protocol"], IPv4Network(entry["prefix"]), low, high, str(entry.get("max-iterations", "")))
+            self._pool4_put(
+                new, entry.get("mark", 0), entry["protocol"], IPv4Network(entry["prefix"]), low, high, str(entry.get("max-iterations", ""))
+            )
         for entry in content.get("bib", []) if old is None else []:
             self._bib_put(new, (entry["protocol"], entry["ipv6 address"], entry["ipv4 address"]))
         for entry in content.get("eamt", []):
@@ -638,11 +701,14 @@ class FakeRouter(System):
                 seconds = 60 * seconds + int(part)
             label, minimum = TIMEOUT_MINIMA[option]
             if seconds < minimum:
-                raise Refused("Error: The kernel module returned error 22: The '%s' timeout (%d) is too small. (min: %d)" % (label, 1000 * seconds, 1000 * minimum))
+                raise Refused(
+                    "Error: The kernel module returned error 22: The '%s' timeout (%d) is too small. (min: %d)"
+                    % (label, 1000 * seconds, 1000 * minimum)
+                )
 
     def _global(self, tool: str, instance: FakeInstance, verb: str, arguments: List[str]) -> str:
         if verb == "display":
-            lines = ['%s,%s' % (name, '"%s"' % value if name == "mtu-plateaus" else value) for name, value in instance.options.items()]
+            lines = ["%s,%s" % (name, '"%s"' % value if name == "mtu-plateaus" else value) for name, value in instance.options.items()]
             return "".join(line + "\n" for line in ["Field,Value"] + lines)
         assert verb == "update", verb
         name, value = arguments
@@ -659,7 +725,11 @@ class FakeRouter(System):
             for (mark, each), table in sorted(instance.pool4.items()):
                 if each == protocol:
                     shown = "1024,0" if table.iterations == "auto" else "infinite,1" if table.iterations == "infinity" else table.iterations + ",1"
-                    lines.extend("%d,%s,%s,%d,%d,%s" % (mark, each, IPv4Address(address), low, high, shown) for address, rows in sorted(table.rows.items()) for low, high in rows)
+                    lines.extend(
+                        "%d,%s,%s,%d,%d,%s" % (mark, each, IPv4Address(address), low, high, shown)
+                        for address, rows in sorted(table.rows.items())
+                        for low, high in rows
+                    )
             return "".join(line + "\n" for line in lines)
         prefix, ports = arguments[:2]
         options = arguments[2:]
@@ -671,7 +741,10 @@ class FakeRouter(System):
         mark = int(named["--mark"])
         if verb == "add":
             if network.prefixlen < 24:
-                raise Refused("Error: Warning: You're adding lots of addresses, which might defeat the whole point of NAT64 over SIIT.\nError: Will cancel the operation. Use --force to override this.")
+                raise Refused(
+                    "Error: Warning: You're adding lots of addresses, which might defeat the whole point of NAT64 over SIIT.\n"
+                    "Error: Will cancel the operation. Use --force to override this."
+                )
             return self._changing(lambda: self._pool4_put(instance, mark, protocol, network, low, high, named.get("--max-iterations", "")))
         assert verb == "remove", verb
         return self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
@@ -697,7 +770,7 @@ class FakeRouter(System):
         addresses = range(int(network.network_address), int(network.broadcast_address) + 1)
         if table is not None:
             for address in addresses:
-                left = []
+                left: List[Tuple[int, int]] = []
                 for first, last in table.rows.pop(address, []):
                     left.extend(part for part in ((first, min(last, low - 1)), (max(first, high + 1), last)) if part[0] <= part[1])
                 if left:
@@ -714,7 +787,11 @@ class FakeRouter(System):
         if verb == "display":
             assert arguments == ["--csv", "--numeric"]
             lines = ["Protocol,IPv6 Address,IPv6 L4-ID,IPv4 Address,IPv4 L4-ID,Static?"]
-            lines.extend("%s,%s,%s,%d" % (each, six.replace("#", ","), four.replace("#", ","), static) for (each, six, four), static in sorted(instance.bib.items()) if each == protocol)
+            lines.extend(
+                "%s,%s,%s,%d" % (each, six.replace("#", ","), four.replace("#", ","), static)
+                for (each, six, four), static in sorted(instance.bib.items())
+                if each == protocol
+            )
             return "".join(line + "\n" for line in lines)
         entry = (protocol, arguments[0], arguments[1])
         if verb == "remove":
@@ -722,8 +799,16 @@ class FakeRouter(System):
                 raise Refused("Error: The kernel module returned error 3: The entry wasn't in the database.")
             return self._changing(lambda: instance.bib.pop(entry))
         address, _, port = arguments[1].partition("#")
-        if not any(low <= int(port) <= high for (_, each), table in instance.pool4.items() if each == protocol for low, high in table.rows.get(int(IPv4Address(address)), [])):
-            raise Refused("Error: The kernel module returned error 22: Transport address '%s' does not belong to pool4.\nPlease add it there first." % arguments[1])
+        if not any(
+            low <= int(port) <= high
+            for (_, each), table in instance.pool4.items()
+            if each == protocol
+            for low, high in table.rows.get(int(IPv4Address(address)), [])
+        ):
+            raise Refused(
+                "Error: The kernel module returned error 22: Transport address '%s' does not belong to pool4.\nPlease add it there first."
+                % arguments[1]
+            )
         return self._changing(lambda: self._bib_put(instance, entry))
 
     @staticmethod
@@ -749,5 +834,8 @@ class FakeRouter(System):
         new6, new4 = IPv6Network(six), IPv4Network(four)
         for other6, other4 in instance.eamt.items():
             if IPv6Network(other6).overlaps(new6) or IPv4Network(other4).overlaps(new4):
-                raise Refused("Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n(Use --force to override this validation.)" % (six, other6, other4))
+                raise Refused(
+                    "Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n(Use --force to override this validation.)"
+                    % (six, other6, other4)
+                )
         instance.eamt[six] = four

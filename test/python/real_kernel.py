@@ -4,14 +4,19 @@ Run it as root: `real_kernel.py FIRST COUNT`. It works in network and mount name
 Jool's modules cannot be loaded here, so its two tools are the model's, and a target that exists stands for its targets in iptables;
 systemd is a function that starts and stops TAYGA.
 """
+
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
 from typing import List, Optional, Sequence, Tuple
+
+from configurations import random_configuration
+from fake_router import FakeRouter, Refused
 
 from nat64ctl.apply import ApplyFailed, apply
 from nat64ctl.desired import desired_state
@@ -21,9 +26,6 @@ from nat64ctl.names import keep_names
 from nat64ctl.running import running_state
 from nat64ctl.state import State
 from nat64ctl.system import LocalSystem, Result
-
-from configurations import random_configuration
-from fake_router import FakeRouter, Refused
 
 MODELLED = ("jool", "jool_siit", "modprobe", "journalctl")
 
@@ -97,7 +99,12 @@ class RealKernel(LocalSystem):
             os.makedirs("/var/lib/nat64", exist_ok=True)
             self.write_file("%s/%s.running" % (folder, instance), self.read_file("%s/%s.conf" % (folder, instance)) or "")
             started = subprocess.run(
-                ["tayga", "--config", "%s/%s.running" % (folder, instance), "--pidfile", pid_file], capture_output=True, text=True, timeout=20, check=False)
+                ["tayga", "--config", "%s/%s.running" % (folder, instance), "--pidfile", pid_file],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+            )
             return Result(words, started.returncode, started.stdout, started.stderr)
         return Result(words, 0, "", "")
 
@@ -108,25 +115,11 @@ def _asks(words: Tuple[str, ...]) -> bool:
 
 def _with_marks(text: str) -> str:
     """`-j JOOL --instance X` becomes a target that every kernel has, and keeps the name in a comment."""
-    lines = []
-    for line in text.splitlines():
-        head, jump, name = line.partition(" --instance ")
-        if jump:
-            head, _, target = head.rpartition(" -j ")
-            line = '%s -m comment --comment "%s %s" -j ACCEPT' % (head, target, name)
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+    return re.sub(r" -j (JOOL(?:_SIIT)?) --instance (\S+)", r' -m comment --comment "\1 \2" -j ACCEPT', text)
 
 
 def _with_jool(text: str) -> str:
-    lines = []
-    for line in text.splitlines():
-        head, comment, rest = line.partition(' -m comment --comment "')
-        if comment and rest.endswith('" -j ACCEPT'):
-            target, _, name = rest[: -len('" -j ACCEPT')].partition(" ")
-            line = "%s -j %s --instance %s " % (head, target, name)
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+    return re.sub(r' -m comment --comment "(JOOL(?:_SIIT)?) (\S+)" -j ACCEPT', r" -j \1 --instance \2 ", text)
 
 
 def main(first: int, count: int) -> None:

@@ -1,4 +1,5 @@
 """A failure and a kill at each operation of a large plan."""
+
 from __future__ import annotations
 
 import copy
@@ -6,14 +7,14 @@ import unittest
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Dict, List
 
+from configurations import configuration, destination, pool, source, static
+from fake_router import FakeRouter, Killed, Refused
+
 from nat64ctl.apply import ApplyFailed, apply
 from nat64ctl.desired import desired_state
 from nat64ctl.model import Clat, Configuration, Engine, Mode, Protocol, Synchronization
 from nat64ctl.requirements import Missing
 from nat64ctl.running import running_state
-
-from configurations import configuration, destination, pool, source, static
-from fake_router import FakeRouter, Killed, Refused
 
 #: Every engine and mode, and something of each kind that changes, goes and comes on the way to AFTER.
 BEFORE = configuration(
@@ -27,8 +28,13 @@ BEFORE = configuration(
 )
 AFTER = configuration(
     # A pool and a static entry change in a live instance, an option too.
-    source(1, pool("192.0.2.1", (2000, 65535)), pool("192.0.2.9", protocols=(Protocol.UDP,)), statics=(
-        static(1, "2001:db8::1", 80, "192.0.2.1", 8080), static(3, "2001:db8::3", 80, "192.0.2.1", 8081)), timeouts={"udp": 600}),
+    source(
+        1,
+        pool("192.0.2.1", (2000, 65535)),
+        pool("192.0.2.9", protocols=(Protocol.UDP,)),
+        statics=(static(1, "2001:db8::1", 80, "192.0.2.1", 8080), static(3, "2001:db8::3", 80, "192.0.2.1", 8081)),
+        timeouts={"udp": 600},
+    ),
     # From a veth to a tun of the same name, and the other way.
     source(2, pool("100.64.0.0/24", None), engine=Engine.TAYGA, prefix="2001:db8:2::/96"),
     source(3, mode=Mode.ISOLATED, masquerade=True, prefix="2001:db8:3::/96", inbound_interface="eth1"),
@@ -46,8 +52,14 @@ def snapshot(router: FakeRouter) -> Dict[str, Any]:
     for instance in instances.values():
         instance.serial = 0
     return {
-        "files": dict(router.files), "namespaces": copy.deepcopy(router.namespaces), "broken": set(router.broken), "instances": instances,
-        "policy": sorted(router.policy), "iptables": copy.deepcopy(router.iptables), "nft": sorted(router.nft), "running": dict(router.running),
+        "files": dict(router.files),
+        "namespaces": copy.deepcopy(router.namespaces),
+        "broken": set(router.broken),
+        "instances": instances,
+        "policy": sorted(router.policy),
+        "iptables": copy.deepcopy(router.iptables),
+        "nft": sorted(router.nft),
+        "running": dict(router.running),
     }
 
 
@@ -77,6 +89,7 @@ class Failures(unittest.TestCase):
                 def refuse(at: int, number: int = number, start: int = start) -> None:
                     if at == start + number:
                         raise Refused("Error: The kernel module returned error 12: Cannot allocate memory")
+
                 router.before_change = refuse
                 steps: List[str] = []
                 with self.assertRaises(ApplyFailed) as raised:
@@ -101,6 +114,7 @@ class Failures(unittest.TestCase):
                     def kill(at: int, number: int = number, start: int = start) -> None:
                         if at == start + number:
                             raise Killed
+
                     setattr(router, moment, kill)
                     with self.assertRaises(Killed):
                         apply(router, AFTER)
@@ -120,6 +134,7 @@ class Failures(unittest.TestCase):
                 def die(at: int, number: int = number, start: int = start) -> None:
                     if at == start + number:
                         raise Refused("", -9)
+
                 router.after_change = die
                 try:
                     apply(router, AFTER)
@@ -143,6 +158,7 @@ class Failures(unittest.TestCase):
                             raise Refused("no")
                         if at == start + number + later:
                             raise Killed
+
                     router.before_change = refuse_then_kill
                     with self.assertRaises(Killed):
                         apply(router, AFTER)
@@ -201,7 +217,13 @@ class Requirements(unittest.TestCase):
         self.assertEqual(self.refused(router).remedy, "install jool-modules for the kernel 6.1.0-40-amd64, or use `engine tayga`")
 
     def test_a_missing_program_names_its_package(self) -> None:
-        for program, package in (("jool", "jool-tools"), ("tayga", "tayga"), ("nft", "nftables"), ("ip6tables-restore", "iptables"), ("jool_siit", "jool-tools")):
+        for program, package in (
+            ("jool", "jool-tools"),
+            ("tayga", "tayga"),
+            ("nft", "nftables"),
+            ("ip6tables-restore", "iptables"),
+            ("jool_siit", "jool-tools"),
+        ):
             with self.subTest(program=program):
                 router = FakeRouter()
                 router.programs.discard(program)

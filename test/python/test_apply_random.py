@@ -1,8 +1,12 @@
 """Random configurations on the model of a router."""
+
 from __future__ import annotations
 
 import os
 import unittest
+
+from configurations import random_configuration
+from fake_router import FakeRouter
 
 from nat64ctl.apply import apply
 from nat64ctl.desired import desired_state
@@ -10,9 +14,6 @@ from nat64ctl.difference import difference
 from nat64ctl.names import keep_names
 from nat64ctl.running import running_state
 from nat64ctl.state import State
-
-from configurations import random_configuration
-from fake_router import FakeRouter
 
 COUNT = int(os.environ.get("NAT64CTL_RANDOM", "2000"))
 

@@ -22,23 +22,27 @@ class Canonical(unittest.TestCase):
         self.assertEqual(whole.runs, (Run(256, 511, ((1, 1000),)),))
 
     def test_addresses_that_overlap_in_part_are_split(self) -> None:
-        self.assertEqual(table_of([(0, 3, 1, 10), (2, 5, 20, 30)]).runs, (
-            Run(0, 1, ((1, 10),)), Run(2, 3, ((1, 10), (20, 30))), Run(4, 5, ((20, 30),))))
+        self.assertEqual(
+            table_of([(0, 3, 1, 10), (2, 5, 20, 30)]).runs, (Run(0, 1, ((1, 10),)), Run(2, 3, ((1, 10), (20, 30))), Run(4, 5, ((20, 30),)))
+        )
 
     def test_rows_for_the_tools_are_never_wider_than_a_24(self) -> None:
-        rows = ranges(table_of([(0x0a000000, 0x0a0003ff, 1, 10)]).runs)
-        self.assertEqual(rows, [Range(0x0a000000 + 256 * i, 24, (1, 10)) for i in range(4)])
+        rows = ranges(table_of([(0x0A000000, 0x0A0003FF, 1, 10)]).runs)
+        self.assertEqual(rows, [Range(0x0A000000 + 256 * i, 24, (1, 10)) for i in range(4)])
         self.assertEqual([row.prefix for row in rows[:1]], ["10.0.0.0/24"])
-        self.assertEqual(ranges(table_of([(0x0a000001, 0x0a000001, 1, 10)]).runs)[0].prefix, "10.0.0.1")
+        self.assertEqual(ranges(table_of([(0x0A000001, 0x0A000001, 1, 10)]).runs)[0].prefix, "10.0.0.1")
 
     def test_against_sets_of_single_addresses_and_ports(self) -> None:
         dice = random.Random(64)
         for _ in range(300):
             one, other = (
-                table_of([
-                    (first, first + dice.randrange(4), low, low + dice.randrange(5))
-                    for first, low in ((dice.randrange(8), dice.randrange(12)) for _ in range(dice.randrange(5)))
-                ]).runs for _ in range(2)
+                table_of(
+                    [
+                        (first, first + dice.randrange(4), low, low + dice.randrange(5))
+                        for first, low in ((dice.randrange(8), dice.randrange(12)) for _ in range(dice.randrange(5)))
+                    ]
+                ).runs
+                for _ in range(2)
             )
             self.assertEqual(cells(subtract(one, other)), cells(one) - cells(other))
             self.assertEqual(cells(intersect(one, other)), cells(one) & cells(other))
@@ -46,7 +50,12 @@ class Canonical(unittest.TestCase):
             self.assertEqual(union([subtract(one, other), intersect(one, other)]), one)
             self.assertTrue(all(contains(one, *cell) for cell in cells(one)))
             self.assertFalse(any(contains(one, *cell) for cell in cells(other) - cells(one)))
-            rows = [(address, port) for row in ranges(one) for address in range(row.network, row.network + (1 << 32 - row.length)) for port in range(row.ports[0], row.ports[1] + 1)]
+            rows = [
+                (address, port)
+                for row in ranges(one)
+                for address in range(row.network, row.network + (1 << 32 - row.length))
+                for port in range(row.ports[0], row.ports[1] + 1)
+            ]
             self.assertEqual((len(rows), set(rows)), (len(cells(one)), cells(one)))
 
 

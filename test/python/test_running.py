@@ -1,4 +1,5 @@
 """Readers of what the tools print. The texts were printed by iproute2 6.1, nftables 1.0.6 and iptables 1.8.9 on Debian 12."""
+
 from __future__ import annotations
 
 import json
@@ -37,7 +38,7 @@ class Told(System):
         return self.files.get(path)
 
     def list_folder(self, path: str) -> List[str]:
-        return sorted(name[len(path) + 1:] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1:])
+        return sorted(name[len(path) + 1 :] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1 :])
 
     def find_program(self, name: str) -> bool:
         return True
@@ -59,62 +60,90 @@ class Readers(unittest.TestCase):
 
     def test_links_with_our_addresses_and_no_others(self) -> None:
         state = read({"ip -j -d address show type veth": "[{},%s,%s]" % (VETH, FOREIGN), "ip -j -d address show type tun": "[{},%s]" % TUN})
-        self.assertEqual(state.links, {
-            (MAIN, "nat64-7"): Link(LinkKind.VETH, "02:64:00:00:00:01", 9216, True, frozenset({"198.19.0.14/31"})),
-            (MAIN, "nat64-8"): Link(LinkKind.TUN, "", 0, True),
-        })
+        self.assertEqual(
+            state.links,
+            {
+                (MAIN, "nat64-7"): Link(LinkKind.VETH, "02:64:00:00:00:01", 9216, True, frozenset({"198.19.0.14/31"})),
+                (MAIN, "nat64-8"): Link(LinkKind.TUN, "", 0, True),
+            },
+        )
 
     def test_routes_of_our_links_in_every_table_without_the_kernel_s(self) -> None:
-        state = read({
-            "ip -j -d address show type veth": "[%s]" % VETH,
-            "ip -j -4 route show table all dev nat64-7": (
-                '[{"dst":"192.0.2.0/24","gateway":"198.19.0.15","flags":["linkdown"]},{"dst":"198.19.0.14/31","protocol":"kernel","scope":"link",'
-                '"prefsrc":"198.19.0.14","flags":[]},{"type":"local","dst":"198.19.0.14","table":"local","protocol":"kernel","scope":"host","flags":[]},'
-                '{"dst":"default","gateway":"198.19.0.15","table":"465000000","flags":[]}]'),
-            "ip -j -6 route show table all dev nat64-7": (
-                '[{"dst":"64:ff9b::/96","gateway":"fe80::64:ff:fe00:2","metric":1024,"flags":[],"pref":"medium"},{"dst":"fe80::/64","protocol":"kernel",'
-                '"metric":256,"flags":[],"pref":"medium"},{"type":"multicast","dst":"ff00::/8","table":"local","protocol":"kernel","metric":256,"flags":[]}]'),
-        })
-        self.assertEqual(state.routes, {
-            RouteKey(MAIN, 4, "main", "192.0.2.0/24"): Route("nat64-7", "198.19.0.15"),
-            RouteKey(MAIN, 4, "465000000", "default"): Route("nat64-7", "198.19.0.15"),
-            RouteKey(MAIN, 6, "main", "64:ff9b::/96"): Route("nat64-7", "fe80::64:ff:fe00:2"),
-        })
+        state = read(
+            {
+                "ip -j -d address show type veth": "[%s]" % VETH,
+                "ip -j -4 route show table all dev nat64-7": (
+                    '[{"dst":"192.0.2.0/24","gateway":"198.19.0.15","flags":["linkdown"]},{"dst":"198.19.0.14/31","protocol":"kernel","scope":"link",'
+                    '"prefsrc":"198.19.0.14","flags":[]},{"type":"local","dst":"198.19.0.14","table":"local","protocol":"kernel","scope":"host","flags":[]},'
+                    '{"dst":"default","gateway":"198.19.0.15","table":"465000000","flags":[]}]'
+                ),
+                "ip -j -6 route show table all dev nat64-7": (
+                    '[{"dst":"64:ff9b::/96","gateway":"fe80::64:ff:fe00:2","metric":1024,"flags":[],"pref":"medium"},{"dst":"fe80::/64","protocol":"kernel",'
+                    '"metric":256,"flags":[],"pref":"medium"},{"type":"multicast","dst":"ff00::/8","table":"local","protocol":"kernel","metric":256,"flags":[]}]'
+                ),
+            }
+        )
+        self.assertEqual(
+            state.routes,
+            {
+                RouteKey(MAIN, 4, "main", "192.0.2.0/24"): Route("nat64-7", "198.19.0.15"),
+                RouteKey(MAIN, 4, "465000000", "default"): Route("nat64-7", "198.19.0.15"),
+                RouteKey(MAIN, 6, "main", "64:ff9b::/96"): Route("nat64-7", "fe80::64:ff:fe00:2"),
+            },
+        )
 
     def test_policy_rules_of_ours_and_no_others(self) -> None:
-        state = read({
-            "ip -j -6 rule show": (
-                '[{"priority":0,"src":"all","table":"local"},{"priority":6464,"src":"2001:db8::","srclen":48,"dst":"64:ff9b::","dstlen":96,"fwmark":"0x5",'
-                '"iif":"eth1","table":"640000100"},{"priority":6464,"src":"all","table":"100"},{"priority":32766,"src":"all","table":"main"}]'),
-            "ip -j -4 rule show": (
-                '[{"priority":6463,"src":"192.168.0.0","srclen":24,"table":"main","suppress_prefixlen":0},{"priority":6464,"src":"192.168.0.1","table":"465000000"},'
-                '{"priority":32767,"src":"all","table":"default"}]'),
-        })
-        self.assertEqual(state.policy_rules, {
-            PolicyRule(6, 6464, "640000100", "2001:db8::/48", "64:ff9b::/96", "eth1", 5), PolicyRule(4, 6463, "main", "192.168.0.0/24", suppress_prefix_length=0),
-            PolicyRule(4, 6464, "465000000", "192.168.0.1/32"),
-        })
+        state = read(
+            {
+                "ip -j -6 rule show": (
+                    '[{"priority":0,"src":"all","table":"local"},{"priority":6464,"src":"2001:db8::","srclen":48,"dst":"64:ff9b::","dstlen":96,"fwmark":"0x5",'
+                    '"iif":"eth1","table":"640000100"},{"priority":6464,"src":"all","table":"100"},{"priority":32766,"src":"all","table":"main"}]'
+                ),
+                "ip -j -4 rule show": (
+                    '[{"priority":6463,"src":"192.168.0.0","srclen":24,"table":"main","suppress_prefixlen":0},{"priority":6464,"src":"192.168.0.1","table":"465000000"},'
+                    '{"priority":32767,"src":"all","table":"default"}]'
+                ),
+            }
+        )
+        self.assertEqual(
+            state.policy_rules,
+            {
+                PolicyRule(6, 6464, "640000100", "2001:db8::/48", "64:ff9b::/96", "eth1", 5),
+                PolicyRule(4, 6463, "main", "192.168.0.0/24", suppress_prefix_length=0),
+                PolicyRule(4, 6464, "465000000", "192.168.0.1/32"),
+            },
+        )
 
     def test_masquerade_and_a_rule_that_somebody_has_changed(self) -> None:
         rules = (
-            '{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"table": {"family": "ip", "name": '
-            '"nat64ctl", "handle": 1}}, {"chain": {"family": "ip", "table": "nat64ctl", "name": "postrouting", "handle": 1, "type": "nat", "hook": "postrouting", '
-            '"prio": 100, "policy": "accept"}}, {"rule": {"family": "ip", "table": "nat64ctl", "chain": "postrouting", "handle": 2, "expr": [{"match": {"op": "==", '
-            '"left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "198.19.0.1"}}, {"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": '
-            '"nat64-7"}}, {"masquerade": null}]}}, {"rule": {"family": "ip", "table": "nat64ctl", "chain": "postrouting", "handle": 3, "expr": [{"match": {"op": "==", '
-            '"left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"prefix": {"addr": "198.18.0.0", "len": 20}}}}, {"match": {"op": "!=", "left": {"meta": '
-            '{"key": "oifname"}}, "right": "nat64-8"}}, {"masquerade": null}]}}%s]}')
-        self.assertEqual(read({"nft -j list table ip nat64ctl": rules % ""}).masquerades, {Masquerade("198.19.0.1", "nat64-7"), Masquerade("198.18.0.0/20", "nat64-8")})
+            '{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, '
+            '{"table": {"family": "ip", "name": "nat64ctl", "handle": 1}}, {"chain": {"family": "ip", "table": "nat64ctl", "name": '
+            '"postrouting", "handle": 1, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}}, {"rule": '
+            '{"family": "ip", "table": "nat64ctl", "chain": "postrouting", "handle": 2, "expr": [{"match": {"op": "==", "left": '
+            '{"payload": {"protocol": "ip", "field": "saddr"}}, "right": "198.19.0.1"}}, {"match": {"op": "!=", "left": {"meta": '
+            '{"key": "oifname"}}, "right": "nat64-7"}}, {"masquerade": null}]}}, {"rule": {"family": "ip", "table": "nat64ctl", '
+            '"chain": "postrouting", "handle": 3, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": '
+            '"saddr"}}, "right": {"prefix": {"addr": "198.18.0.0", "len": 20}}}}, {"match": {"op": "!=", "left": {"meta": {"key": '
+            '"oifname"}}, "right": "nat64-8"}}, {"masquerade": null}]}}%s]}'
+        )
+        self.assertEqual(
+            read({"nft -j list table ip nat64ctl": rules % ""}).masquerades,
+            {Masquerade("198.19.0.1", "nat64-7"), Masquerade("198.18.0.0/20", "nat64-8")},
+        )
         changed = read({"nft -j list table ip nat64ctl": rules % ', {"rule": {"expr": [{"accept": null}]}}'}).masquerades
         self.assertIn(Masquerade("unknown", json.dumps([{"accept": None}])), changed)
 
     def test_our_chain_of_iptables_where_something_jumps_to_it(self) -> None:
         saved = (
             "# Generated by ip6tables-save v1.8.9 (nf_tables) on Wed Nov 25 22:32:46 2026\n*mangle\n:PREROUTING ACCEPT [0:0]\n:NAT64CTL - [0:0]\n"
-            "-A PREROUTING -i eth9 -j MARK --set-xmark 0x7/0xffffffff\n%s-A NAT64CTL -d 64:ff9b::/96 -j JOOL --instance instance-4 \nCOMMIT\n")
+            "-A PREROUTING -i eth9 -j MARK --set-xmark 0x7/0xffffffff\n%s-A NAT64CTL -d 64:ff9b::/96 -j JOOL --instance instance-4 \nCOMMIT\n"
+        )
         files = {"/sys/module/jool/initstate": "live\n"}
         instances = {"jool instance display --csv": "Namespace,Name,Framework\n"}
-        self.assertEqual(read({**instances, "ip6tables-save -t mangle": saved % "-A PREROUTING -j NAT64CTL\n"}, files).iptables, {6: ("-d 64:ff9b::/96 -j JOOL --instance instance-4",)})
+        self.assertEqual(
+            read({**instances, "ip6tables-save -t mangle": saved % "-A PREROUTING -j NAT64CTL\n"}, files).iptables,
+            {6: ("-d 64:ff9b::/96 -j JOOL --instance instance-4",)},
+        )
         self.assertEqual(read({**instances, "ip6tables-save -t mangle": saved % ""}, files).iptables, {})
 
     def test_a_daemon_counts_only_while_it_lives(self) -> None:

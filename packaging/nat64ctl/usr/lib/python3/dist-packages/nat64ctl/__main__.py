@@ -1,4 +1,5 @@
 """`python3 -m nat64ctl`, which /usr/sbin/nat64ctl runs."""
+
 from __future__ import annotations
 
 import sys

@@ -4,6 +4,7 @@ Every operation that fails undoes those before it, in reverse. Then the router i
 put right from there; so a program that was killed in the middle of its work is caught too. A killed nat64ctl leaves what it had
 done, and the next one starts from what it finds.
 """
+
 from __future__ import annotations
 
 import signal
@@ -11,9 +12,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Callable, Iterator, List, Optional
 
+from .desired import desired_state
 from .difference import difference
 from .model import Configuration
-from .desired import desired_state
 from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, provide
 from .running import Unreadable, running_state
@@ -21,6 +22,10 @@ from .state import State
 from .system import Result, System
 
 Progress = Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    """For whoever wants no progress."""
 
 
 class ApplyFailed(Exception):
@@ -52,7 +57,7 @@ def plan_for(system: System, configuration: Configuration) -> Plan:
     return difference(running_state(system), wanted)
 
 
-def apply(system: System, configuration: Configuration, progress: Progress = lambda text: None) -> Plan:
+def apply(system: System, configuration: Configuration, progress: Progress = _silent) -> Plan:
     """The plan that was carried out; empty when nothing was to do. Call it with the lock held.
 
     @raises Unplannable, Missing, Unreadable, OSError (nothing was touched), ApplyFailed
@@ -70,7 +75,12 @@ def apply(system: System, configuration: Configuration, progress: Progress = lam
 
 
 def execute(
-    system: System, before: State, wanted: State, plan: Plan, progress: Progress = lambda text: None, interrupted: Callable[[], str] = lambda: "",
+    system: System,
+    before: State,
+    wanted: State,
+    plan: Plan,
+    progress: Progress = _silent,
+    interrupted: Callable[[], str] = lambda: "",
 ) -> None:
     """@raises ApplyFailed"""
     done: List[Operation] = []
@@ -159,7 +169,7 @@ def _signals_held() -> Iterator[Callable[[], str]]:
     """A request to end is heard between two operations, and then everything is undone."""
     heard: List[str] = []
 
-    def hear(number: int, frame: Optional[FrameType]) -> None:
+    def hear(number: int, _frame: Optional[FrameType]) -> None:
         heard.append("interrupted by %s" % signal.Signals(number).name)
 
     previous = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}

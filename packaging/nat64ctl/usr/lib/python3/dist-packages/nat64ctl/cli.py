@@ -1,4 +1,5 @@
 """From argv to a verb. The only place that decides on an exit status for what was raised."""
+
 from __future__ import annotations
 
 import argparse
@@ -64,5 +65,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _say(status: int, *lines: str) -> int:
     for line in lines:
         if line:
-            print("\n".join("nat64ctl: " + part if index == 0 and line is lines[0] else "  " + part for index, part in enumerate(line.split("\n"))), file=sys.stderr)
+            print(
+                "\n".join("nat64ctl: " + part if index == 0 and line is lines[0] else "  " + part for index, part in enumerate(line.split("\n"))),
+                file=sys.stderr,
+            )
     return status

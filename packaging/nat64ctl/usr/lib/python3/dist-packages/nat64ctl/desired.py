@@ -3,6 +3,7 @@
 Jool takes one netfilter instance of each kind a network namespace, so inline rules are merged into one where they can be:
 they share their prefix, and do not contradict each other's options. The instance is called after the lowest of them.
 """
+
 from __future__ import annotations
 
 import json
@@ -56,8 +57,11 @@ class _Building:
         for key, route in routes.items():
             other = self.routes.setdefault(key, route)
             if other != route:
-                raise Unplannable((path,), "%s is routed to %s already, by another rule; add `match`, or take another %s" % (
-                    key.destination, other.device, "prefix" if key.family == 6 else "address"))
+                raise Unplannable(
+                    (path,),
+                    "%s is routed to %s already, by another rule; add `match`, or take another %s"
+                    % (key.destination, other.device, "prefix" if key.family == 6 else "address"),
+                )
 
     def _iptables(self) -> Dict[int, Tuple[str, ...]]:
         rules = {family: tuple(rule for each, rule in self.iptables if each == family) for family in (4, 6)}
@@ -65,8 +69,16 @@ class _Building:
 
     def state(self) -> State:
         return State(
-            namespaces=self.namespaces, links=self.links, sysctls=self.sysctls, routes=self.routes, policy_rules=self.policy_rules,
-            instances=self.instances, iptables=self._iptables(), masquerades=self.masquerades, daemons=self.daemons, files=self.files,
+            namespaces=self.namespaces,
+            links=self.links,
+            sysctls=self.sysctls,
+            routes=self.routes,
+            policy_rules=self.policy_rules,
+            instances=self.instances,
+            iptables=self._iptables(),
+            masquerades=self.masquerades,
+            daemons=self.daemons,
+            files=self.files,
         )
 
 
@@ -140,9 +152,11 @@ def _allot(configuration: Configuration, building: _Building) -> None:
             names.append(name)
         if rule.engine is Engine.TAYGA and rule.masquerade and not rule.pools:
             pools.append(name)
-    for destination in configuration.destination_rules:
-        if destination.engine is Engine.TAYGA or destination.mode is Mode.ISOLATED:
-            names.append("nat46-%d" % destination.number)
+    names.extend(
+        "nat46-%d" % destination.number
+        for destination in configuration.destination_rules
+        if destination.engine is Engine.TAYGA or destination.mode is Mode.ISOLATED
+    )
     if configuration.clat is not None and (configuration.clat.engine is Engine.TAYGA or configuration.clat.mode is Mode.ISOLATED):
         names.append(CLAT_NAME)
     building.pairs = isolated.pairs(names)
@@ -150,7 +164,7 @@ def _allot(configuration: Configuration, building: _Building) -> None:
         building.pools = isolated.private_pools(pools)
     except ValueError as error:
         raise Unplannable(
-            tuple("nat64 source rule " + name[len("nat64-"):] for name in pools),
+            tuple("nat64 source rule " + name[len("nat64-") :] for name in pools),
             "%s rules of TAYGA with `masquerade` and no pool; write `translation pool` with a private network for some" % error,
         ) from None
 
@@ -172,8 +186,14 @@ def _source_part(building: _Building, path: str, rule: SourceRule, synchronizati
                 raise Unplannable((path,), "Jool has one max-iterations a mark and protocol, and this has %s and %s" % (iterations, written))
             pool4[mark, name] = (rows, written or iterations)
     return _Part(
-        path, "instance-%d" % rule.number, Kind.NAT64, jool.prefix6(rule.prefix), not rule.disabled,
-        jool.global_options(rule.options, rule.timeouts, rule.log), pool4, frozenset(jool.static_entry(entry) for entry in rule.statics),
+        path,
+        "instance-%d" % rule.number,
+        Kind.NAT64,
+        jool.prefix6(rule.prefix),
+        not rule.disabled,
+        jool.global_options(rule.options, rule.timeouts, rule.log),
+        pool4,
+        frozenset(jool.static_entry(entry) for entry in rule.statics),
         synchronization=synchronization,
     )
 
@@ -225,24 +245,42 @@ def _add_instance(building: _Building, namespace: str, framework: Framework, par
     author: Dict[str, str] = {}
     for part in parts:
         if part.pool6 != first.pool6:
-            raise Unplannable((first.path, part.path), (
-                "Jool takes one inline %s instance, which has one prefix, and these have %s and %s; give one of them `mode isolated`, which can"
-                % ("NAT64" if first.kind is Kind.NAT64 else "stateless", first.pool6, part.pool6)))
+            raise Unplannable(
+                (first.path, part.path),
+                (
+                    "Jool takes one inline %s instance, which has one prefix, and these have %s and %s; give one of them `mode isolated`, which can"
+                    % ("NAT64" if first.kind is Kind.NAT64 else "stateless", first.pool6, part.pool6)
+                ),
+            )
         for name, value in part.options.items():
             if options.setdefault(name, value) != value:
-                raise Unplannable((author[name], part.path), (
-                    "they share an inline instance of Jool, and set %s to %s and %s; give one of them `mode isolated`" % (name, options[name], value)))
+                raise Unplannable(
+                    (author[name], part.path),
+                    (
+                        "they share an inline instance of Jool, and set %s to %s and %s; give one of them `mode isolated`"
+                        % (name, options[name], value)
+                    ),
+                )
             author.setdefault(name, part.path)
     synchronization = next((part.synchronization for part in parts if part.synchronization is not None), None)
     if synchronization is not None:
         if namespace != MAIN:
-            raise Unplannable((first.path,), (
-                "joold cannot reach %s from the namespace of an isolated translator; take `mode inline` or `mode iptables`" % synchronization.interface))
+            raise Unplannable(
+                (first.path,),
+                (
+                    "joold cannot reach %s from the namespace of an isolated translator; take `mode inline` or `mode iptables`"
+                    % synchronization.interface
+                ),
+            )
         options.update(_synchronization_options(synchronization))
     values = {**jool.defaults(first.kind), **options, "pool6": first.pool6}
     values["manually-enabled"] = "TRUE" if any(part.enabled for part in parts) else "FALSE"
     building.instances[InstanceKey(namespace, first.kind, first.name)] = Instance(
-        framework, values, _merged_pool4(live), frozenset().union(*(part.bib for part in live)), frozenset().union(*(part.eamt for part in live)),
+        framework,
+        values,
+        _merged_pool4(live),
+        frozenset().union(*(part.bib for part in live)),
+        frozenset().union(*(part.eamt for part in live)),
     )
 
 
@@ -255,7 +293,9 @@ def _merged_pool4(parts: List[_Part]) -> Pool4:
             if written:
                 before = iterations.setdefault(table, (written, part.path))
                 if before[0] != written:
-                    raise Unplannable((before[1], part.path), "Jool has one max-iterations a mark and protocol, and these have %s and %s" % (before[0], written))
+                    raise Unplannable(
+                        (before[1], part.path), "Jool has one max-iterations a mark and protocol, and these have %s and %s" % (before[0], written)
+                    )
     return Pool4({table: table_of(rectangles, iterations.get(table, ("auto", ""))[0]) for table, rectangles in rows.items()})
 
 
@@ -319,6 +359,10 @@ def _iptables_destination(building: _Building, rule: DestinationRule, part: _Par
 def _iptables_pool4(building: _Building, part: _Part) -> None:
     """The way back. ICMP errors about any protocol's packets come as ICMP."""
     pool4 = _merged_pool4([part])
+    if not pool4:
+        # Jool then takes these ports of each of the router's addresses, and gives back what is not for it.
+        building.iptables.extend((4, "-p %s -m %s --dport 61001:65535 %s" % (name, name, _target(part))) for name in ("tcp", "udp"))
+        building.iptables.append((4, "-p icmp " + _target(part)))
     networks: List[IPv4Network] = []
     for (_, protocol), table in sorted(pool4.tables.items()):
         for row in ranges(table.runs):
@@ -394,9 +438,13 @@ def _tayga_source(building: _Building, path: str, rule: SourceRule, persistent_d
         raise Unplannable((path,), "TAYGA has one pool, and %s are not one network" % ", ".join(str(network) for network in networks))
     pool = networks[0] if networks else building.pools.get(name)
     if pool is not None and pool.prefixlen > 31:
-        raise Unplannable((path,), (
-            "TAYGA gives each client an address of its own, so its pool is at least a /31, not %s; for many clients behind one address "
-            "leave the pool out and set `masquerade`" % pool))
+        raise Unplannable(
+            (path,),
+            (
+                "TAYGA gives each client an address of its own, so its pool is at least a /31, not %s; for many clients behind one address "
+                "leave the pool out and set `masquerade`" % pool
+            ),
+        )
     maps = tuple(sorted({(IPv4Network(entry.outside_address), jool.host6(entry.inside_address)) for entry in rule.statics}))
     # Nobody gets the first address of a pool.
     address = pool.network_address if pool is not None else building.pairs[name].inner
@@ -417,10 +465,13 @@ def _tayga_destination(building: _Building, path: str, rule: DestinationRule, pe
     name = "nat46-%d" % rule.number
     maps = ((rule.address, rule.translation_address),)
     _tayga(building, tayga.Translator(name, building.pairs[name].inner, rule.source_prefix, maps, None, False), persistent_data)
-    building.add_routes(path, {
-        RouteKey(MAIN, 6, "main", jool.prefix6(rule.source_prefix)): Route(name),
-        RouteKey(MAIN, 4, "main", isolated.destination4(rule.address)): Route(name),
-    })
+    building.add_routes(
+        path,
+        {
+            RouteKey(MAIN, 6, "main", jool.prefix6(rule.source_prefix)): Route(name),
+            RouteKey(MAIN, 4, "main", isolated.destination4(rule.address)): Route(name),
+        },
+    )
 
 
 def _tayga(building: _Building, translator: tayga.Translator, persistent_data: str) -> None:
@@ -491,7 +542,12 @@ def _synchronization(building: _Building, configuration: Configuration) -> None:
             continue
         port = synchronization.port + ports.get(synchronization.port, 0)
         ports[synchronization.port] = ports.get(synchronization.port, 0) + 1
-        content: Dict[str, object] = {"instance": key.name, "multicast address": str(synchronization.multicast_address), "multicast port": str(port), "ttl": 1}
+        content: Dict[str, object] = {
+            "instance": key.name,
+            "multicast address": str(synchronization.multicast_address),
+            "multicast port": str(port),
+            "ttl": 1,
+        }
         if synchronization.multicast_address.version == 6:
             # For IPv4 joold wants an address of the interface here; left out, the kernel's route to the group decides.
             content.update({"in interface": synchronization.interface, "out interface": synchronization.interface})
@@ -501,5 +557,3 @@ def _synchronization(building: _Building, configuration: Configuration) -> None:
 def _by_number(name: str) -> Tuple[str, int]:
     family, _, number = name.partition("-")
     return family, int(number) if number.isdigit() else 0
-
-

@@ -4,6 +4,7 @@ What only adds comes first, then what takes packets to it, and what takes away c
 translator still there. Exceptions are forced: Jool has one netfilter instance of a kind a namespace, and an interface has its name
 to itself, so there the old one goes first.
 """
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Set, Tuple
@@ -13,7 +14,22 @@ from .names import keep_names
 from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .pool4 import Range, Table, intersect, ranges, runs_of, subtract, union
 from .services import Service, restart, start_commands, stop_commands
-from .state import INNER_LINK, MAIN, Framework, Instance, InstanceKey, Kind, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State, instance_label
+from .state import (
+    INNER_LINK,
+    MAIN,
+    Framework,
+    Instance,
+    InstanceKey,
+    Kind,
+    Link,
+    LinkKind,
+    Masquerade,
+    PolicyRule,
+    Route,
+    RouteKey,
+    State,
+    instance_label,
+)
 
 MASQUERADE_TABLE = "nat64ctl"
 IPTABLES_CHAIN = "NAT64CTL"
@@ -70,8 +86,12 @@ def _namespaces(steps: _Steps, running: State, wanted: State) -> None:
     for name in sorted(running.namespaces - wanted.namespaces):
         # With it go its settings and routes; instances and links have been removed by then, each with its own inverse.
         settings = {key: value for (namespace, key), value in running.sysctls.items() if namespace == name}
-        routes = [_route("add", key, route) for key, route in sorted(running.routes.items(), key=_route_order) if key.namespace == name and not route.device]
-        steps.add(_VANISH, "%s: delete network namespace" % name, _delete_namespace(name), _add_namespace(name), *_set_sysctls(name, settings), *routes)
+        routes = [
+            _route("add", key, route) for key, route in sorted(running.routes.items(), key=_route_order) if key.namespace == name and not route.device
+        ]
+        steps.add(
+            _VANISH, "%s: delete network namespace" % name, _delete_namespace(name), _add_namespace(name), *_set_sysctls(name, settings), *routes
+        )
 
 
 def _add_namespace(name: str) -> Run:
@@ -104,7 +124,9 @@ def _links(steps: _Steps, running: State, wanted: State, replaced: Set[str]) -> 
                 steps.add(_CLEAR, "%s: delete half of a veth pair" % namespace, Run(("ip", "-n", namespace, "link", "delete", "dev", name)))
             continue
         if name in replaced:
-            steps.add(_CLEAR, "%s: delete interface, to make another of its name" % name, _delete_link(name, link.kind), *_rebuild_link(running, name))
+            steps.add(
+                _CLEAR, "%s: delete interface, to make another of its name" % name, _delete_link(name, link.kind), *_rebuild_link(running, name)
+            )
         elif (MAIN, name) not in wanted.links:
             steps.add(_REMOVE, "%s: delete interface" % name, _delete_link(name, link.kind), *_rebuild_link(running, name))
     for (namespace, name), link in sorted(wanted.links.items(), key=lambda item: (item[0][0] != MAIN, item[0])):
@@ -120,10 +142,29 @@ def _add_link(name: str, link: Link, inner: Optional[Link]) -> Run:
     if link.kind is LinkKind.TUN:
         return Run(("ip", "tuntap", "add", "dev", name, "mode", "tun"))
     assert inner is not None
-    return Run((
-        "ip", "link", "add", name, "address", link.mac, "mtu", str(link.mtu), "type", "veth",
-        "peer", "name", INNER_LINK, "netns", name, "address", inner.mac, "mtu", str(inner.mtu),
-    ))
+    return Run(
+        (
+            "ip",
+            "link",
+            "add",
+            name,
+            "address",
+            link.mac,
+            "mtu",
+            str(link.mtu),
+            "type",
+            "veth",
+            "peer",
+            "name",
+            INNER_LINK,
+            "netns",
+            name,
+            "address",
+            inner.mac,
+            "mtu",
+            str(inner.mtu),
+        )
+    )
 
 
 def _delete_link(name: str, kind: LinkKind) -> Run:
@@ -133,14 +174,34 @@ def _delete_link(name: str, kind: LinkKind) -> Run:
 def _adjust_link(steps: _Steps, namespace: str, name: str, before: Optional[Link], link: Link) -> None:
     label = name if namespace == MAIN else "%s in namespace %s" % (name, namespace)
     if before is not None and link.mac != before.mac:
-        steps.add(_PLACE, "%s: hardware address %s" % (label, link.mac), _set_link(namespace, name, "address", link.mac), _set_link(namespace, name, "address", before.mac))
+        steps.add(
+            _PLACE,
+            "%s: hardware address %s" % (label, link.mac),
+            _set_link(namespace, name, "address", link.mac),
+            _set_link(namespace, name, "address", before.mac),
+        )
     if before is not None and link.mtu != before.mtu:
-        steps.add(_PLACE, "%s: MTU %d" % (label, link.mtu), _set_link(namespace, name, "mtu", str(link.mtu)), _set_link(namespace, name, "mtu", str(before.mtu)))
+        steps.add(
+            _PLACE,
+            "%s: MTU %d" % (label, link.mtu),
+            _set_link(namespace, name, "mtu", str(link.mtu)),
+            _set_link(namespace, name, "mtu", str(before.mtu)),
+        )
     old = frozenset() if before is None else before.addresses
     for address in sorted(link.addresses - old):
-        steps.add(_PLACE, "%s: add address %s" % (label, address), _address("add", namespace, name, address), *_undo_if(before, _address("delete", namespace, name, address)))
+        steps.add(
+            _PLACE,
+            "%s: add address %s" % (label, address),
+            _address("add", namespace, name, address),
+            *_undo_if(before, _address("delete", namespace, name, address)),
+        )
     for address in sorted(old - link.addresses):
-        steps.add(_REMOVE, "%s: delete address %s" % (label, address), _address("delete", namespace, name, address), _address("add", namespace, name, address))
+        steps.add(
+            _REMOVE,
+            "%s: delete address %s" % (label, address),
+            _address("delete", namespace, name, address),
+            _address("add", namespace, name, address),
+        )
     if link.up and (before is None or not before.up):
         steps.add(_CREATE, "%s: up" % label, _set_link(namespace, name, "up"), *_undo_if(before, _set_link(namespace, name, "down")))
     if before is not None and before.up and not link.up:
@@ -177,7 +238,9 @@ def _rebuild_link(state: State, name: str) -> Tuple[Command, ...]:
         # Nobody could make half a pair.
         return ()
     commands: List[Command] = [_add_link(name, link, inner)]
-    commands.extend(_set_sysctls(MAIN, {key: value for (namespace, key), value in state.sysctls.items() if namespace == MAIN and _belongs(key, name)}))
+    commands.extend(
+        _set_sysctls(MAIN, {key: value for (namespace, key), value in state.sysctls.items() if namespace == MAIN and _belongs(key, name)})
+    )
     for namespace, device, each in ((MAIN, name, link), (name, INNER_LINK, inner)):
         if each is not None:
             commands.extend(_address("add", namespace, device, address) for address in sorted(each.addresses))
@@ -216,8 +279,11 @@ def _set_sysctls(namespace: str, values: Dict[str, str]) -> Tuple[Command, ...]:
 
 
 def _instances(steps: _Steps, running: State, wanted: State) -> None:
-    slots = {(key.namespace, key.kind) for key, instance in wanted.instances.items()
-             if instance.framework is Framework.NETFILTER and _must_create(running.instances.get(key), key, instance)}
+    slots = {
+        (key.namespace, key.kind)
+        for key, instance in wanted.instances.items()
+        if instance.framework is Framework.NETFILTER and _must_create(running.instances.get(key), key, instance)
+    }
     for key, instance in sorted(running.instances.items(), key=_instance_order):
         want = wanted.instances.get(key)
         if want is not None and not _must_create(instance, key, want):
@@ -225,8 +291,11 @@ def _instances(steps: _Steps, running: State, wanted: State) -> None:
         reason = _reason(key, instance, want) if key.kind is Kind.NAT64 else ""
         early = want is not None or (instance.framework is Framework.NETFILTER and (key.namespace, key.kind) in slots)
         steps.add(
-            _HALT if early else _STOP, "%s: remove" % instance_label(key),
-            jool.remove_instance(key), jool.handle_file(key, instance), drops_sessions=reason,
+            _HALT if early else _STOP,
+            "%s: remove" % instance_label(key),
+            jool.remove_instance(key),
+            jool.handle_file(key, instance),
+            drops_sessions=reason,
         )
     for key, want in sorted(wanted.instances.items(), key=_instance_order):
         now = running.instances.get(key)
@@ -256,11 +325,18 @@ def _change_instance(steps: _Steps, key: InstanceKey, now: Instance, want: Insta
     """A live instance becomes what is wanted; sessions that may stay do."""
     if len(now.eamt ^ want.eamt) > _MAPS_ONE_BY_ONE:
         # Takes the options along. For the stateless translator only: of the other one it would leave bindings outside the pool.
-        steps.add(_CHANGE, "%s: put %d explicit maps and all options" % (instance_label(key), len(want.eamt)), jool.handle_file(key, want), jool.handle_file(key, now))
+        steps.add(
+            _CHANGE,
+            "%s: put %d explicit maps and all options" % (instance_label(key), len(want.eamt)),
+            jool.handle_file(key, want),
+            jool.handle_file(key, now),
+        )
         return
     _change_pool4(steps, key, now, want)
     for entry in sorted(now.eamt - want.eamt):
-        steps.add(_CHANGE, "%s: remove map of %s to %s" % (instance_label(key), entry[1], entry[0]), jool.eamt_remove(key, entry), jool.eamt_add(key, entry))
+        steps.add(
+            _CHANGE, "%s: remove map of %s to %s" % (instance_label(key), entry[1], entry[0]), jool.eamt_remove(key, entry), jool.eamt_add(key, entry)
+        )
     for entry in sorted(want.eamt - now.eamt):
         steps.add(_CHANGE, "%s: map %s to %s" % (instance_label(key), entry[1], entry[0]), jool.eamt_add(key, entry), jool.eamt_remove(key, entry))
     for name in sorted(want.globals):
@@ -270,7 +346,12 @@ def _change_instance(steps: _Steps, key: InstanceKey, now: Instance, want: Insta
             continue
         if old != want.globals[name]:
             undo = () if old is None else (jool.update_global(key, name, old),)
-            steps.add(_CHANGE, "%s: %s %s" % (instance_label(key), name, want.globals[name] or "none"), jool.update_global(key, name, want.globals[name]), *undo)
+            steps.add(
+                _CHANGE,
+                "%s: %s %s" % (instance_label(key), name, want.globals[name] or "none"),
+                jool.update_global(key, name, want.globals[name]),
+                *undo,
+            )
 
 
 def _change_pool4(steps: _Steps, key: InstanceKey, now: Instance, want: Instance) -> None:
@@ -285,8 +366,10 @@ def _change_pool4(steps: _Steps, key: InstanceKey, now: Instance, want: Instance
             # Adding what is there changes nothing but the iterations of the table. Something that stays, if anything does.
             rows = ranges(intersect(after.runs, before.runs) or after.runs)[:1]
             steps.add(
-                _CHANGE, "%s: max-iterations %s for %s%s" % (label, after.iterations, protocol, _marked(mark)),
-                jool.pool4_add(key, mark, protocol, rows[0], after.iterations), jool.pool4_add(key, mark, protocol, rows[0], before.iterations),
+                _CHANGE,
+                "%s: max-iterations %s for %s%s" % (label, after.iterations, protocol, _marked(mark)),
+                jool.pool4_add(key, mark, protocol, rows[0], after.iterations),
+                jool.pool4_add(key, mark, protocol, rows[0], before.iterations),
             )
             continue
         # Undone, it must not take bindings along that another mark allows.
@@ -301,7 +384,10 @@ def _change_pool4(steps: _Steps, key: InstanceKey, now: Instance, want: Instance
             steps.add(_CHANGE, "%s: add %s" % (label, _row(row, protocol, mark)), jool.pool4_add(key, mark, protocol, row, after.iterations), *undo)
     for entry in sorted(now.bib - want.bib):
         steps.add(
-            _CHANGE, "%s: remove static entry %s" % (label, _entry(entry)), jool.bib_remove(key, entry), jool.bib_add(key, entry),
+            _CHANGE,
+            "%s: remove static entry %s" % (label, _entry(entry)),
+            jool.bib_remove(key, entry),
+            jool.bib_add(key, entry),
             drops_sessions="those of this entry",
         )
     for mark, protocol in everything:
@@ -312,8 +398,10 @@ def _change_pool4(steps: _Steps, key: InstanceKey, now: Instance, want: Instance
         for quick, rows in ((True, ranges(intersect(gone, others))), (False, ranges(subtract(gone, others)))):
             for row in rows:
                 steps.add(
-                    _CHANGE, "%s: remove %s" % (label, _row(row, protocol, mark)),
-                    jool.pool4_remove(key, mark, protocol, row, quick), jool.pool4_add(key, mark, protocol, row, before.iterations),
+                    _CHANGE,
+                    "%s: remove %s" % (label, _row(row, protocol, mark)),
+                    jool.pool4_remove(key, mark, protocol, row, quick),
+                    jool.pool4_add(key, mark, protocol, row, before.iterations),
                     drops_sessions="" if quick else "those that use these addresses",
                 )
     _add_entries(steps, key, now, want)
@@ -330,8 +418,10 @@ def _add_entries(steps: _Steps, key: InstanceKey, now: Instance, want: Instance)
         protocol, six, port6, four, port4 = entry.split(",")
         for clash in sorted({ends.get((protocol, six, port6), entry), ends.get((protocol, four, port4), entry)} - {entry}):
             steps.add(
-                _CHANGE, "%s: remove dynamic entry %s, which is in the way of a static one" % (instance_label(key), _entry(clash)),
-                jool.bib_remove(key, clash), drops_sessions="those of this entry",
+                _CHANGE,
+                "%s: remove dynamic entry %s, which is in the way of a static one" % (instance_label(key), _entry(clash)),
+                jool.bib_remove(key, clash),
+                drops_sessions="those of this entry",
             )
         steps.add(_CHANGE, "%s: add static entry %s" % (instance_label(key), _entry(entry)), jool.bib_add(key, entry), jool.bib_remove(key, entry))
 
@@ -367,7 +457,9 @@ def _daemons(steps: _Steps, running: State, wanted: State, replaced: Set[str]) -
         if before is None:
             steps.add_all(_DAEMON, "%s: start" % service.unit, start_commands(service, text), stop_commands(service))
         elif before != text:
-            steps.add_all(_DAEMON, "%s: restart with another configuration" % service.unit, start_commands(service, text), start_commands(service, before))
+            steps.add_all(
+                _DAEMON, "%s: restart with another configuration" % service.unit, start_commands(service, text), start_commands(service, before)
+            )
         elif stale:
             steps.add_all(_DAEMON, "%s: restart on a new interface" % service.unit, (restart(service),), (restart(service),))
 

@@ -5,6 +5,7 @@ kernel makes their link-local addresses, and makes them anew when the link has b
 IPv4 each pair has two addresses of 198.19.0.0/16 (RFC 2544: never on the Internet). With `masquerade` and no pool the inner one of
 them is what the translator translates to.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 When that rule goes, or a lower one comes, the instance that runs keeps its name, and with it its sessions.
 """
+
 from __future__ import annotations
 
 import dataclasses

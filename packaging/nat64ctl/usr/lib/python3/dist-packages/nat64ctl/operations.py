@@ -1,4 +1,5 @@
 """What a plan is made of: operations, each with what undoes it. Data only; `apply` carries them out."""
+
 from __future__ import annotations
 
 import shlex

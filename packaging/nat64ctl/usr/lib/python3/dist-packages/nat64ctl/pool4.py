@@ -4,6 +4,7 @@ Jool keeps, for each mark and protocol, a table of addresses with port ranges; r
 65,536 rows there. Here addresses that follow each other and have the same ports are one Run, however they were written or
 printed, so that two pools with the same transport addresses are equal, and their difference is a subtraction.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -156,7 +157,6 @@ def _combine(one: Tuple[Run, ...], other: Tuple[Run, ...], ports_of: _PortsOf) -
         theirs = other[j].ports if j < len(other) and other[j].first <= low else ()
         pieces.append(Run(low, high - 1, ports_of(mine, theirs)))
     return _join(pieces)
-
 
 
 def _subtract_ports(one: Tuple[Ports, ...], other: Tuple[Ports, ...]) -> Tuple[Ports, ...]:

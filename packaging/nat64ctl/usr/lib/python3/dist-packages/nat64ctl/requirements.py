@@ -2,6 +2,7 @@
 
 Each thing that is missing is an error that names the remedy; nothing has been touched by then.
 """
+
 from __future__ import annotations
 
 import re
@@ -22,7 +23,15 @@ class Missing(Exception):
         self.words = words.strip()
 
 
-_PACKAGES = {"jool": "jool-tools", "jool_siit": "jool-tools", "joold": "jool-tools", "tayga": "tayga", "nft": "nftables", "iptables-restore": "iptables", "ip6tables-restore": "iptables"}
+_PACKAGES = {
+    "jool": "jool-tools",
+    "jool_siit": "jool-tools",
+    "joold": "jool-tools",
+    "tayga": "tayga",
+    "nft": "nftables",
+    "iptables-restore": "iptables",
+    "ip6tables-restore": "iptables",
+}
 
 
 def check_versions(system: System) -> None:
@@ -52,7 +61,9 @@ def provide(system: System, wanted: State) -> None:
     if any(link.kind is LinkKind.TUN for link in wanted.links.values()) and "tun" not in system.list_folder("/dev/net"):
         result = system.run(("modprobe", "tun"))
         if result.status != 0:
-            raise Missing("this kernel has no TUN device, which TAYGA needs", "load the module tun; in a container, pass /dev/net/tun in", result.stderr)
+            raise Missing(
+                "this kernel has no TUN device, which TAYGA needs", "load the module tun; in a container, pass /dev/net/tun in", result.stderr
+            )
 
 
 def _programs(wanted: State) -> List[str]:
@@ -76,7 +87,7 @@ def _load(system: System, kind: Kind) -> None:
         return
     release = (system.read_file("/proc/sys/kernel/osrelease") or "").strip()
     if "Key was rejected" in result.stderr:
-        remedy = "this kernel takes only modules that are signed by a key that it knows: use `engine tayga`, which needs none, or an image with signed modules"
+        remedy = "this kernel takes only modules signed by a key that it knows: use `engine tayga`, which needs none, or an image with signed modules"
     elif "not found" in result.stderr:
         remedy = "install jool-modules for the kernel %s, or use `engine tayga`" % release
     else:

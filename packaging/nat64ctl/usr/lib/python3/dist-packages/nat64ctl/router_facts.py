@@ -1,4 +1,5 @@
 """What `check --on-this-router` knows of the router. Asks, and changes nothing: no module is loaded to find out whether it would."""
+
 from __future__ import annotations
 
 import json

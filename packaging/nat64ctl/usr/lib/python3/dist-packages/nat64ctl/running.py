@@ -3,6 +3,7 @@
 Reads only. Whatever is not ours by its name is left out, and a list of a whole system (routes, links) is never asked for: a
 router may have a million of them.
 """
+
 from __future__ import annotations
 
 import json
@@ -13,7 +14,24 @@ from . import isolated
 from .difference import IPTABLES_CHAIN, MASQUERADE_TABLE
 from .engines import jool
 from .services import FOLDER, PROGRAMS, Service
-from .state import INNER_LINK, MAIN, OUR_INSTANCE, OUR_LINK, RULE_FILE, Framework, Instance, InstanceKey, Kind, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State
+from .state import (
+    INNER_LINK,
+    MAIN,
+    OUR_INSTANCE,
+    OUR_LINK,
+    RULE_FILE,
+    Framework,
+    Instance,
+    InstanceKey,
+    Kind,
+    Link,
+    LinkKind,
+    Masquerade,
+    PolicyRule,
+    Route,
+    RouteKey,
+    State,
+)
 from .system import Result, System
 
 
@@ -28,7 +46,7 @@ class Unreadable(Exception):
 def running_state(system: System) -> State:
     """@raises Unreadable, OSError"""
     namespaces, broken, inner = _namespaces(system)
-    links = {(MAIN, name): link for name, link in _links(system, MAIN).items()}
+    links = {(MAIN, name): link for name, link in _links(system).items()}
     links.update(inner)
     return State(
         namespaces=namespaces,
@@ -82,7 +100,7 @@ def _namespaces(system: System) -> Tuple[FrozenSet[str], FrozenSet[str], Dict[Tu
     return frozenset(good), frozenset(broken), links
 
 
-def _links(system: System, namespace: str) -> Dict[str, Link]:
+def _links(system: System) -> Dict[str, Link]:
     found: Dict[str, Link] = {}
     for kind in LinkKind:
         text = _ask(system, "ip", "-j", "-d", "address", "show", "type", kind.value).strip()
@@ -99,7 +117,8 @@ def _read_links(rows: List[Dict[str, Any]]) -> Dict[str, Link]:
             continue
         kind = LinkKind(info)
         addresses = frozenset(
-            "%s/%d" % (each["local"], each["prefixlen"]) for each in row.get("addr_info", [])
+            "%s/%d" % (each["local"], each["prefixlen"])
+            for each in row.get("addr_info", [])
             if each.get("family") == "inet" and IPv4Address(each["local"]) in isolated.PAIRS
         )
         veth = kind is LinkKind.VETH
@@ -168,10 +187,18 @@ def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
             ours = len(table) == 9 and table.isdigit() and table.startswith(("640", "465")) and row["priority"] == 6464
             if not ours and not (row["priority"] == 6463 and row.get("suppress_prefixlen") == 0):
                 continue
-            rules.add(PolicyRule(
-                family, row["priority"], table, _network(row, "src"), _network(row, "dst"), row.get("iif", ""), int(str(row.get("fwmark", "0")), 0),
-                int(row.get("suppress_prefixlen", -1)),
-            ))
+            rules.add(
+                PolicyRule(
+                    family,
+                    row["priority"],
+                    table,
+                    _network(row, "src"),
+                    _network(row, "dst"),
+                    row.get("iif", ""),
+                    int(str(row.get("fwmark", "0")), 0),
+                    int(row.get("suppress_prefixlen", -1)),
+                )
+            )
     return frozenset(rules)
 
 
@@ -224,7 +251,8 @@ def _instance(system: System, key: InstanceKey, frameworks: FrozenSet[Framework]
         return Instance(framework, known, eamt=jool.read_eamt(_ask(system, *jool.command(key, "eamt", "display", "--csv").argv)))
     pool4 = jool.read_pool4(_ask(system, *jool.command(key, "pool4", "display", "--csv", "--" + each.lower()).argv) for each in jool.PROTOCOLS)
     bib, dynamic = jool.read_bib(
-        _ask(system, *jool.command(key, "bib", "display", "--csv", "--numeric", "--" + each.lower()).argv) for each in jool.PROTOCOLS)
+        _ask(system, *jool.command(key, "bib", "display", "--csv", "--numeric", "--" + each.lower()).argv) for each in jool.PROTOCOLS
+    )
     return Instance(framework, known, pool4, bib, dynamic=dynamic)
 
 
@@ -242,7 +270,7 @@ def _iptables(system: System) -> Dict[int, Tuple[str, ...]]:
         lines = [line.rstrip() for line in _ask(system, tool, "-t", "mangle").splitlines()]
         if "-A PREROUTING -j " + IPTABLES_CHAIN in lines:
             start = "-A %s " % IPTABLES_CHAIN
-            found[family] = tuple(line[len(start):] for line in lines if line.startswith(start))
+            found[family] = tuple(line[len(start) :] for line in lines if line.startswith(start))
     return found
 
 
@@ -262,7 +290,11 @@ def _masquerade(rule: Dict[str, Any]) -> Masquerade:
     try:
         source, device, verdict = rule["expr"]
         right = source["match"]["right"]
-        if "masquerade" not in verdict or device["match"]["op"] != "!=" or source["match"]["left"] != {"payload": {"protocol": "ip", "field": "saddr"}}:
+        if (
+            "masquerade" not in verdict
+            or device["match"]["op"] != "!="
+            or source["match"]["left"] != {"payload": {"protocol": "ip", "field": "saddr"}}
+        ):
             raise KeyError
         return Masquerade(right if isinstance(right, str) else "%s/%d" % (right["prefix"]["addr"], right["prefix"]["len"]), device["match"]["right"])
     except (KeyError, TypeError, ValueError):

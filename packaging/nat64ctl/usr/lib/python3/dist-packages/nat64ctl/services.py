@@ -3,6 +3,7 @@
 The unit copies `NAME.conf` to `NAME.running` when it starts, and the daemon reads the copy: so what a daemon that is alive runs
 with can be read, whatever has been written since.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@
 as the tools print them (addresses by inet_ntop, numbers in decimal), so that equal things are equal strings. Only what is
 ours by its name is in a State; foreign instances, namespaces and interfaces never are.
 """
+
 from __future__ import annotations
 
 import re

@@ -2,6 +2,7 @@
 
 Everything above takes a System, so that tests can give it a router that is a model.
 """
+
 from __future__ import annotations
 
 import errno
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -76,8 +77,14 @@ class LocalSystem(System):
                     source.seek(0)
                 # A session of its own: Ctrl-C is for nat64ctl, which then undoes what was done.
                 process = subprocess.Popen(
-                    words, stdin=source if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    env=_environment(), start_new_session=True, encoding="utf-8", errors="replace",
+                    words,
+                    stdin=source if stdin is not None else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=_environment(),
+                    start_new_session=True,
+                    encoding="utf-8",
+                    errors="replace",
                 )
                 try:
                     stdout, stderr = process.communicate(timeout=DEADLINE)
@@ -125,10 +132,8 @@ class LocalSystem(System):
             raise
 
     def remove_file(self, path: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
 
     def list_folder(self, path: str) -> List[str]:
         try:
@@ -180,7 +185,5 @@ def _environment() -> Dict[str, str]:
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -1,13 +1,14 @@
 """`apply`: brings the router to what the configuration says, or leaves it as it is."""
+
 from __future__ import annotations
 
 import argparse
 import sys
 
-from .command import OK, CommandLine, file_and_json, load, print_json
 from ..apply import apply, plan_for
 from ..operations import operation_json, plan_text
 from ..system import LocalSystem, locked
+from .command import OK, CommandLine, file_and_json, load, print_json
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,13 @@
 """`check`: says what is wrong with a configuration. Pure: what it says depends on the file alone, unless it is to look at the router."""
+
 from __future__ import annotations
 
 import argparse
 import sys
 
-from .command import BAD_CONFIGURATION, OK, CommandLine, check, file_and_json, print_json
 from ..router_facts import router_facts
 from ..system import LocalSystem
+from .command import BAD_CONFIGURATION, OK, CommandLine, check, file_and_json, print_json
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

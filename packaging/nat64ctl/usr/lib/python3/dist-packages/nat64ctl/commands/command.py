@@ -1,4 +1,5 @@
 """What a verb is, and the exit statuses that all of them have."""
+
 from __future__ import annotations
 
 import argparse
@@ -38,7 +39,13 @@ class CommandLine:
 
 
 def file_and_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help="configuration, as `set` lines or in braces; default %(default)s; - for standard input")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        default=DEFAULT_FILE,
+        metavar="FILE",
+        help="configuration, as `set` lines or in braces; default %(default)s; - for standard input",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

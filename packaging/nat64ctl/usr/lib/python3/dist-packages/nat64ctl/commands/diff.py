@@ -1,13 +1,14 @@
 """`diff`: prints the plan that `apply` would carry out now."""
+
 from __future__ import annotations
 
 import argparse
 import sys
 
-from .command import OK, CommandLine, file_and_json, load, print_json
 from ..apply import plan_for
 from ..operations import operation_json, plan_text
 from ..system import LocalSystem
+from .command import OK, CommandLine, file_and_json, load, print_json
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -1,15 +1,16 @@
 """`export`: the configuration in the translators' own files, or as `set` commands, to look at or to take elsewhere."""
+
 from __future__ import annotations
 
 import argparse
 import sys
 from typing import List
 
-from .command import OK, DEFAULT_FILE, CommandLine, load, print_json
 from ..desired import desired_state
 from ..engines import jool, tayga
 from ..render import set_commands
 from ..state import MAIN
+from .command import DEFAULT_FILE, OK, CommandLine, load, print_json
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 Wording and defaults were read in the sources of 4.1.13 and seen on it. Always CSV; numbers and addresses as inet_ntop prints them.
 """
+
 from __future__ import annotations
 
 import json
@@ -11,7 +12,7 @@ from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from ..model import OptionValue, StaticMapping
 from ..operations import Run
-from ..pool4 import Pool4, Range, Rectangle, Table, ranges, table_of
+from ..pool4 import Pool4, Range, Rectangle, ranges, table_of
 from ..state import MAIN, Framework, Instance, InstanceKey, Kind
 
 PROTOCOLS = ("TCP", "UDP", "ICMP")
@@ -120,8 +121,13 @@ def host6(address: IPv6Address) -> IPv6Network:
 
 def static_entry(mapping: StaticMapping) -> str:
     """A row of `bib display --csv` without its last column."""
-    return "%s,%s,%d,%s,%d" % (
-        mapping.protocol.value.upper(), ntop6(mapping.inside_address), mapping.inside_port, mapping.outside_address, mapping.outside_port,
+    assert mapping.protocol is not None, "a mapping of Jool has a protocol and ports"
+    return "%s,%s,%s,%s,%s" % (
+        mapping.protocol.value.upper(),
+        ntop6(mapping.inside_address),
+        mapping.inside_port,
+        mapping.outside_address,
+        mapping.outside_port,
     )
 
 
@@ -151,7 +157,16 @@ def update_global(key: InstanceKey, name: str, value: str) -> Run:
 
 def pool4_add(key: InstanceKey, mark: int, protocol: str, row: Range, iterations: str) -> Run:
     return command(
-        key, "pool4", "add", row.prefix, _ports(row), "--" + protocol.lower(), "--mark", str(mark), "--max-iterations", iterations,
+        key,
+        "pool4",
+        "add",
+        row.prefix,
+        _ports(row),
+        "--" + protocol.lower(),
+        "--mark",
+        str(mark),
+        "--max-iterations",
+        iterations,
     )
 
 
@@ -195,8 +210,15 @@ def file_text(key: InstanceKey, instance: Instance) -> str:
     }
     if key.kind is Kind.NAT64:
         content["pool4"] = [
-            {"mark": mark, "protocol": protocol, "prefix": row.prefix, "port range": _ports(row), "max-iterations": _json_iterations(table.iterations)}
-            for (mark, protocol), table in sorted(instance.pool4.tables.items()) for row in ranges(table.runs)
+            {
+                "mark": mark,
+                "protocol": protocol,
+                "prefix": row.prefix,
+                "port range": _ports(row),
+                "max-iterations": _json_iterations(table.iterations),
+            }
+            for (mark, protocol), table in sorted(instance.pool4.tables.items())
+            for row in ranges(table.runs)
         ]
         if instance.bib:
             content["bib"] = [_json_entry(entry) for entry in sorted(instance.bib)]

@@ -3,6 +3,7 @@
 Limits, from its sources (0.9.2): one dynamic pool of at least two addresses, the first of which nobody gets; no IPv4 address of
 169.254.0.0/16; with 64:ff9b::/96 no packet from or to a private or documentation IPv4 address, and an IPv6 address of its own.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
