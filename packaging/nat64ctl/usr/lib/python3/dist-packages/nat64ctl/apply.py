@@ -16,7 +16,7 @@ from .desired import desired_state
 from .difference import difference
 from .model import Configuration
 from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
-from .requirements import check_versions, provide
+from .requirements import check_versions, data_folder, provide
 from .running import Unreadable, running_state
 from .state import State
 from .system import Result, System
@@ -52,7 +52,7 @@ class _Interrupted(Exception):
 
 def plan_for(system: System, configuration: Configuration) -> Plan:
     """What `apply` would do now; a dry run. Changes nothing. @raises Unplannable, Missing, Unreadable, OSError"""
-    wanted = desired_state(configuration)
+    wanted = desired_state(configuration, data_folder(system))
     check_versions(system)
     return difference(running_state(system), wanted)
 
@@ -62,7 +62,7 @@ def apply(system: System, configuration: Configuration, progress: Progress = _si
 
     @raises Unplannable, Missing, Unreadable, OSError (nothing was touched), ApplyFailed
     """
-    wanted = desired_state(configuration)
+    wanted = desired_state(configuration, data_folder(system))
     check_versions(system)
     before = running_state(system)
     plan = difference(before, wanted)

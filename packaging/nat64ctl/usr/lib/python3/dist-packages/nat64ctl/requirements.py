@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List
 
+from .engines import tayga
 from .services import PROGRAMS
 from .state import Framework, Kind, LinkKind, State
 from .system import System
@@ -46,6 +47,11 @@ def check_versions(system: System) -> None:
                 "module %s is of version %s, and its tool of version %s" % (kind.tool, module.strip(), tools or "unknown"),
                 "the module stays until it is unloaded: reboot, or stop all translation and `modprobe -r jool jool_siit jool_common`",
             )
+
+
+def data_folder(system: System) -> str:
+    """Where dynamic maps outlive a reboot: VyOS keeps nothing but /config when its image is upgraded."""
+    return "/config/nat64" if system.read_file("/usr/share/vyos/version.json") is not None else tayga.PERSISTENT_DATA
 
 
 def provide(system: System, wanted: State) -> None:

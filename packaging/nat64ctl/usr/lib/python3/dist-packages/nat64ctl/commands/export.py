@@ -10,13 +10,20 @@ from ..desired import desired_state
 from ..engines import jool, tayga
 from ..render import set_commands
 from ..state import MAIN
-from .command import DEFAULT_FILE, OK, CommandLine, load, print_json
+from .command import OK, CommandLine, file_and_json, load, print_json
+
+_FORMATS = {
+    "jool": "Jool's configuration files, of every instance",
+    "tayga": "TAYGA's configuration files, of every interface",
+    "set-commands": "VyOS configuration, with nothing that is a default",
+}
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["jool", "tayga", "set-commands"])
-    parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="print JSON: a text by name")
+    # Verbs of their own: argparse does not take FILE after an option where another word stands before both.
+    formats = parser.add_subparsers(dest="what", metavar="FORMAT", required=True, parser_class=type(parser))
+    for name, text in _FORMATS.items():
+        file_and_json(formats.add_parser(name, help=text, description=text))
 
 
 def _run(arguments: argparse.Namespace) -> int:
