@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -110,11 +111,11 @@ class LocalSystem(System):
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-            try:
-                return file.read()
-            except IsADirectoryError:
-                return None
+            return file.read()
 
     def write_file(self, path: str, text: str) -> None:
         folder = os.path.dirname(path)
