@@ -11,12 +11,13 @@ from ipaddress import IPv4Address
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import isolated
-from .difference import IPTABLES_CHAIN, MASQUERADE_TABLE
 from .engines import jool
 from .services import FOLDER, PROGRAMS, Service
 from .state import (
     INNER_LINK,
+    IPTABLES_CHAIN,
     MAIN,
+    MASQUERADE_TABLE,
     OUR_INSTANCE,
     OUR_LINK,
     RULE_FILE,

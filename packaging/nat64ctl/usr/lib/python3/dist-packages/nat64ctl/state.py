@@ -21,6 +21,10 @@ MAIN = ""
 OUR_INSTANCE = re.compile(r"(?:instance-[0-9]{1,6}|nat46-(?:[0-9]{1,6}|clat))\Z")
 OUR_LINK = re.compile(r"(?:nat64-[0-9]{1,6}|nat46-(?:[0-9]{1,6}|clat))\Z")
 
+#: nftables' table, and the chain in mangle of iptables, that are ours.
+MASQUERADE_TABLE = "nat64ctl"
+IPTABLES_CHAIN = "NAT64CTL"
+
 #: The name, inside a namespace of ours, of the interface to the router.
 INNER_LINK = "router"
 
