@@ -72,15 +72,19 @@ const python = 'usr/lib/python3/dist-packages/nat64ctl'
 /** The configuration that the manual shows; relative to the project. */
 export const nat64ctlExample = `${nat64ctl}/usr/share/doc/nat64ctl/examples/nat64.config`
 
-/**
- * The files of nat64ctl, but for its Python. A unit would stand here as those of jool-tools do above, below the library folder of
- * the suite, and what enables it in the package's postinst.
- */
-export function nat64ctlFiles(edition: Edition): PlannedFile[] {
+/** The files of nat64ctl, but for its Python. */
+export function nat64ctlFiles(edition: Edition, library: 'lib' | 'usr/lib'): PlannedFile[] {
   const asset = (path: string, mode = 0o644): PlannedFile => ({ path, mode, content: { kind: 'asset', path: `${nat64ctl}/${path}` } })
+  const unit = (name: string): PlannedFile => ({ path: `${library}/systemd/system/${name}`, mode: 0o644, content: { kind: 'asset', path: `${nat64ctl}/usr/lib/systemd/system/${name}` } })
   const generated = (path: string, what: (Content & { kind: 'generated' })['what']): PlannedFile => ({ path, mode: 0o644, ...(path.endsWith('.gz') ? { gzip: true } : {}), content: { kind: 'generated', what, edition } })
   return [
     asset('etc/nat64/nat64.config'),
+    // Hooks of what brings interfaces up. dhclient-script reads its own, it does not run it.
+    asset('etc/dhcp/dhclient-exit-hooks.d/nat64'),
+    asset('etc/network/if-up.d/nat64', 0o755),
+    asset('etc/networkd-dispatcher/routable.d/50-nat64', 0o755),
+    ...['nat64.service', 'nat64-refresh.service', 'nat64-tayga@.service', 'nat64-joold@.service'].map(unit),
+    asset('usr/lib/nat64ctl/refresh', 0o755),
     asset('usr/sbin/nat64ctl', 0o755),
     ...['nat64.config', 'nat46.config', 'tayga.config'].map((name) => asset(`usr/share/doc/nat64ctl/examples/${name}`)),
     generated(`${python}/tree.json`, 'tree.json'),

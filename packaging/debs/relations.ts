@@ -55,8 +55,9 @@ export function toolsRelations(joolVersion: string): Relations {
  * which the configuration's default engine is, or TAYGA where no module can be loaded.
  */
 export const nat64ctlRelations: Relations = {
-  depends: ['iproute2', 'python3 (>= 3.7)'],
-  recommends: ['jool-tools | tayga'],
+  depends: ['iproute2', 'kmod', 'procps', 'python3 (>= 3.7)'],
+  // nftables for `masquerade`.
+  recommends: ['jool-tools | tayga', 'nftables'],
 }
 
 /**

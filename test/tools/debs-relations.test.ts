@@ -71,7 +71,9 @@ describe.skipIf(!needsTools('apt-get'))('apt', { timeout: 60_000 }, () => {
       const { 'Installed-Size': _, ...fields } = parseControl(control)
       return fields
     })
-    const base = [...debianRouter, pkg('python3', '3.11.2-1+b1'), pkg('iproute2', '6.1.0-3')]
+    const base = [
+      ...debianRouter, pkg('python3', '3.11.2-1+b1'), pkg('iproute2', '6.1.0-3'), pkg('kmod', '30+20221128-1'), pkg('procps', '2:4.0.2-3'), pkg('nftables', '1.0.6-2+deb12u2'),
+    ]
     const tayga = pkg('tayga', '0.9.2-8+deb12u1')
 
     test.each([
@@ -85,7 +87,7 @@ describe.skipIf(!needsTools('apt-get'))('apt', { timeout: 60_000 }, () => {
     })
 
     test('is refused where Python is older than 3.7', async () => {
-      const old = [...debianRouter, pkg('python3', '3.5.3-1'), pkg('iproute2', '4.9.0-1')]
+      const old = [...debianRouter, pkg('python3', '3.5.3-1'), pkg('iproute2', '4.9.0-1'), pkg('kmod', '23-2'), pkg('procps', '2:3.3.12-3')]
       expect(await askApt({ installed: old, available: [...old, ...nat64ctl] }, ['install', 'nat64ctl'])).toMatchObject({ exitStatus: 100, installs: [], removes: [] })
     })
   })

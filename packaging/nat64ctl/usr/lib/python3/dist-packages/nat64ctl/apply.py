@@ -1,0 +1,180 @@
+"""Carries a plan out: all of it, or none of it.
+
+Every operation that fails undoes those before it, in reverse. Then the router is read again, and whatever is still not as it was is
+put right from there; so a program that was killed in the middle of its work is caught too. A killed nat64ctl leaves what it had
+done, and the next one starts from what it finds.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from types import FrameType
+from typing import Callable, Iterator, List, Optional
+
+from .desired import desired_state
+from .difference import difference
+from .model import Configuration
+from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
+from .requirements import check_versions, data_folder, provide
+from .running import Unreadable, running_state
+from .state import State
+from .system import Result, System
+
+Progress = Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    """For whoever wants no progress."""
+
+
+class ApplyFailed(Exception):
+    """An operation failed and what was done has been undone; `remains` says what could not be, if anything."""
+
+    def __init__(self, operation: str, command: str, words: str, remains: List[str]) -> None:
+        super().__init__(operation)
+        self.operation = operation
+        self.command = command
+        self.words = words.strip()
+        self.remains = remains
+
+
+class _Failed(Exception):
+    def __init__(self, command: Command, words: str) -> None:
+        super().__init__(words)
+        self.command = command
+        self.words = words
+
+
+class _Interrupted(Exception):
+    pass
+
+
+def plan_for(system: System, configuration: Configuration) -> Plan:
+    """What `apply` would do now; a dry run. Changes nothing. @raises Unplannable, Missing, Unreadable, OSError"""
+    wanted = desired_state(configuration, data_folder(system))
+    check_versions(system)
+    return difference(running_state(system), wanted)
+
+
+def apply(system: System, configuration: Configuration, progress: Progress = _silent) -> Plan:
+    """The plan that was carried out; empty when nothing was to do. Call it with the lock held.
+
+    @raises Unplannable, Missing, Unreadable, OSError (nothing was touched), ApplyFailed
+    """
+    wanted = desired_state(configuration, data_folder(system))
+    check_versions(system)
+    before = running_state(system)
+    plan = difference(before, wanted)
+    if not plan:
+        return plan
+    provide(system, wanted)
+    with _signals_held() as interrupted:
+        execute(system, before, wanted, plan, progress, interrupted)
+    return plan
+
+
+def execute(
+    system: System,
+    before: State,
+    wanted: State,
+    plan: Plan,
+    progress: Progress = _silent,
+    interrupted: Callable[[], str] = lambda: "",
+) -> None:
+    """@raises ApplyFailed"""
+    done: List[Operation] = []
+    what = ""
+    try:
+        for operation in plan:
+            what = operation.what
+            reason = interrupted()
+            if reason:
+                raise _Interrupted(reason)
+            progress(operation.what)
+            for index, command in enumerate(operation.do):
+                try:
+                    _carry_out(system, command)
+                except _Failed:
+                    # What its first commands did is undone with the rest.
+                    if index > 0:
+                        done.append(operation)
+                    raise
+            done.append(operation)
+        what = "look at the result"
+        left = difference(running_state(system), wanted)
+        if left:
+            what = left[0].what
+            raise _Interrupted("everything was done, and yet this is not as it should be: " + "; ".join(each.what for each in left[:5]))
+    except _Failed as failure:
+        raise ApplyFailed(what, str(failure.command), failure.words, _roll_back(system, before, done, progress)) from None
+    except _Interrupted as interruption:
+        raise ApplyFailed(what, "", str(interruption), _roll_back(system, before, done, progress)) from None
+    except Unreadable as failure:
+        raise ApplyFailed(what, " ".join(failure.result.argv), said(failure.result), _roll_back(system, before, done, progress)) from None
+
+
+def _roll_back(system: System, before: State, done: List[Operation], progress: Progress) -> List[str]:
+    """What is still not as before, for people; empty when all is."""
+    for operation in reversed(done):
+        progress("undo: " + operation.what)
+        for command in operation.undo:
+            try:
+                _carry_out(system, command)
+            except _Failed:
+                # Others still can be undone; the state that is read below tells what is left.
+                continue
+    try:
+        for operation in difference(running_state(system), before):
+            progress("repair: " + operation.what)
+            for command in operation.do:
+                try:
+                    _carry_out(system, command)
+                except _Failed:
+                    break
+        return [operation.what for operation in difference(running_state(system), before)]
+    except (Unreadable, OSError) as error:
+        return ["unknown, since the router cannot be read: %s" % error]
+
+
+def _carry_out(system: System, command: Command) -> None:
+    try:
+        if isinstance(command, Run):
+            result = system.run(command.argv, command.stdin)
+            if result.status != 0:
+                raise _Failed(command, said(result) + _journal(system, command))
+        elif isinstance(command, WriteFile):
+            system.write_file(command.path, command.text)
+        elif isinstance(command, RemoveFile):
+            system.remove_file(command.path)
+    except OSError as error:
+        raise _Failed(command, "%s: %s" % (error.filename or "", error.strerror or str(error))) from None
+
+
+def said(result: Result) -> str:
+    """A program's own words: what it printed as an error, or at least its exit status."""
+    return (result.stderr.strip() or result.stdout.strip()) + "\n(exit status %d)" % result.status
+
+
+def _journal(system: System, command: Run) -> str:
+    """A daemon says why it does not start in its journal, not to systemctl."""
+    if command.argv[:2] != ("systemctl", "restart"):
+        return ""
+    journal = system.run(("journalctl", "--unit", command.argv[2], "--lines", "5", "--output", "cat", "--no-pager"))
+    return "\n" + journal.stdout.strip() if journal.status == 0 else ""
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], str]]:
+    """A request to end is heard between two operations, and then everything is undone."""
+    heard: List[str] = []
+
+    def hear(number: int, _frame: Optional[FrameType]) -> None:
+        heard.append("interrupted by %s" % signal.Signals(number).name)
+
+    previous = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield lambda: heard[0] if heard else ""
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,331 @@
+"""What runs, asked of the kernel and of the daemons: never read from a file about what was done.
+
+Reads only. Whatever is not ours by its name is left out, and a list of a whole system (routes, links) is never asked for: a
+router may have a million of them.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
+
+from . import isolated
+from .engines import jool
+from .services import FOLDER, PROGRAMS, Service
+from .state import (
+    INNER_LINK,
+    IPTABLES_CHAIN,
+    MAIN,
+    MASQUERADE_TABLE,
+    OUR_INSTANCE,
+    OUR_LINK,
+    RULE_FILE,
+    Framework,
+    Instance,
+    InstanceKey,
+    Kind,
+    Link,
+    LinkKind,
+    Masquerade,
+    PolicyRule,
+    Route,
+    RouteKey,
+    State,
+)
+from .system import Result, System
+
+
+class Unreadable(Exception):
+    """A program that should say what runs, and does not. `result` has its words."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("%s: %s" % (" ".join(result.argv), result.stderr.strip() or "exit status %d" % result.status))
+        self.result = result
+
+
+def running_state(system: System) -> State:
+    """@raises Unreadable, OSError"""
+    namespaces, broken, inner = _namespaces(system)
+    links = {(MAIN, name): link for name, link in _links(system).items()}
+    links.update(inner)
+    return State(
+        namespaces=namespaces,
+        broken_namespaces=broken,
+        links=links,
+        sysctls=_sysctls(system, namespaces, links),
+        routes=_routes(system, namespaces, links),
+        policy_rules=_policy_rules(system),
+        instances=_instances(system, namespaces),
+        iptables=_iptables(system),
+        masquerades=_masquerades(system),
+        daemons=_daemons(system),
+        files=_files(system),
+    )
+
+
+def _ask(system: System, *argv: str) -> str:
+    result = system.run(argv)
+    if result.status != 0:
+        raise Unreadable(result)
+    return result.stdout
+
+
+def _ask_json(system: System, *argv: str) -> Any:
+    text = _ask(system, *argv).strip()
+    # `ip -j` prints nothing at all where some versions print an empty list.
+    return json.loads(text) if text else []
+
+
+# Namespaces, links, routes
+
+
+def _namespaces(system: System) -> Tuple[FrozenSet[str], FrozenSet[str], Dict[Tuple[str, str], Link]]:
+    good: Set[str] = set()
+    broken: Set[str] = set()
+    links: Dict[Tuple[str, str], Link] = {}
+    for name in system.list_folder("/run/netns"):
+        if not OUR_LINK.match(name):
+            continue
+        result = system.run(("ip", "-n", name, "-j", "-d", "address", "show"))
+        if result.status != 0:
+            # A file that is no namespace: `ip netns add` was killed between making it and mounting it.
+            if "Invalid argument" not in result.stderr:
+                raise Unreadable(result)
+            broken.add(name)
+            continue
+        good.add(name)
+        for each, link in _read_links(json.loads(result.stdout or "[]")).items():
+            if each == INNER_LINK:
+                links[name, each] = link
+    return frozenset(good), frozenset(broken), links
+
+
+def _links(system: System) -> Dict[str, Link]:
+    found: Dict[str, Link] = {}
+    for kind in LinkKind:
+        text = _ask(system, "ip", "-j", "-d", "address", "show", "type", kind.value).strip()
+        found.update((name, link) for name, link in _read_links(json.loads(text or "[]")).items() if OUR_LINK.match(name))
+    return found
+
+
+def _read_links(rows: List[Dict[str, Any]]) -> Dict[str, Link]:
+    links: Dict[str, Link] = {}
+    for row in rows:
+        # Filters of `ip -j` leave empty objects for what they leave out.
+        info = row.get("linkinfo", {}).get("info_kind", "")
+        if info not in ("veth", "tun"):
+            continue
+        kind = LinkKind(info)
+        addresses = frozenset(
+            "%s/%d" % (each["local"], each["prefixlen"])
+            for each in row.get("addr_info", [])
+            if each.get("family") == "inet" and IPv4Address(each["local"]) in isolated.PAIRS
+        )
+        veth = kind is LinkKind.VETH
+        links[row["ifname"]] = Link(kind, row.get("address", "") if veth else "", row["mtu"] if veth else 0, "UP" in row.get("flags", []), addresses)
+    return links
+
+
+def _sysctls(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, str], Link]) -> Dict[Tuple[str, str], str]:
+    """Those that we set, of what there is."""
+    values: Dict[Tuple[str, str], str] = {}
+    for namespace in sorted(namespaces):
+        keys = [key for where, key in isolated.sysctls(namespace) if where == namespace]
+        # A key that this kernel does not have makes the status 1 or 255, and the others are printed.
+        for line in system.run(jool.in_namespace(namespace, ["sysctl", "-e"] + keys)).stdout.splitlines():
+            key, equals, value = line.partition(" = ")
+            if equals:
+                values[namespace, key] = " ".join(value.split())
+    for (namespace, name), link in sorted(links.items()):
+        if namespace != MAIN:
+            continue
+        settings = isolated.sysctls(name) if link.kind is LinkKind.VETH else isolated.link_sysctls(name)
+        for where, key in settings:
+            if where == MAIN:
+                text = system.read_file("/proc/sys/" + "/".join(_sysctl_path(key, name)))
+                if text is not None:
+                    values[MAIN, key] = " ".join(text.split())
+    return values
+
+
+def _sysctl_path(key: str, link: str) -> List[str]:
+    before, _, after = key.partition("." + link + ".")
+    return before.split(".") + [link] + after.split(".")
+
+
+def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, str], Link]) -> Dict[RouteKey, Route]:
+    routes: Dict[RouteKey, Route] = {}
+    for namespace, name in sorted(links):
+        if namespace != MAIN:
+            continue
+        for family in (4, 6):
+            for row in _ask_json(system, "ip", "-j", "-%d" % family, "route", "show", "table", "all", "dev", name):
+                _take_route(routes, MAIN, family, dict(row, dev=name))
+    for namespace in sorted(namespaces):
+        for family in (4, 6):
+            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show"):
+                _take_route(routes, namespace, family, row)
+    return routes
+
+
+def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row: Dict[str, Any]) -> None:
+    # The kernel's own come and go with addresses and links.
+    if row.get("protocol") in ("kernel", "ra", "redirect") or row.get("type", "unicast") not in ("unicast", "unreachable"):
+        return
+    if row.get("type") == "unreachable":
+        if row["dst"] != "default":
+            routes[RouteKey(namespace, family, "main", row["dst"])] = Route("")
+        return
+    routes[RouteKey(namespace, family, str(row.get("table", "main")), row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
+
+
+def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
+    rules: Set[PolicyRule] = set()
+    for family in (4, 6):
+        for row in _ask_json(system, "ip", "-j", "-%d" % family, "rule", "show"):
+            table = str(row.get("table", ""))
+            ours = len(table) == 9 and table.isdigit() and table.startswith(("640", "465")) and row["priority"] == 6464
+            if not ours and not (row["priority"] == 6463 and row.get("suppress_prefixlen") == 0):
+                continue
+            rules.add(
+                PolicyRule(
+                    family,
+                    row["priority"],
+                    table,
+                    _network(row, "src"),
+                    _network(row, "dst"),
+                    row.get("iif", ""),
+                    int(str(row.get("fwmark", "0")), 0),
+                    int(row.get("suppress_prefixlen", -1)),
+                )
+            )
+    return frozenset(rules)
+
+
+def _network(row: Dict[str, Any], name: str) -> str:
+    address = str(row.get(name, "all"))
+    if address == "all":
+        return ""
+    length = row.get(name + "len")
+    return "%s/%d" % (address, length) if length is not None else "%s/%d" % (address, 128 if ":" in address else 32)
+
+
+# Jool
+
+
+def _instances(system: System, namespaces: FrozenSet[str]) -> Dict[InstanceKey, Instance]:
+    """`instance display` lists the instances of all namespaces, and not where each is: so each place is asked for each name."""
+    instances: Dict[InstanceKey, Instance] = {}
+    for kind in Kind:
+        if system.read_file("/sys/module/%s/initstate" % kind.tool) is None:
+            continue
+        frameworks = jool.read_frameworks(_ask(system, kind.tool, "instance", "display", "--csv"))
+        for name in sorted(frameworks):
+            if not OUR_INSTANCE.match(name):
+                continue
+            for namespace in [MAIN] + sorted(namespaces):
+                if namespace != MAIN and _number(namespace) != _number(name):
+                    continue
+                key = InstanceKey(namespace, kind, name)
+                instance = _instance(system, key, frameworks[name])
+                if instance is not None:
+                    instances[key] = instance
+    return instances
+
+
+def _number(name: str) -> str:
+    return name.partition("-")[2]
+
+
+def _instance(system: System, key: InstanceKey, frameworks: FrozenSet[Framework]) -> Optional[Instance]:
+    options = system.run(jool.command(key, "global", "display", "--csv").argv)
+    if options.status != 0:
+        if jool.no_such_instance(options.stderr):
+            return None
+        raise Unreadable(options)
+    # Only where two namespaces of ours have one name in two frameworks is this a guess; isolated instances are never of iptables.
+    framework = Framework.IPTABLES if Framework.IPTABLES in frameworks and key.namespace == MAIN else Framework.NETFILTER
+    values = jool.read_globals(options.stdout)
+    known = {name: value for name, value in values.items() if name in jool.defaults(key.kind)}
+    if key.kind is Kind.SIIT:
+        return Instance(framework, known, eamt=jool.read_eamt(_ask(system, *jool.command(key, "eamt", "display", "--csv").argv)))
+    pool4 = jool.read_pool4(_ask(system, *jool.command(key, "pool4", "display", "--csv", "--" + each.lower()).argv) for each in jool.PROTOCOLS)
+    bib, dynamic = jool.read_bib(
+        _ask(system, *jool.command(key, "bib", "display", "--csv", "--numeric", "--" + each.lower()).argv) for each in jool.PROTOCOLS
+    )
+    return Instance(framework, known, pool4, bib, dynamic=dynamic)
+
+
+# Firewall
+
+
+def _iptables(system: System) -> Dict[int, Tuple[str, ...]]:
+    found: Dict[int, Tuple[str, ...]] = {}
+    # The targets come with the modules; without them there is no such rule, and asking could load iptables' own modules.
+    if not any(system.read_file("/sys/module/%s/initstate" % kind.tool) for kind in Kind):
+        return found
+    for family, tool in ((4, "iptables-save"), (6, "ip6tables-save")):
+        if not system.find_program(tool):
+            continue
+        lines = [line.rstrip() for line in _ask(system, tool, "-t", "mangle").splitlines()]
+        if "-A PREROUTING -j " + IPTABLES_CHAIN in lines:
+            start = "-A %s " % IPTABLES_CHAIN
+            found[family] = tuple(line[len(start) :] for line in lines if line.startswith(start))
+    return found
+
+
+def _masquerades(system: System) -> FrozenSet[Masquerade]:
+    if not system.find_program("nft"):
+        return frozenset()
+    result = system.run(("nft", "-j", "list", "table", "ip", MASQUERADE_TABLE))
+    if result.status != 0:
+        if "No such file or directory" in result.stderr:
+            return frozenset()
+        raise Unreadable(result)
+    return frozenset(_masquerade(each["rule"]) for each in json.loads(result.stdout)["nftables"] if "rule" in each)
+
+
+def _masquerade(rule: Dict[str, Any]) -> Masquerade:
+    """A rule that somebody has changed becomes one that nobody wants, and is put right."""
+    try:
+        source, device, verdict = rule["expr"]
+        right = source["match"]["right"]
+        if (
+            "masquerade" not in verdict
+            or device["match"]["op"] != "!="
+            or source["match"]["left"] != {"payload": {"protocol": "ip", "field": "saddr"}}
+        ):
+            raise KeyError
+        return Masquerade(right if isinstance(right, str) else "%s/%d" % (right["prefix"]["addr"], right["prefix"]["len"]), device["match"]["right"])
+    except (KeyError, TypeError, ValueError):
+        return Masquerade("unknown", json.dumps(rule.get("expr")))
+
+
+# Daemons and files
+
+
+def _daemons(system: System) -> Dict[Tuple[str, str], str]:
+    daemons: Dict[Tuple[str, str], str] = {}
+    for template, program in PROGRAMS.items():
+        names = [name[: -len(".running")] for name in system.list_folder("%s/%s" % (FOLDER, template)) if name.endswith(".running")]
+        if not names:
+            continue
+        arguments = {word for words in system.processes(program) for word in words}
+        for name in names:
+            path = Service(template, name).running_file
+            text = system.read_file(path) if path in arguments else None
+            if text is not None:
+                daemons[template, name] = text
+    return daemons
+
+
+def _files(system: System) -> Dict[str, str]:
+    files: Dict[str, str] = {}
+    for name in system.list_folder("/run/jool"):
+        path = "/run/jool/" + name
+        if RULE_FILE.match(path):
+            text = system.read_file(path)
+            if text is not None:
+                files[path] = text
+    return files

@@ -1,0 +1,47 @@
+"""Daemons under systemd: a template of units, an instance, a configuration file for each.
+
+The unit copies `NAME.conf` to `NAME.running` when it starts, and the daemon reads the copy: so what a daemon that is alive runs
+with can be read, whatever has been written since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+from .operations import Command, RemoveFile, Run, WriteFile
+
+FOLDER = "/run/nat64"
+
+#: Template of the units to the name of the program, as the kernel knows it.
+PROGRAMS = {"nat64-tayga": "tayga", "nat64-joold": "joold"}
+
+
+@dataclass(frozen=True)
+class Service:
+    template: str
+    instance: str
+
+    @property
+    def unit(self) -> str:
+        return "%s@%s.service" % (self.template, self.instance)
+
+    @property
+    def wanted_file(self) -> str:
+        return "%s/%s/%s.conf" % (FOLDER, self.template, self.instance)
+
+    @property
+    def running_file(self) -> str:
+        return "%s/%s/%s.running" % (FOLDER, self.template, self.instance)
+
+
+def start_commands(service: Service, text: str) -> Tuple[Command, ...]:
+    return (WriteFile(service.wanted_file, text), restart(service))
+
+
+def stop_commands(service: Service) -> Tuple[Command, ...]:
+    return (Run(("systemctl", "stop", service.unit)), RemoveFile(service.wanted_file), RemoveFile(service.running_file))
+
+
+def restart(service: Service) -> Run:
+    return Run(("systemctl", "restart", service.unit))

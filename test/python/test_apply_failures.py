@@ -1,0 +1,241 @@
+"""A failure and a kill at each operation of a large plan."""
+
+from __future__ import annotations
+
+import copy
+import unittest
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from typing import Any, Dict, List
+
+from configurations import configuration, destination, pool, source, static
+from fake_router import FakeRouter, Killed, Refused
+
+from nat64ctl.apply import ApplyFailed, apply
+from nat64ctl.desired import desired_state
+from nat64ctl.model import Clat, Configuration, Engine, Mode, Protocol, Synchronization
+from nat64ctl.requirements import Missing
+from nat64ctl.running import running_state
+
+#: Every engine and mode, and something of each kind that changes, goes and comes on the way to AFTER.
+BEFORE = configuration(
+    source(1, pool("192.0.2.1"), statics=(static(1, "2001:db8::1", 80, "192.0.2.1", 8080), static(2, "2001:db8::2", 80, "192.0.2.1", 8081))),
+    source(2, pool("192.0.2.64/28"), mode=Mode.ISOLATED, prefix="2001:db8:2::/96"),
+    source(3, engine=Engine.TAYGA, prefix="2001:db8:3::/96", masquerade=True, persistent=True),
+    source(4, pool("192.0.2.4"), mode=Mode.IPTABLES, prefix="2001:db8:4::/96", source_address=IPv6Network("2001:db8:b::/48")),
+    source(5, pool("192.0.2.5"), mode=Mode.ISOLATED, prefix="2001:db8:5::/96"),
+    destination(1, "203.0.113.1", "2001:db8:beef::1"),
+    clat=Clat(Engine.JOOL, Mode.ISOLATED, IPv6Network("2001:db8:cafe::/96"), IPv4Network("192.168.7.0/24"), IPv6Network("2001:db8:c1a7::/120")),
+)
+AFTER = configuration(
+    # A pool and a static entry change in a live instance, an option too.
+    source(
+        1,
+        pool("192.0.2.1", (2000, 65535)),
+        pool("192.0.2.9", protocols=(Protocol.UDP,)),
+        statics=(static(1, "2001:db8::1", 80, "192.0.2.1", 8080), static(3, "2001:db8::3", 80, "192.0.2.1", 8081)),
+        timeouts={"udp": 600},
+    ),
+    # From a veth to a tun of the same name, and the other way.
+    source(2, pool("100.64.0.0/24", None), engine=Engine.TAYGA, prefix="2001:db8:2::/96"),
+    source(3, mode=Mode.ISOLATED, masquerade=True, prefix="2001:db8:3::/96", inbound_interface="eth1"),
+    # Another prefix: another instance.
+    source(4, pool("192.0.2.4"), mode=Mode.IPTABLES, prefix="2001:db8:44::/96"),
+    source(6, pool("192.0.2.6"), mode=Mode.ISOLATED, prefix="2001:db8:6::/96"),
+    destination(1, "203.0.113.1", "2001:db8:beef::2"),
+    destination(2, "203.0.113.2", "2001:db8:beef::3", engine=Engine.TAYGA, prefix="2001:db8:4602::/96"),
+)
+
+
+def snapshot(router: FakeRouter) -> Dict[str, Any]:
+    """All that a router has, but for which life of an instance it is."""
+    instances = copy.deepcopy(router.instances)
+    for instance in instances.values():
+        instance.serial = 0
+    return {
+        "files": dict(router.files),
+        "namespaces": copy.deepcopy(router.namespaces),
+        "broken": set(router.broken),
+        "instances": instances,
+        "policy": sorted(router.policy),
+        "iptables": copy.deepcopy(router.iptables),
+        "nft": sorted(router.nft),
+        "running": dict(router.running),
+    }
+
+
+def router_with(*configurations: Configuration) -> FakeRouter:
+    router = FakeRouter()
+    for each in configurations:
+        apply(router, each)
+    return router
+
+
+class Failures(unittest.TestCase):
+    def changes(self) -> int:
+        router = router_with(BEFORE)
+        before = router.changes
+        apply(router, AFTER)
+        return router.changes - before
+
+    def test_a_failure_at_each_change_of_a_plan_leaves_what_was_before(self) -> None:
+        plan = apply(router_with(BEFORE), AFTER)
+        self.assertGreaterEqual(len(plan), 60)
+        for number in range(1, self.changes() + 1):
+            with self.subTest(change=number):
+                router = router_with(BEFORE)
+                before = snapshot(router)
+                start = router.changes
+
+                def refuse(at: int, number: int = number, start: int = start) -> None:
+                    if at == start + number:
+                        raise Refused("Error: The kernel module returned error 12: Cannot allocate memory")
+
+                router.before_change = refuse
+                steps: List[str] = []
+                with self.assertRaises(ApplyFailed) as raised:
+                    apply(router, AFTER, steps.append)
+                self.assertEqual(raised.exception.remains, [])
+                # The inverses alone do it; what a second look would repair is for programs that died half-way.
+                self.assertEqual([step for step in steps if step.startswith("repair: ")], [])
+                self.assertIn(raised.exception.operation, [operation.what for operation in plan])
+                self.assertRegex(raised.exception.words, "Cannot allocate memory|No space left on device|Read-only file system")
+                self.assertEqual(snapshot(router), before)
+                router.before_change = lambda at: None
+                apply(router, AFTER)
+                self.assertEqual(running_state(router), desired_state(AFTER))
+
+    def test_a_kill_before_or_after_each_change_is_repaired_by_the_next_apply(self) -> None:
+        for number in range(1, self.changes() + 1):
+            for moment in ("before_change", "after_change"):
+                with self.subTest(change=number, moment=moment):
+                    router = router_with(BEFORE)
+                    start = router.changes
+
+                    def kill(at: int, number: int = number, start: int = start) -> None:
+                        if at == start + number:
+                            raise Killed
+
+                    setattr(router, moment, kill)
+                    with self.assertRaises(Killed):
+                        apply(router, AFTER)
+                    setattr(router, moment, lambda at: None)
+                    apply(router, AFTER)
+                    self.assertEqual(running_state(router), desired_state(AFTER))
+                    apply(router, BEFORE)
+                    self.assertEqual(snapshot(router), snapshot(router_with(BEFORE)))
+
+    def test_a_change_that_happened_though_its_program_died_is_undone_as_well(self) -> None:
+        for number in range(1, self.changes() + 1):
+            with self.subTest(change=number):
+                router = router_with(BEFORE)
+                before = snapshot(router)
+                start = router.changes
+
+                def die(at: int, number: int = number, start: int = start) -> None:
+                    if at == start + number:
+                        raise Refused("", -9)
+
+                router.after_change = die
+                try:
+                    apply(router, AFTER)
+                    # Of a file there is no program that could die.
+                    self.fail("nothing was refused")
+                except ApplyFailed as failure:
+                    self.assertEqual(failure.remains, [])
+                except Refused:
+                    continue
+                self.assertEqual(snapshot(router), before)
+
+    def test_a_roll_back_that_is_killed_is_repaired_by_the_next_apply(self) -> None:
+        for number in (10, 40, 60):
+            for later in range(1, 12):
+                with self.subTest(change=number, later=later):
+                    router = router_with(BEFORE)
+                    start = router.changes
+
+                    def refuse_then_kill(at: int, number: int = number, start: int = start, later: int = later) -> None:
+                        if at == start + number:
+                            raise Refused("no")
+                        if at == start + number + later:
+                            raise Killed
+
+                    router.before_change = refuse_then_kill
+                    with self.assertRaises(Killed):
+                        apply(router, AFTER)
+                    router.before_change = lambda at: None
+                    apply(router, BEFORE)
+                    self.assertEqual(snapshot(router), snapshot(router_with(BEFORE)))
+
+    def test_a_namespace_that_was_cut_in_the_making_is_made_anew(self) -> None:
+        router = FakeRouter()
+        router.broken.add("nat64-2")
+        apply(router, BEFORE)
+        self.assertEqual(snapshot(router), snapshot(router_with(BEFORE)))
+
+    def test_a_link_that_went_down_and_up_gets_its_routes_back(self) -> None:
+        router = router_with(BEFORE)
+        before = snapshot(router)
+        router.link_down("", "nat64-2")
+        apply(router, BEFORE)
+        self.assertEqual(snapshot(router), before)
+
+    def test_a_daemon_that_died_is_started_again(self) -> None:
+        router = router_with(BEFORE)
+        before = snapshot(router)
+        router.running.clear()
+        plan = apply(router, BEFORE)
+        self.assertEqual([operation.what for operation in plan], ["nat64-tayga@nat64-3.service: start"])
+        self.assertEqual(snapshot(router), before)
+
+
+class Requirements(unittest.TestCase):
+    def refused(self, router: FakeRouter, what: Configuration = BEFORE) -> Missing:
+        before = snapshot(router)
+        with self.assertRaises(Missing) as raised:
+            apply(router, what)
+        self.assertEqual(snapshot(router), before)
+        return raised.exception
+
+    def test_tools_of_another_version_are_refused_before_anything_is_read(self) -> None:
+        router = router_with(BEFORE)
+        router.tool_version = "4.1.15.0"
+        error = self.refused(router, AFTER)
+        self.assertEqual(error.message, "module jool is of version 4.1.13.0, and its tool of version 4.1.15.0")
+        self.assertIn("reboot", error.remedy)
+
+    def test_a_kernel_that_takes_only_its_own_modules_points_to_tayga(self) -> None:
+        router = FakeRouter()
+        router.modprobe_error = "modprobe: ERROR: could not insert 'jool': Key was rejected by service"
+        error = self.refused(router)
+        self.assertEqual(error.message, "the module jool does not load into the kernel 6.1.0-40-amd64")
+        self.assertIn("`engine tayga`", error.remedy)
+        self.assertEqual(error.words, "modprobe: ERROR: could not insert 'jool': Key was rejected by service")
+
+    def test_a_missing_module_names_the_package_and_the_kernel(self) -> None:
+        router = FakeRouter()
+        router.modprobe_error = "modprobe: FATAL: Module jool not found in directory /lib/modules/6.1.0-40-amd64"
+        self.assertEqual(self.refused(router).remedy, "install jool-modules for the kernel 6.1.0-40-amd64, or use `engine tayga`")
+
+    def test_a_missing_program_names_its_package(self) -> None:
+        for program, package in (
+            ("jool", "jool-tools"),
+            ("tayga", "tayga"),
+            ("nft", "nftables"),
+            ("ip6tables-restore", "iptables"),
+            ("jool_siit", "jool-tools"),
+        ):
+            with self.subTest(program=program):
+                router = FakeRouter()
+                router.programs.discard(program)
+                error = self.refused(router)
+                self.assertEqual((error.message, error.remedy), ("%s is not installed" % program, "install the package %s" % package))
+
+    def test_joold_is_needed_for_synchronization(self) -> None:
+        router = FakeRouter()
+        router.programs.discard("joold")
+        what = configuration(source(1, pool("192.0.2.1")), nat64_synchronization=Synchronization("eth2", IPv6Address("ff08::db8:64"), 6400))
+        self.assertEqual(self.refused(router, what).message, "joold is not installed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,272 @@
+"""Exact plans: what changes, in which order, by which commands, and which sessions it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import unittest
+from ipaddress import IPv6Network
+from typing import List
+
+from configurations import configuration, pool, source, static
+
+from nat64ctl.desired import desired_state
+from nat64ctl.difference import difference
+from nat64ctl.model import Configuration, Engine, Mode, Protocol
+from nat64ctl.operations import Plan, RemoveFile, Run, WriteFile
+from nat64ctl.state import InstanceKey, Kind, State
+
+
+def plan(before: Configuration, after: Configuration) -> Plan:
+    return difference(desired_state(before), desired_state(after))
+
+
+def commands(operations: Plan) -> List[str]:
+    return [command if isinstance(command, str) else str(command).split(" <<")[0] for operation in operations for command in operation.do]
+
+
+def inverses(operations: Plan) -> List[str]:
+    return [str(command).split(" <<")[0] for operation in operations for command in operation.undo]
+
+
+class LiveInstance(unittest.TestCase):
+    """Nothing here may recreate an instance: its sessions are people's downloads."""
+
+    base = configuration(source(1, pool("192.0.2.1", (1024, 65535))))
+
+    def changed(self, *pools: object, **more: object) -> Plan:
+        operations = plan(self.base, configuration(source(1, *pools, **more)))  # type: ignore[arg-type]
+        self.assertFalse(
+            [operation for operation in operations if "file" in operation.do[0].__str__().split(" ")[:4] or "instance remove" in str(operation.do[0])]
+        )
+        return tuple(operation for operation in operations if not isinstance(operation.do[0], WriteFile))
+
+    def test_an_address_more_is_added_and_nothing_else_is_touched(self) -> None:
+        operations = self.changed(pool("192.0.2.1"), pool("192.0.2.2", protocols=(Protocol.UDP,)))
+        self.assertEqual(commands(operations), ["jool -i instance-1 pool4 add 192.0.2.2 1024-65535 --udp --mark 0 --max-iterations auto"])
+        self.assertEqual(inverses(operations), ["jool -i instance-1 pool4 remove 192.0.2.2 1024-65535 --udp --mark 0"])
+        self.assertEqual([operation.drops_sessions for operation in operations], [""])
+
+    def test_ports_that_go_take_only_their_own_sessions(self) -> None:
+        operations = self.changed(pool("192.0.2.1", (2000, 65535)))
+        self.assertEqual(
+            commands(operations), ["jool -i instance-1 pool4 remove 192.0.2.1 1024-1999 --%s --mark 0" % each for each in ("icmp", "tcp", "udp")]
+        )
+        self.assertEqual({operation.drops_sessions for operation in operations}, {"those that use these addresses"})
+
+    def test_addresses_that_another_mark_still_allows_keep_their_bindings(self) -> None:
+        both = configuration(source(1, pool("192.0.2.1", protocols=(Protocol.TCP,))), source(2, pool("192.0.2.1", protocols=(Protocol.TCP,)), mark=5))
+        operations = plan(both, configuration(source(1, pool("192.0.2.1", protocols=(Protocol.TCP,)))))
+        self.assertEqual(
+            commands(operations), ["jool -i instance-1 pool4 remove 192.0.2.1 1024-65535 --tcp --mark 5 --quick", "rm -f /run/jool/instance-2.json"]
+        )
+        self.assertEqual([operation.drops_sessions for operation in operations], ["", ""])
+
+    def test_max_iterations_alone_are_put_by_adding_what_is_there(self) -> None:
+        operations = self.changed(
+            pool("192.0.2.1", protocols=(Protocol.TCP,), max_iterations=2000), pool("192.0.2.1", protocols=(Protocol.UDP, Protocol.ICMP), number=2)
+        )
+        self.assertEqual(commands(operations), ["jool -i instance-1 pool4 add 192.0.2.1 1024-65535 --tcp --mark 0 --max-iterations 2000"])
+        self.assertEqual(inverses(operations), ["jool -i instance-1 pool4 add 192.0.2.1 1024-65535 --tcp --mark 0 --max-iterations auto"])
+
+    def test_options_go_back_to_their_defaults_when_they_are_no_longer_written(self) -> None:
+        before = configuration(source(1, pool("192.0.2.1"), options={"tos": 8, "f-args": 10}, timeouts={"udp": 600}))
+        operations = plan(before, self.base)
+        self.assertEqual(
+            commands(operations),
+            [
+                "jool -i instance-1 global update f-args 11",
+                "jool -i instance-1 global update override-tos FALSE",
+                "jool -i instance-1 global update tos 0",
+                "jool -i instance-1 global update udp-timeout 0:05:00",
+            ],
+        )
+        self.assertEqual(
+            inverses(operations),
+            [
+                "jool -i instance-1 global update f-args 10",
+                "jool -i instance-1 global update override-tos TRUE",
+                "jool -i instance-1 global update tos 8",
+                "jool -i instance-1 global update udp-timeout 0:10:00",
+            ],
+        )
+
+    def test_disabling_pauses(self) -> None:
+        operations = self.changed(pool("192.0.2.1"), disabled=True)
+        self.assertEqual(commands(operations), ["jool -i instance-1 global update manually-enabled FALSE"])
+
+    def test_a_static_entry_that_moves_is_removed_before_it_is_added(self) -> None:
+        before = configuration(source(1, pool("192.0.2.1"), statics=(static(1, "2001:db8::1", 80, "192.0.2.1", 8080),)))
+        after = configuration(source(1, pool("192.0.2.1"), statics=(static(1, "2001:db8::2", 80, "192.0.2.1", 8080),)))
+        operations = plan(before, after)
+        self.assertEqual(
+            commands(operations),
+            [
+                "jool -i instance-1 bib remove '2001:db8::1#80' '192.0.2.1#8080' --tcp",
+                "jool -i instance-1 bib add '2001:db8::2#80' '192.0.2.1#8080' --tcp",
+            ],
+        )
+        self.assertEqual([operation.drops_sessions for operation in operations], ["those of this entry", ""])
+
+    def test_a_dynamic_entry_in_the_way_of_a_static_one_is_removed(self) -> None:
+        running = desired_state(self.base)
+        key = InstanceKey("", Kind.NAT64, "instance-1")
+        instance = dataclasses.replace(running.instances[key], dynamic=("TCP,2001:db8::9,4000,192.0.2.1,8080", "UDP,2001:db8::9,4000,192.0.2.1,8080"))
+        wanted = desired_state(configuration(source(1, pool("192.0.2.1"), statics=(static(1, "2001:db8::1", 80, "192.0.2.1", 8080),))))
+        self.assertEqual(
+            commands(difference(dataclasses.replace(running, instances={key: instance}), wanted)),
+            [
+                "jool -i instance-1 bib remove '2001:db8::9#4000' '192.0.2.1#8080' --tcp",
+                "jool -i instance-1 bib add '2001:db8::1#80' '192.0.2.1#8080' --tcp",
+            ],
+        )
+
+    def test_one_of_ten_thousand_mappings_is_two_commands(self) -> None:
+        def mappings(changed: int) -> Configuration:
+            return configuration(
+                source(
+                    1,
+                    pool("192.0.2.1"),
+                    statics=tuple(static(n, "2001:db8:%d::%x" % (n == changed, n), 80, "192.0.2.1", 2000 + n) for n in range(1, 10001)),
+                )
+            )
+
+        self.assertEqual(
+            commands(plan(mappings(0), mappings(77))),
+            [
+                "jool -i instance-1 bib remove '2001:db8::4d#80' '192.0.2.1#2077' --tcp",
+                "jool -i instance-1 bib add '2001:db8:1::4d#80' '192.0.2.1#2077' --tcp",
+            ],
+        )
+
+
+class Recreation(unittest.TestCase):
+    def test_another_prefix_costs_the_sessions_and_says_so(self) -> None:
+        operations = plan(configuration(source(1, pool("192.0.2.1"))), configuration(source(1, pool("192.0.2.1"), prefix="2001:db8:64::/96")))
+        self.assertEqual(commands(operations), ["jool instance remove instance-1", "jool file handle /dev/stdin", "write /run/jool/instance-1.json"])
+        self.assertEqual(operations[0].drops_sessions, "Jool cannot change the prefix of a live instance, from 64:ff9b::/96 to 2001:db8:64::/96")
+        # Undone, the old one is made again with all that it had.
+        undo = operations[0].undo[0]
+        assert isinstance(undo, Run) and undo.stdin is not None
+        self.assertEqual(undo.argv, ("jool", "file", "handle", "/dev/stdin"))
+        self.assertIn('"pool6": "64:ff9b::/96"', undo.stdin)
+
+    def test_another_framework_costs_the_sessions_and_says_so(self) -> None:
+        operations = plan(configuration(source(1, pool("192.0.2.1"))), configuration(source(1, pool("192.0.2.1"), mode=Mode.IPTABLES)))
+        self.assertEqual(
+            [operation.drops_sessions for operation in operations if operation.drops_sessions],
+            ["Jool cannot move a live instance from netfilter to iptables"],
+        )
+
+    def test_the_place_of_the_one_netfilter_instance_is_freed_first(self) -> None:
+        operations = plan(configuration(source(1, pool("192.0.2.1"))), configuration(source(2, pool("192.0.2.1"), prefix="2001:db8::/96")))
+        self.assertEqual([operation.what for operation in operations][:2], ["instance-1: remove", "instance-2: create"])
+
+    def test_a_merged_instance_keeps_its_name_and_its_sessions_when_the_rule_that_it_is_called_after_goes(self) -> None:
+        both = configuration(
+            source(1, pool("192.0.2.1", protocols=(Protocol.TCP,)), mark=1), source(2, pool("192.0.2.2", protocols=(Protocol.TCP,)), mark=2)
+        )
+        self.assertEqual(
+            commands(plan(both, configuration(both.source_rules[1]))),
+            ["jool -i instance-1 pool4 remove 192.0.2.1 1024-65535 --tcp --mark 1", "rm -f /run/jool/instance-1.json"],
+        )
+        # A lower one that comes does not rename it either.
+        self.assertEqual(
+            commands(plan(configuration(both.source_rules[1]), both)),
+            ["jool -i instance-2 pool4 add 192.0.2.1 1024-65535 --tcp --mark 1 --max-iterations auto", "write /run/jool/instance-1.json"],
+        )
+
+    def test_an_instance_that_needs_no_place_goes_last(self) -> None:
+        operations = plan(
+            configuration(source(1, pool("192.0.2.1"), mode=Mode.IPTABLES)),
+            configuration(source(2, pool("192.0.2.1"), mode=Mode.IPTABLES, prefix="2001:db8::/96")),
+        )
+        self.assertEqual(
+            [operation.what for operation in operations],
+            [
+                "instance-2: create",
+                "iptables: 3 rules for instances of Jool",
+                "ip6tables: 1 rules for instances of Jool",
+                "write /run/jool/instance-2.json",
+                "instance-1: remove",
+                "remove /run/jool/instance-1.json",
+            ],
+        )
+
+
+class Whole(unittest.TestCase):
+    def test_an_isolated_translator_from_nothing(self) -> None:
+        operations = difference(State(), desired_state(configuration(source(100, pool("192.0.2.0/28"), mode=Mode.ISOLATED))))
+        exec_ = "ip netns exec nat64-100 "
+        self.assertEqual(
+            [command for command in commands(operations) if "sysctl" not in command],
+            [
+                "ip netns add nat64-100",
+                (
+                    "ip link add nat64-100 address 02:64:00:00:00:01 mtu 9216 type veth "
+                    "peer name router netns nat64-100 address 02:64:00:00:00:02 mtu 9216"
+                ),
+                "ip address add 198.19.0.200/31 dev nat64-100",
+                "ip -n nat64-100 address add 198.19.0.201/31 dev router",
+                "ip link set dev nat64-100 up",
+                "ip -n nat64-100 link set dev router up",
+                exec_ + "jool file handle /dev/stdin",
+                "ip -n nat64-100 -4 route add unreachable 192.0.2.0/28",
+                "ip -n nat64-100 -4 route add default via 198.19.0.200 dev router",
+                "ip -n nat64-100 -6 route add unreachable 64:ff9b::/96",
+                "ip -n nat64-100 -6 route add default via fe80::64:ff:fe00:1 dev router",
+                "ip -4 route add 192.0.2.0/28 via 198.19.0.201 dev nat64-100",
+                "ip -6 route add 64:ff9b::/96 via fe80::64:ff:fe00:2 dev nat64-100",
+                "write /run/jool/instance-100.json",
+            ],
+        )
+
+    def test_tayga_behind_the_router_s_address_from_nothing(self) -> None:
+        operations = difference(
+            State(), desired_state(configuration(source(7, engine=Engine.TAYGA, masquerade=True, persistent=True, prefix="2001:db8:64::/96")))
+        )
+        self.assertEqual(
+            commands(operations),
+            [
+                "ip tuntap add dev nat64-7 mode tun",
+                "sysctl -q -w net.ipv6.conf.nat64-7.disable_ipv6=0 net.ipv6.conf.nat64-7.accept_ra=0",
+                "ip link set dev nat64-7 up",
+                "write /run/nat64/nat64-tayga/nat64-7.conf",
+                "systemctl restart nat64-tayga@nat64-7.service",
+                "ip -4 route add 198.18.112.0/20 dev nat64-7",
+                "ip -6 route add 2001:db8:64::/96 dev nat64-7",
+                "nft -f -",
+            ],
+        )
+        start = next(operation for operation in operations if operation.what == "nat64-tayga@nat64-7.service: start")
+        assert isinstance(start.do[0], WriteFile)
+        self.assertEqual(
+            start.do[0].text,
+            ("tun-device nat64-7\nipv4-addr 198.18.112.0\nprefix 2001:db8:64::/96\ndynamic-pool 198.18.112.0/20\ndata-dir /var/lib/nat64/nat64-7\n"),
+        )
+        self.assertEqual(
+            start.undo,
+            (
+                Run(("systemctl", "stop", "nat64-tayga@nat64-7.service")),
+                RemoveFile("/run/nat64/nat64-tayga/nat64-7.conf"),
+                RemoveFile("/run/nat64/nat64-tayga/nat64-7.running"),
+            ),
+        )
+
+    def test_packets_are_led_away_before_a_translator_stops(self) -> None:
+        for rule in (
+            source(1, pool("192.0.2.1"), mode=Mode.ISOLATED, source_address=IPv6Network("2001:db8::/48")),
+            source(1, engine=Engine.TAYGA, masquerade=True),
+        ):
+            with self.subTest(mode=rule.mode, engine=rule.engine):
+                whats = [operation.what for operation in plan(configuration(rule), configuration())]
+                last_route = max(index for index, what in enumerate(whats) if "route" in what or "policy" in what or "masquerade" in what)
+                first_stop = min(index for index, what in enumerate(whats) if "instance" in what or ".service" in what or "interface" in what)
+                self.assertLess(last_route, first_stop)
+
+    def test_what_is_equal_is_no_plan(self) -> None:
+        state = desired_state(configuration(source(1, pool("192.0.2.1")), source(2, pool("192.0.2.2"), mode=Mode.ISOLATED, prefix="2001:db8::/96")))
+        self.assertEqual(difference(state, state), ())
+
+
+if __name__ == "__main__":
+    unittest.main()

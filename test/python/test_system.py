@@ -1,0 +1,141 @@
+"""The door to the router, on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+from nat64ctl import system
+from nat64ctl.system import LocalSystem, locked
+
+
+class Programs(unittest.TestCase):
+    router = LocalSystem()
+
+    def test_a_program_s_words_and_status(self) -> None:
+        result = self.router.run(["/bin/sh", "-c", "echo out; echo error >&2; exit 3"])
+        self.assertEqual((result.status, result.stdout, result.stderr), (3, "out\n", "error\n"))
+
+    def test_what_is_given_to_read_can_be_sought_in_by_its_name(self) -> None:
+        program = "import os; f = open('/dev/stdin'); f.seek(0, 2); print(f.tell()); f.seek(0); print(f.read(), end='')"
+        result = self.router.run([sys.executable, "-c", program], "pool6\n")
+        self.assertEqual((result.status, result.stdout, result.stderr), (0, "6\npool6\n", ""))
+
+    def test_a_program_that_is_not_there_is_no_exception(self) -> None:
+        result = self.router.run(["/nonexistent/jool"])
+        self.assertEqual((result.status, result.stderr), (127, "/nonexistent/jool: no such program"))
+
+    def test_a_program_past_its_deadline_ends_with_all_that_it_started(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(system, "DEADLINE", 0.3):
+            marker = os.path.join(folder, "pid")
+            result = self.router.run(["/bin/sh", "-c", "sleep 60 & echo $! > %s; wait" % marker])
+            with open(marker, encoding="ascii") as file:
+                child = int(file.read())
+        self.assertEqual(result.status, 124)
+        self.assertIn("no answer within", result.stderr)
+        for _ in range(100):
+            if not os.path.exists("/proc/%d" % child) or " Z " in _stat(child):
+                break
+            time.sleep(0.02)
+        else:
+            self.fail("the child is still there")
+
+    def test_it_speaks_one_language_whoever_asks(self) -> None:
+        with mock.patch.dict(os.environ, {"LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo", "SECRET": "x"}):
+            result = self.router.run(["/usr/bin/env"])
+        self.assertEqual(
+            sorted(line.split("=")[0] for line in result.stdout.splitlines() if line.split("=")[0] not in ("PWD", "SHLVL", "_")),
+            ["LC_ALL", "PATH", "TZ"],
+        )
+
+    def test_processes_by_their_program(self) -> None:
+        with subprocess.Popen(["/bin/sleep", "61.4"]) as child:
+            self.assertIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+            child.kill()
+        self.assertNotIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+
+
+def _stat(pid: int) -> str:
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return " Z "
+
+
+class Files(unittest.TestCase):
+    router = LocalSystem()
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "deep/er/file.json")
+
+    def test_a_file_appears_whole_with_its_folders_for_all_to_read(self) -> None:
+        self.router.write_file(self.path, "{}")
+        self.assertEqual(self.router.read_file(self.path), "{}")
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o644)
+        self.assertEqual(self.router.list_folder(os.path.dirname(self.path)), ["file.json"])
+
+    def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(self) -> None:
+        self.router.write_file(self.path, "old")
+        with mock.patch("os.fsync", side_effect=OSError(28, "No space left on device")), self.assertRaises(OSError):
+            self.router.write_file(self.path, "new")
+        self.assertEqual(self.router.read_file(self.path), "old")
+        self.assertEqual(self.router.list_folder(os.path.dirname(self.path)), ["file.json"])
+
+    def test_what_is_no_file_is_none_and_a_link_is_replaced_not_followed(self) -> None:
+        target = self.path + ".target"
+        self.router.write_file(target, "theirs")
+        os.symlink(target, self.path)
+        self.assertIsNone(self.router.read_file(self.path))
+        self.assertIsNone(self.router.read_file(os.path.dirname(self.path)))
+        self.assertIsNone(self.router.read_file("/nonexistent/file"))
+        self.router.write_file(self.path, "ours")
+        self.assertEqual((self.router.read_file(self.path), self.router.read_file(target)), ("ours", "theirs"))
+
+    def test_removing_what_is_gone_is_no_error(self) -> None:
+        self.router.remove_file(self.path)
+        self.assertEqual(self.router.list_folder(os.path.dirname(self.path)), [])
+
+    def test_a_fifo_is_not_waited_for(self) -> None:
+        os.makedirs(os.path.dirname(self.path))
+        os.mkfifo(self.path)
+        self.assertIsNone(self.router.read_file(self.path))
+
+    def test_the_lock_is_held_until_its_holder_is_done_or_killed(self) -> None:
+        lock = os.path.join(os.path.dirname(self.path), "lock")
+        with locked(lock):
+            self.assertFalse(_free(lock))
+        self.assertTrue(_free(lock))
+        program = (
+            "import sys; sys.path[:0] = %r\nfrom nat64ctl.system import locked\nwith locked(%r): print('held', flush=True); sys.stdin.read()"
+            % (sys.path, lock)
+        )
+        with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout is not None
+            self.assertEqual(holder.stdout.readline(), b"held\n")
+            self.assertFalse(_free(lock))
+            holder.send_signal(signal.SIGKILL)
+            holder.wait()
+            self.assertTrue(_free(lock))
+
+
+def _free(path: str) -> bool:
+    with open(path, encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+if __name__ == "__main__":
+    unittest.main()
