@@ -1,0 +1,136 @@
+import { demand } from '../checks/check.ts'
+import type { RouterDriver } from '../drivers/router-driver.ts'
+import type { Arrival, Wire } from '../lab/wire.ts'
+import { differences, summary } from '../packets/difference.ts'
+import { echoRest, icmp, ip4, ip6, type Packet } from '../packets/packet.ts'
+import type { TranslatorConfig, TranslatorSetup } from './translator.ts'
+import { world } from './world.ts'
+
+export type Side = 'v6' | 'v4'
+export interface Seen { v6: Packet[]; v4: Packet[] }
+
+/** Identifier of the echo requests that mark a point in time. */
+const markId = 0xfeed
+const markDeadlineMs = 5_000
+
+/** What an entry works with: both wires, and what is configured. */
+export class Bench {
+  readonly setup: TranslatorSetup
+  readonly config: TranslatorConfig
+  readonly router: RouterDriver
+  readonly scaled: (ms: number) => number
+  readonly #wires: Record<Side, Wire>
+  static #nextMark = 1
+
+  constructor(parts: { v6: Wire; v4: Wire; setup: TranslatorSetup; config: TranslatorConfig; router: RouterDriver; scaled: (ms: number) => number }) {
+    this.#wires = { v6: parts.v6, v4: parts.v4 }
+    this.setup = parts.setup
+    this.config = parts.config
+    this.router = parts.router
+    this.scaled = parts.scaled
+  }
+
+  /** Hop limit or TTL after the translator. */
+  hop(limit: number): number {
+    return limit - this.setup.hops
+  }
+
+  /** Sends packets and gives all that came of them, on both sides. */
+  async exchange(side: Side, ...packets: readonly Packet[]): Promise<Seen> {
+    const from = this.#position()
+    await this.#wires[side].send(...packets)
+    await this.settle(side)
+    return this.#since(from)
+  }
+
+  /** One packet in, this one out, and nothing else. */
+  async translates(side: Side, packet: Packet, expected: Packet, except: readonly string[] = []): Promise<Packet> {
+    const seen = await this.exchange(side, packet)
+    return this.only(seen, side === 'v6' ? 'v4' : 'v6', expected, [...except, ...freeOf(expected)])
+  }
+
+  /** The packet is thrown away without a word. */
+  async drops(side: Side, ...packets: readonly Packet[]): Promise<void> {
+    const seen = await this.exchange(side, ...packets)
+    demand(seen.v6.length + seen.v4.length === 0, `expected nothing, got ${shown(seen)}`)
+  }
+
+  /** The packet is not passed on; its sender is told by this error. What the router's own kernel chooses is left open. */
+  async refuses(side: Side, packet: Packet, error: Packet, except: readonly string[] = []): Promise<Packet> {
+    const seen = await this.exchange(side, packet)
+    const kernel = error.version === 4 ? ['tos', 'identification', 'df', 'ttl'] : ['trafficClass', 'flowLabel', 'hopLimit']
+    return this.only(seen, side, error, [...except, ...kernel])
+  }
+
+  /** Exactly this packet was seen, there and nowhere else. @throws CheckFailed */
+  only(seen: Seen, side: Side, expected: Packet, except: readonly string[] = []): Packet {
+    const got = seen[side][0]
+    demand(seen.v6.length + seen.v4.length === 1 && got !== undefined, `expected ${summary(expected)} on ${side}, got ${shown(seen)}`)
+    demandEqual(got, expected, except)
+    return got
+  }
+
+  /**
+   * Returns when the router has done with all that was sent on this side, and what it sent has arrived: a router that answers an echo
+   * request has handled what came before on that wire, and the answer comes after what it sent before. So no absence is a matter of waiting.
+   */
+  async settle(side: Side): Promise<void> {
+    await this.#mark(side)
+    await this.#mark(side === 'v6' ? 'v4' : 'v6')
+  }
+
+  /** What arrives from now on, within a time that the check itself is about. */
+  async within(side: Side, timeoutMs: number, wanted: (packet: Packet) => boolean): Promise<Packet | undefined> {
+    const wire = this.#wires[side]
+    return (await wire.until(wire.arrivals.length, ({ packet }) => wanted(packet), timeoutMs))?.packet
+  }
+
+  async #mark(side: Side): Promise<void> {
+    const wire = this.#wires[side]
+    const rest = echoRest(markId, Bench.#nextMark++ & 0xffff)
+    const from = wire.arrivals.length
+    await wire.send(side === 'v6'
+      ? ip6({ src: world.probe6, dst: world.router6, payload: icmp(128, 0, rest, 'mark') })
+      : ip4({ src: world.probe4, dst: world.router4, payload: icmp(8, 0, rest, 'mark') }))
+    const answer = await wire.until(from, ({ packet: { payload } }) => payload.kind === 'icmp' && payload.rest === rest, this.scaled(markDeadlineMs))
+    demand(answer !== undefined, `the router does not answer on its ${side} side`)
+  }
+
+  #position(): Record<Side, { arrivals: number; malformed: number }> {
+    const of = (wire: Wire): { arrivals: number; malformed: number } => ({ arrivals: wire.arrivals.length, malformed: wire.malformed.length })
+    return { v6: of(this.#wires.v6), v4: of(this.#wires.v4) }
+  }
+
+  #since(from: Record<Side, { arrivals: number; malformed: number }>): Seen {
+    for (const side of ['v6', 'v4'] as const) {
+      const bad = this.#wires[side].malformed[from[side].malformed]
+      demand(bad === undefined, `on ${side}: ${bad ?? ''}`)
+    }
+    const take = (side: Side): Packet[] => this.#wires[side].arrivals.slice(from[side].arrivals).filter(matters).map(({ packet }) => packet)
+    return { v6: take('v6'), v4: take('v4') }
+  }
+}
+
+/** @throws CheckFailed */
+export function demandEqual(got: Packet, expected: Packet, except: readonly string[] = []): void {
+  const found = differences(got, expected, except)
+  demand(found.length === 0, `${summary(got)}: ${found.join('; ')}`)
+}
+
+export function shown({ v6, v4 }: Seen): string {
+  const all = [...v6.map((packet) => `on v6 ${summary(packet)}`), ...v4.map((packet) => `on v4 ${summary(packet)}`)]
+  return all.length === 0 ? 'nothing' : all.join(', ')
+}
+
+/** A translator chooses the identification of an IPv4 packet that was no fragment. */
+function freeOf(expected: Packet): string[] {
+  return expected.version === 4 && !expected.mf && expected.offset === 0 ? ['identification', 'payload.inner.identification'] : ['payload.inner.identification']
+}
+
+/** Neighbour discovery, multicast and the marks are no part of any exchange. */
+function matters({ packet }: Arrival): boolean {
+  if (/^(fe80:|ff|22[4-9]\.|23\d\.|255\.)/.test(packet.dst) || packet.src.startsWith('fe80:') || packet.src === '::') return false
+  if (packet.dst === world.probe6 || packet.dst === world.probe4) return false
+  const { payload } = packet
+  return !(packet.version === 6 && payload.kind === 'icmp' && payload.type >= 133 && payload.type <= 137)
+}
