@@ -1,6 +1,9 @@
 import type { Exec } from '../../../scripts/lib/exec.ts'
 import type { Log } from '../../../scripts/lib/log.ts'
-import { CheckFailed } from '../checks/check.ts'
+import type { CheckResult, Milestone } from '../artifact.ts'
+import { titles } from '../checks/catalogue.ts'
+import { CheckFailed, runCheck, type CheckContext } from '../checks/check.ts'
+import { kernelLog } from '../checks/router.ts'
 import { referenceDriver } from '../drivers/reference.ts'
 import type { RouterDriver } from '../drivers/router-driver.ts'
 import { SerialShell } from '../drivers/serial-shell.ts'
@@ -12,58 +15,72 @@ import { Timeline } from '../lab/timeline.ts'
 import { topology } from '../lab/topology.ts'
 import { startTree, type LabTree } from '../lab/tree.ts'
 import { Wire } from '../lab/wire.ts'
-import type { Entry } from './entry.ts'
 import type { ConformanceResult } from './result.ts'
-import { runTable } from './run.ts'
+import { runTable, type TableInput } from './run.ts'
 import { joolSetup } from './setups/jool.ts'
-import type { Mode, TranslationKind } from './translator.ts'
+import { nat64ctlSetup } from './setups/nat64ctl.ts'
+import type { Mode, TranslatorSetup } from './translator.ts'
 import { world } from './world.ts'
 
-export interface ConformanceInput {
+export interface ConformanceInput extends Pick<TableInput, 'entries' | 'kinds' | 'limitMs' | 'signal' | 'onResult'> {
   /** A reference router's ISO. */
   iso: string
   login: { user: string; password: string }
-  entries: readonly Entry[]
   modes: readonly Mode[]
-  kinds: readonly TranslationKind[]
-  limitMs: number
   exec: Exec
   log: Log
-  signal: AbortSignal
   workDir: string
   /** The console is kept here. */
   consoleFile: string
-  onResult?: (result: ConformanceResult) => void
+}
+
+/** What one boot gave: the table, and whether the router came through it unharmed. */
+export interface ConformanceRun {
+  accelerator: 'kvm' | 'tcg'
+  milestones: Milestone[]
+  checks: CheckResult[]
+  results: ConformanceResult[]
 }
 
 /**
  * Boots a router once and runs the table on it, changing its configuration in between.
  * @throws ForgeError E_LAB, E_BOOT, E_INTERRUPTED
  */
-export async function runConformance(input: ConformanceInput): Promise<ConformanceResult[]> {
+export async function runConformance(input: ConformanceInput): Promise<ConformanceRun> {
   const { exec, log, signal, workDir } = input
   const probe = await probeAccelerator(exec, workDir)
   const persistenceImage = await makePersistenceDisk(exec, workDir)
   await using tree = await startTree()
+  const timeline = new Timeline()
   await using guest = await Guest.start(tree, {
     accelerator: probe.accelerator, firmware: 'bios', iso: input.iso, memoryMiB: 768, cpus: 2, persistenceImage, speedFactor: probe.speedFactor, workDir,
-    consoleFile: input.consoleFile, timeline: new Timeline(), signal,
+    consoleFile: input.consoleFile, timeline, signal,
   })
   const wires = await openWires(tree)
   log.step('boot the router')
   await Promise.all([guest.until('login'), guest.run()])
   const router = referenceDriver(new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal }), input.login)
-  log.step('configure the router')
-  await router.login()
-  await router.configure()
-  await router.stopTranslator()
-  await prepare(router)
-  log.step(`${String(input.entries.length)} entries in ${input.modes.join(', ')}`)
   const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
-  return await Promise.race([
-    runTable({ ...input, setups: input.modes.map((mode) => joolSetup(mode, router)), wires, router, scaled }),
-    guest.ended(),
-  ])
+  const work = async (): Promise<Pick<ConformanceRun, 'results' | 'checks'>> => {
+    log.step('configure the router')
+    await router.login()
+    await router.configure()
+    await prepare(router)
+    log.step(`${String(input.entries.length)} entries for ${input.kinds.join(' and ')} in ${input.modes.join(', ')}`)
+    const results = await runTable({ ...input, setups: await setupsOf(input.modes, router), wires, router, scaled })
+    // Packets that no host would send are what kernels stumble over.
+    const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver: router, timeline, expected: {}, scaled }
+    return { results, checks: [await runCheck('bios/kernel-log', `after the table: ${titles['kernel-log']}`, async () => await kernelLog(context))] }
+  }
+  const { results, checks } = await Promise.race([work(), guest.ended()])
+  return { accelerator: probe.accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `bios/${name}`, ms })), checks, results }
+}
+
+/** As an administrator would, where the router has nat64ctl; else by Jool's own commands. */
+async function setupsOf(modes: readonly Mode[], router: RouterDriver): Promise<TranslatorSetup[]> {
+  const { status } = await router.run('command -v nat64ctl')
+  if (status !== 0) return modes.map((mode) => joolSetup(mode, router))
+  return [...modes.map((mode) => nat64ctlSetup('jool', mode, router)), nat64ctlSetup('tayga', 'inline', router)]
 }
 
 /** The hosts that do not exist: routed to where the wires are, and thrown away by the kernels there. */
@@ -76,6 +93,8 @@ async function openWires(tree: LabTree): Promise<{ v6: Wire; v4: Wire }> {
 /** Routes to the hosts; and no limit on how often the router may complain, or the table would see the limit. */
 async function prepare(router: RouterDriver): Promise<void> {
   const commands = [
+    // No service's instance beside the table's: a kernel holds one.
+    'systemctl stop jool jool_siit 2>/dev/null; ! jool instance display --csv 2>/dev/null | grep netfilter',
     `ip -6 route replace ${world.hosts6} via ${topology.v6.host}`,
     'sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 net.ipv4.icmp_msgs_burst=10000',
   ]

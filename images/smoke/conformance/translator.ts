@@ -14,7 +14,7 @@ export interface TranslatorConfig {
   statics: readonly { protocol: Protocol; inside: string; insidePort: number; outside: string; outsidePort: number }[]
   /** nat46: explicit address maps. */
   maps: readonly { ipv4: string; ipv6: string }[]
-  /** By the names that Jool and nat64ctl share; addresses and numbers as text, "true" and "false". */
+  /** By the names that Jool has for them; addresses, numbers and seconds as text, "true" and "false". */
   options: Readonly<Record<string, string>>
 }
 

@@ -18,7 +18,7 @@ export function bytes6(text: string): Buffer {
   const groups = halves.map((half) => half === '' ? [] : half.split(':'))
   const missing = 8 - groups.flat().length
   const all = halves.length === 2 && missing > 0 ? [...groups[0] ?? [], ...Array<string>(missing).fill('0'), ...groups[1] ?? []] : groups.flat()
-  if (halves.length > 2 || all.length !== 8 || all.some((group) => !/^[0-9a-f]{1,4}$/i.test(group))) throw new Error(`not an IPv6 address: ${text}`)
+  if (halves.length > 2 || (halves.length === 2 && missing < 1) || all.length !== 8 || all.some((group) => !/^[0-9a-f]{1,4}$/i.test(group))) throw new Error(`not an IPv6 address: ${text}`)
   const bytes = Buffer.alloc(16)
   for (const [index, group] of all.entries()) bytes.writeUInt16BE(parseInt(group, 16), 2 * index)
   return bytes

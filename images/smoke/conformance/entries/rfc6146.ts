@@ -260,7 +260,7 @@ export const rfc6146: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc6146-icmp-timeout', section: '3.5.3', title: 'ICMP: a session ends after its timeout, and its identifier is free again',
-    config: (kind) => plainConfig(kind, { options: { 'icmp-timeout': '0:00:02' } }), waits: 8,
+    config: (kind) => plainConfig(kind, { options: { 'icmp-timeout': '2' } }), waits: 8,
     run: async (bench) => {
       const host = '2001:db8:6464:3::31'
       const outside = await opens(bench, 'icmp', host, 4031)

@@ -79,7 +79,7 @@ export const rfc7757: readonly Entry[] = [
     },
   })),
   {
-    ...hairpin('none'), id: 'rfc7757-hairpin-none', section: '4', title: 'hairpinning, off: such a packet does not come back to the IPv6 side',
+    ...hairpin('off'), id: 'rfc7757-hairpin-none', section: '4', title: 'hairpinning, off: such a packet does not come back to the IPv6 side',
     run: async (bench) => {
       const seen = await bench.exchange('v6', ip6({ src: a6, dst: embed(prefix, b4), payload: udp(11, 12, pattern(12)) }))
       demand(seen.v6.every(({ dst }) => dst !== b6), `expected nothing for ${b6}, got ${shown(seen)}`)

@@ -19,9 +19,3 @@ export function joolCommands(config: TranslatorConfig, framework: 'netfilter' | 
     ...Object.entries(config.options).map(([name, value]) => `${of} global update ${name} ${value}`),
   ]
 }
-
-/** "2:00:00", "4:59" or "1 day 0:00:00" as Jool's tables write what is left, in seconds. */
-export function secondsOf(text: string): number | undefined {
-  const match = /^(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$/.exec(text.trim())
-  return match ? Number(match[1] ?? 0) * 3600 + Number(match[2]) * 60 + Number(match[3]) : undefined
-}

@@ -1,8 +1,8 @@
-import { CheckFailed, demand } from '../../checks/check.ts'
+import { CheckFailed } from '../../checks/check.ts'
 import type { RouterDriver } from '../../drivers/router-driver.ts'
-import { parseJoolCsv } from '../../jool-csv.ts'
-import type { Mode, Protocol, TranslatorConfig, TranslatorSetup } from '../translator.ts'
-import { joolCommands, joolInstance, joolTool, secondsOf } from './jool-commands.ts'
+import type { Mode, TranslatorConfig, TranslatorSetup } from '../translator.ts'
+import { joolCommands, joolInstance, joolTool } from './jool-commands.ts'
+import { sessionExpiry } from './jool-sessions.ts'
 
 /** A terminal takes 4095 characters at once. */
 const lineLimit = 3000
@@ -45,12 +45,7 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
       else await must([...strays(config).map((route) => `ip route replace ${route}`), ...commands, ...iptables(mode, config, '-A')])
     },
     remove,
-    sessionExpiry: async (protocol: Protocol, address: string, port: number) => {
-      const { status, output } = await router.run(`${where}jool -i ${joolInstance} session display --${protocol} --numeric --csv`)
-      demand(status === 0, `jool session display: ${output.slice(-200)}`)
-      const row = parseJoolCsv(output).find((one) => Object.values(one).includes(address) && Object.values(one).includes(String(port)))
-      return row && Object.entries(row).filter(([name]) => /expires/i.test(name)).map(([, value]) => secondsOf(value))[0]
-    },
+    sessionExpiry: async (protocol, address, port) => await sessionExpiry(router, where, joolInstance, { protocol, inside: address, insidePort: port }),
   }
 }
 
