@@ -22,7 +22,8 @@ import type { BuildReport } from '../pipeline/report/report.ts'
 //   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PATTERN] [--password PASSWORD] [--limit SECONDS]
 
 const modes = ['inline', 'isolated', 'iptables'] as const
-const kinds = ['nat64', 'nat46'] as const
+// Stateless first: the kernel's reassembly, which NAT64 turns on, stays on after it.
+const kinds = ['nat46', 'nat64'] as const
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
 const { values, positionals } = parseArgs({

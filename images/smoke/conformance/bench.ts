@@ -1,12 +1,14 @@
 import { demand } from '../checks/check.ts'
 import type { RouterDriver } from '../drivers/router-driver.ts'
 import type { Arrival, Wire } from '../lab/wire.ts'
+import { encode } from '../packets/encode.ts'
 import { differences, summary } from '../packets/difference.ts'
 import { echoRest, icmp, ip4, ip6, type Packet } from '../packets/packet.ts'
 import type { TranslatorConfig, TranslatorSetup } from './translator.ts'
 import { world } from './world.ts'
 
 export type Side = 'v6' | 'v4'
+export interface Complaint { type: number; code: number; rest?: number }
 export interface Seen { v6: Packet[]; v4: Packet[] }
 
 /** Identifier of the echo requests that mark a point in time. */
@@ -55,11 +57,22 @@ export class Bench {
     demand(seen.v6.length + seen.v4.length === 0, `expected nothing, got ${shown(seen)}`)
   }
 
-  /** The packet is not passed on; its sender is told by this error. What the router's own kernel chooses is left open. */
-  async refuses(side: Side, packet: Packet, error: Packet, except: readonly string[] = []): Promise<Packet> {
-    const seen = await this.exchange(side, packet)
-    const kernel = error.version === 4 ? ['tos', 'identification', 'df', 'ttl'] : ['trafficClass', 'flowLabel', 'hopLimit']
-    return this.only(seen, side, error, [...except, ...kernel])
+  /**
+   * The packet is not passed on; its sender is told by this error of the translator, or of the router that is before it. What a kernel
+   * chooses by itself in an error is left open.
+   */
+  async refuses(packet: Packet, error: Complaint, { by = 'translator', except = [] }: { by?: 'translator' | 'router'; except?: readonly string[] } = {}): Promise<Packet> {
+    const side = packet.version === 6 ? 'v6' : 'v4'
+    return this.only(await this.exchange(side, packet), side, this.complaint(packet, error, by), [...except, ...kernelsOwn(packet)])
+  }
+
+  /** What the translator says of a packet that came to it. */
+  complaint(about: Packet, { type, code, rest = 0 }: Complaint, by: 'translator' | 'router' = 'translator'): Packet {
+    const inside = this.setup.mode === 'isolated' && by === 'translator'
+    const src = by === 'router' ? { v6: world.router6, v4: world.router4 } : this.setup.own
+    // Quoted as far as 1280 bytes hold it, or 576 (RFC 4443, section 2.4; RFC 1812, section 4.3.2.3).
+    if (about.version === 6) return ip6({ src: src.v6, dst: about.src, payload: icmp(type, code, rest, encode({ ...about, hopLimit: about.hopLimit - Number(inside) }).subarray(0, 1280 - 48)) })
+    return ip4({ src: src.v4, dst: about.src, payload: icmp(type, code, rest, encode({ ...about, ttl: about.ttl - Number(inside) }).subarray(0, 576 - 28)) })
   }
 
   /** Exactly this packet was seen, there and nowhere else. @throws CheckFailed */
@@ -90,8 +103,8 @@ export class Bench {
     const rest = echoRest(markId, Bench.#nextMark++ & 0xffff)
     const from = wire.arrivals.length
     await wire.send(side === 'v6'
-      ? ip6({ src: world.probe6, dst: world.router6, payload: icmp(128, 0, rest, 'mark') })
-      : ip4({ src: world.probe4, dst: world.router4, payload: icmp(8, 0, rest, 'mark') }))
+      ? ip6({ src: world.probe6, dst: this.setup.own.v6, payload: icmp(128, 0, rest, 'mark') })
+      : ip4({ src: world.probe4, dst: this.setup.own.v4, payload: icmp(8, 0, rest, 'mark') }))
     const answer = await wire.until(from, ({ packet: { payload } }) => payload.kind === 'icmp' && payload.rest === rest, this.scaled(markDeadlineMs))
     demand(answer !== undefined, `the router does not answer on its ${side} side`)
   }
@@ -109,6 +122,11 @@ export class Bench {
     const take = (side: Side): Packet[] => this.#wires[side].arrivals.slice(from[side].arrivals).filter(matters).map(({ packet }) => packet)
     return { v6: take('v6'), v4: take('v4') }
   }
+}
+
+/** Fields of an error that are the kernel's to choose. */
+export function kernelsOwn({ version }: Packet): string[] {
+  return version === 4 ? ['tos', 'identification', 'df', 'ttl'] : ['trafficClass', 'flowLabel', 'hopLimit']
 }
 
 /** @throws CheckFailed */

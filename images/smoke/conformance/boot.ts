@@ -93,10 +93,10 @@ async function openWires(tree: LabTree): Promise<{ v6: Wire; v4: Wire }> {
 /** Routes to the hosts; and no limit on how often the router may complain, or the table would see the limit. */
 async function prepare(router: RouterDriver): Promise<void> {
   const commands = [
-    // No service's instance beside the table's: a kernel holds one.
-    'systemctl stop jool jool_siit 2>/dev/null; ! jool instance display --csv 2>/dev/null | grep netfilter',
+    // No service's instance beside the table's: a kernel holds one. What it started stays: a stateless translator is to see fragments.
+    'systemctl stop jool jool_siit 2>/dev/null; modprobe -r jool; modprobe -r nf_defrag_ipv6 nf_defrag_ipv4; ! jool instance display --csv 2>/dev/null | grep netfilter',
     `ip -6 route replace ${world.hosts6} via ${topology.v6.host}`,
-    'sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 net.ipv4.icmp_msgs_burst=10000',
+    'sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 net.ipv4.icmp_msgs_burst=10000 net.ipv4.route.error_cost=0',
   ]
   for (const command of commands) {
     const { status, output } = await router.run(command)

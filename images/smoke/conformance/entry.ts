@@ -7,7 +7,7 @@ export interface Limit {
   modes?: readonly Mode[]
   kinds?: readonly TranslationKind[]
   what: string
-  /** An issue, or a document of the engine. */
+  /** An issue or a document of the engine; where there is none, the line of its code that does it. */
   source: string
 }
 
@@ -31,3 +31,9 @@ export interface Entry {
 export const both = ['nat64', 'nat46'] as const
 export const stateful = ['nat64'] as const
 export const stateless = ['nat46'] as const
+
+/** A line of the code of Jool 4.1.13. */
+export function joolSource(place: string): string {
+  return `https://github.com/NICMx/Jool/blob/v4.1.13/src/mod/common/${place}`
+}
+export const joolUntranslatable = 'https://nicmx.github.io/Jool/en/intro-jool.html#untranslatable-packets'

@@ -16,6 +16,8 @@ export interface TranslatorConfig {
   maps: readonly { ipv4: string; ipv6: string }[]
   /** By the names that Jool has for them; addresses, numbers and seconds as text, "true" and "false". */
   options: Readonly<Record<string, string>>
+  /** Beside it, 464XLAT's customer side (RFC 6877): IPv4 hosts behind this router, and what the IPv6 network sees of them. */
+  clat?: { ipv4: string; ipv6: string }
 }
 
 /** A way to run a translator on the router under test. */
@@ -26,6 +28,8 @@ export interface TranslatorSetup {
   readonly mode: Mode
   /** How many routers a translated packet passes, the translator being one. */
   readonly hops: number
+  /** Addresses that answer echo requests where the translator is: what it complains about comes from there, and what is behind waits its turn. */
+  readonly own: { v6: string; v4: string }
   /** Why this router cannot do it; undefined when it can. */
   missing(kind: TranslationKind): Promise<string | undefined>
   /** Takes the place of what ran before. @throws CheckFailed with the router's words */

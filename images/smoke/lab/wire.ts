@@ -1,5 +1,6 @@
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { decode, DecodeError } from '../packets/decode.ts'
+import { completedChecksum } from '../packets/offload.ts'
 import { encode } from '../packets/encode.ts'
 import type { Packet } from '../packets/packet.ts'
 import type { ArrivedFrame, HostClient } from './host-client.ts'
@@ -7,11 +8,10 @@ import type { ArrivedFrame, HostClient } from './host-client.ts'
 const etherTypes = { 4: '0800', 6: '86dd' } as const
 const headerDigits = 28
 
-/** An IP packet that arrived, or what was wrong with it. */
+/** An IP packet that arrived. */
 export interface Arrival {
   packet: Packet
   bytes: Buffer
-  partialChecksum: boolean
 }
 
 /** One end of a cable to the router, below any kernel: packets of our own making go out, everything that comes is kept. */
@@ -74,9 +74,10 @@ export class Wire {
   #take({ frame, partial }: ArrivedFrame): void {
     const etherType = frame.slice(headerDigits - 4, headerDigits)
     if (etherType !== etherTypes[4] && etherType !== etherTypes[6]) return
-    const bytes = Buffer.from(frame.slice(headerDigits), 'hex')
+    const raw = Buffer.from(frame.slice(headerDigits), 'hex')
+    const bytes = partial ? completedChecksum(raw) : raw
     try {
-      this.arrivals.push({ packet: decode(bytes), bytes, partialChecksum: partial })
+      this.arrivals.push({ packet: decode(bytes), bytes })
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.malformed.push(`${error.message}: ${bytes.subarray(0, 60).toString('hex')}`)

@@ -1,14 +1,15 @@
 import { demand } from '../../checks/check.ts'
 import { embed } from '../../packets/address.ts'
 import { ip4, ip6, pattern, udp } from '../../packets/packet.ts'
-import { both, type Entry } from '../entry.ts'
+import { both, joolSource, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { a6, a4, port, peerPort } = world
 /** The example of RFC 6052, section 2.4: 192.0.2.33 under each length of prefix. */
 const example4 = '192.0.2.33'
 const examples: readonly [prefix: string, address: string][] = [
-  ['2001:db8::/32', '2001:db8:c000:221::'],
+  // The example's own prefix, 2001:db8::/32, would have the lab in it; this is the other one for documentation (RFC 9637).
+  ['3fff:db8::/32', '3fff:db8:c000:221::'],
   ['2001:db8:100::/40', '2001:db8:1c0:2:21::'],
   ['2001:db8:122::/48', '2001:db8:122:c000:2:2100::'],
   ['2001:db8:122:300::/56', '2001:db8:122:3c0:0:221::'],
@@ -29,6 +30,7 @@ export const rfc6052: readonly Entry[] = [
   })),
   {
     id: 'rfc6052-well-known-private', rfc: 6052, section: '3.1', title: 'the well-known prefix does not carry private IPv4 addresses', kinds: both, config: plainConfig,
+    limits: [{ engine: 'jool', what: 'Jool translates whatever is under the prefix', source: joolSource('rfc6052.c#L68') }],
     run: async (bench) => {
       for (const address of ['10.1.2.3', '172.16.9.9', '192.168.1.1']) {
         const seen = await bench.exchange('v6', ip6({ src: a6, dst: embed('64:ff9b::/96', address), payload: udp(port, peerPort, pattern(9)) }))

@@ -1,6 +1,6 @@
 import { encode } from '../../packets/encode.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, type IPv4, type IPv6 } from '../../packets/packet.ts'
-import { both, stateless, type Entry } from '../entry.ts'
+import { both, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -68,6 +68,9 @@ const complaint4 = ({ type, code, rest = 0 }: Row, about: IPv4 = as4({ ttl: 60, 
 const complaint6 = ({ type, code, rest = 0 }: Row, about: IPv6 = as6({ hopLimit: 60 })): IPv6 =>
   ip6({ src: a6, dst: s6, payload: icmp(type, code, rest, informational(type, 6) ? pattern(24) : encode(about)) })
 
+/** NAT64 gives the router's kernel what it cannot translate, and that answers that there is no way. */
+const answered: readonly Limit[] = [{ engine: 'jool', kinds: ['nat64'], what: 'Jool returns messages of types that it does not translate to the kernel, which answers that their destination is unreachable', source: joolUntranslatable }]
+
 function named({ type, code, rest, to, why }: Row, words: string): { id: string; title: string } {
   const what = `${String(type)}/${String(code)}${why === undefined ? '' : ` (${why})`}`
   return {
@@ -80,7 +83,7 @@ const table: readonly Entry[] = [
   ...from4to6.map((row): Entry => {
     const { id, title } = named(row, 'ICMP')
     return {
-      ...header, id: `rfc7915-46-icmp-${id}`, section: '4.2', title,
+      ...header, id: `rfc7915-46-icmp-${id}`, section: '4.2', title, ...row.type >= 13 && row.type <= 18 ? { limits: answered } : {},
       run: async (bench) => {
         const sent = complaint4(row)
         if (row.to === undefined) await bench.drops('v4', sent)
@@ -92,7 +95,7 @@ const table: readonly Entry[] = [
   ...from6to4.map((row): Entry => {
     const { id, title } = named(row, 'ICMPv6')
     return {
-      ...header, id: `rfc7915-64-icmp-${id}`, section: '5.2', title,
+      ...header, id: `rfc7915-64-icmp-${id}`, section: '5.2', title, ...row.type >= 128 ? { limits: answered } : {},
       run: async (bench) => {
         const sent = complaint6(row)
         if (row.to === undefined) await bench.drops('v6', sent)
@@ -165,6 +168,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-error-tcp', section: '4.3', title: 'an ICMP error about a TCP segment, of which eight bytes are quoted',
+    limits: [{ engine: 'jool', what: 'Jool wants the whole TCP header in the packet that an error is about; RFC 792 promises eight bytes of it', source: joolSource('packet.c#L414') }],
     run: async (bench) => {
       const segment = tcp(port, peerPort, 'S', { seq: 99 })
       const about = encode(as4({ ttl: 60, payload: segment })).subarray(0, 28)
@@ -193,6 +197,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-error-in-error', section: '4.3', title: 'an ICMP error about an ICMP error is dropped',
+    limits: [{ engine: 'jool', kinds: ['nat46'], what: 'stateless, Jool looks for an error inside an error from IPv6 only', source: joolSource('packet.c#L424') }],
     run: async (bench) => {
       const inner = as4({ payload: icmp(3, 3, 0, encode(from4())) })
       await bench.drops('v4', ip4({ src: r4, dst: a4, payload: icmp(3, 1, 0, encode(inner)) }))
@@ -202,14 +207,13 @@ export const rfc7915Icmp: readonly Entry[] = [
   {
     ...header, id: 'rfc7915-46-error-extension', kinds: stateless, section: '4.2', title: 'an ICMP extension (RFC 4884) is passed on, and the length of what is before it adjusted',
     run: async (bench) => {
-      // 128 bytes of the packet, then an extension: version 2, checksum, an MPLS label object (RFC 4950).
+      // 132 bytes of a packet, then an extension: version 2, checksum, an MPLS label object (RFC 4950).
       const extension = Buffer.from('20000000000801010001e101', 'hex')
-      const about = encode(as4({ ttl: 60 }, 100)).subarray(0, 128)
-      const translated = encode(from6({ hopLimit: 60 }, 100))
-      const sent = ip4({ src: r4, dst: a4, payload: icmp(11, 0, 32 << 16, Buffer.concat([about, extension])) })
-      const padded = Buffer.concat([translated, Buffer.alloc((8 - translated.length % 8) % 8)])
-      await bench.translates('v4', sent, ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(3, 0, padded.length / 8 << 24 >>> 0, Buffer.concat([padded, extension])) }))
-      return `32 words become ${String(padded.length / 8)} double words; the extension unchanged`
+      const about = encode(as4({ ttl: 60 }, 104))
+      const translated = encode(from6({ hopLimit: 60 }, 104))
+      const sent = ip4({ src: r4, dst: a4, payload: icmp(11, 0, 33 << 16, Buffer.concat([about, extension])) })
+      await bench.translates('v4', sent, ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(3, 0, translated.length / 8 << 24 >>> 0, Buffer.concat([translated, extension])) }))
+      return `33 words become ${String(translated.length / 8)} double words; the extension unchanged`
     },
   },
 ]

@@ -12,7 +12,8 @@ const firstRule = 100
 export function nat64ctlText(config: TranslatorConfig, engine: Engine, mode: Mode): string {
   const lines = config.kind === 'nat64' ? nat64(config) : nat46(config)
   const chosen = lines.rules.flatMap((rule) => [...engine === 'jool' ? [] : [`${rule} engine ${engine}`], ...mode === 'inline' ? [] : [`${rule} mode ${mode}`]])
-  return [...lines.set, ...chosen].map((line) => `set ${line}\n`).join('')
+  const clat = config.clat === undefined ? [] : [`nat46 clat plat-prefix ${config.prefix}`, `nat46 clat ipv4 address ${config.clat.ipv4}`, `nat46 clat ipv6 prefix ${config.clat.ipv6}`, 'nat46 clat mode isolated']
+  return [...lines.set, ...chosen, ...clat].map((line) => `set ${line}\n`).join('')
 }
 
 /** Pools with different marks are rules of their own, with the same prefix. */
