@@ -86,9 +86,10 @@ export class Bench {
   /**
    * Returns when the router has done with all that was sent on this side, and what it sent has arrived: a router that answers an echo
    * request has handled what came before on that wire, and the answer comes after what it sent before. So no absence is a matter of waiting.
+   * A namespace within the router has queues of its own, each of which is worked off before the next packet from a wire is looked at.
    */
   async settle(side: Side): Promise<void> {
-    await this.#mark(side)
+    for (let queue = 0; queue <= this.setup.queues; queue++) await this.#mark(side)
     await this.#mark(side === 'v6' ? 'v4' : 'v6')
   }
 
@@ -103,8 +104,8 @@ export class Bench {
     const rest = echoRest(markId, Bench.#nextMark++ & 0xffff)
     const from = wire.arrivals.length
     await wire.send(side === 'v6'
-      ? ip6({ src: world.probe6, dst: this.setup.own.v6, payload: icmp(128, 0, rest, 'mark') })
-      : ip4({ src: world.probe4, dst: this.setup.own.v4, payload: icmp(8, 0, rest, 'mark') }))
+      ? ip6({ src: world.probe6, dst: world.router6, payload: icmp(128, 0, rest, 'mark') })
+      : ip4({ src: world.probe4, dst: world.router4, payload: icmp(8, 0, rest, 'mark') }))
     const answer = await wire.until(from, ({ packet: { payload } }) => payload.kind === 'icmp' && payload.rest === rest, this.scaled(markDeadlineMs))
     demand(answer !== undefined, `the router does not answer on its ${side} side`)
   }

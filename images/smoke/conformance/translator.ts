@@ -28,8 +28,10 @@ export interface TranslatorSetup {
   readonly mode: Mode
   /** How many routers a translated packet passes, the translator being one. */
   readonly hops: number
-  /** Addresses that answer echo requests where the translator is: what it complains about comes from there, and what is behind waits its turn. */
+  /** Where the translator's own ICMP errors come from. */
   readonly own: { v6: string; v4: string }
+  /** How often a packet waits for its turn within the router: each time, an answer of the router may overtake it once. */
+  readonly queues: number
   /** Why this router cannot do it; undefined when it can. */
   missing(kind: TranslationKind): Promise<string | undefined>
   /** Takes the place of what ran before. @throws CheckFailed with the router's words */

@@ -42,6 +42,7 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
   return {
     name: `jool-${mode}`, engine: 'jool', mode, hops: mode === 'isolated' ? 3 : 1,
     own: mode === 'isolated' ? { v6: inside.v6[1], v4: inside.v4[1] } : { v6: topology.v6.router, v4: topology.v4.router },
+    queues: mode === 'isolated' ? 2 : 0,
     missing: async (kind) => {
       const { status, output } = await router.run(`modprobe ${joolTool(kind)} && command -v ${joolTool(kind)}`)
       if (status !== 0) return `no ${joolTool(kind)} here: ${output.slice(-120)}`
@@ -98,11 +99,14 @@ function isle({ namespace, devices: [outer, inner], v4, v6 }: Isle): string[] {
   const run = `ip -n ${namespace}`
   return [
     `ip netns add ${namespace}`,
-    `ip link add ${outer} type veth peer name ${inner} netns ${namespace}`,
+    // Larger than any link beside it: what is too long is the routers' to say, who are before and behind.
+    `ip link add ${outer} mtu 9216 type veth peer name ${inner} mtu 9216 netns ${namespace}`,
     `ip addr add ${v4[0]}/30 dev ${outer}`, `ip addr add ${v6[0]}/64 dev ${outer} nodad`, `ip link set ${outer} up`,
     `${run} link set lo up`, `${run} addr add ${v4[1]}/30 dev ${inner}`, `${run} addr add ${v6[1]}/64 dev ${inner} nodad`, `${run} link set ${inner} up`,
     `${run} route add default via ${v4[0]}`, `${run} -6 route add default via ${v6[0]}`,
-    `ip netns exec ${namespace} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0`,
+    `ip netns exec ${namespace} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.route.error_cost=0`,
+    // The ends have to know each other: a packet that waits for its neighbour would be taken for one that was dropped.
+    `ping -q -c 1 -W 5 ${v4[1]}`, `ping -q -c 1 -W 5 ${v6[1]}`,
   ]
 }
 

@@ -25,7 +25,7 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
     name: `nat64ctl-${engine}-${mode}`, engine, mode,
     // TAYGA and an isolated Jool have the router before and behind them.
     hops: engine === 'tayga' || mode === 'isolated' ? 3 : 1,
-    own: { v6: topology.v6.router, v4: topology.v4.router },
+    own: { v6: topology.v6.router, v4: topology.v4.router }, queues: engine === 'tayga' || mode === 'isolated' ? 2 : 0,
     missing: async (kind) => {
       if (kind === 'nat64' && engine === 'tayga') return 'TAYGA is stateless'
       const { status } = await router.run(`command -v nat64ctl && command -v ${engine === 'tayga' ? 'tayga' : joolTool(kind)}`)

@@ -3,6 +3,7 @@ import { bytes4, bytes6, embed, text4, text6 } from '../../../../../images/smoke
 import { decode, DecodeError } from '../../../../../images/smoke/packets/decode.ts'
 import { differences, innerPacket, summary } from '../../../../../images/smoke/packets/difference.ts'
 import { encode, internetChecksum } from '../../../../../images/smoke/packets/encode.ts'
+import { completedChecksum } from '../../../../../images/smoke/packets/offload.ts'
 import { fragment4, fragment6, reassembled } from '../../../../../images/smoke/packets/fragments.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, udp, type Packet } from '../../../../../images/smoke/packets/packet.ts'
 
@@ -143,5 +144,40 @@ describe('fragments', () => {
     expect(() => reassembled([first, second])).toThrow('the fragment at 400 promises more')
     expect(() => reassembled([first, { ...second, identification: 98 } as Packet, third])).toThrow('fragments of two packets')
     expect(() => reassembled([])).toThrow('no fragment at all')
+  })
+})
+
+describe('a checksum left to hardware', () => {
+  const unfinished = (packet: Packet): Buffer => {
+    const bytes = encode(packet)
+    const [header, at] = packet.version === 4 ? [20, 26] : [40, 46]
+    const length = bytes.length - header
+    // What a kernel leaves in the field: the sum over the pseudo-header, not inverted.
+    const sum = ~internetChecksum(bytes.subarray(packet.version === 4 ? 12 : 8, header), Buffer.from([0, 17, length >> 8, length & 255])) & 0xffff
+    bytes.writeUInt16BE(sum, at)
+    return bytes
+  }
+
+  it('is finished as the hardware would, for both protocols and an odd length', () => {
+    for (const packet of [ip4({ ...v4, payload: udp(7, 8, pattern(33)) }), ip6({ ...v6, payload: udp(7, 8, pattern(33)) })]) {
+      expect(unfinished(packet).equals(encode(packet))).toBe(false)
+      expect(completedChecksum(unfinished(packet)).equals(encode(packet))).toBe(true)
+    }
+  })
+
+  it('is found behind extension headers too', () => {
+    const packet = ip6({ ...v6, extensions: [{ kind: 'destination', data: Buffer.from('010400000000', 'hex') }], payload: udp(7, 8, pattern(10)) })
+    const bytes = encode(packet)
+    bytes.writeUInt16BE(~internetChecksum(bytes.subarray(8, 40), Buffer.from([0, 17, 0, 18])) & 0xffff, 54)
+    expect(completedChecksum(bytes).equals(encode(packet))).toBe(true)
+  })
+
+  it('that began wrong stays wrong, and a fragment has none', () => {
+    const packet = ip6({ ...v6, payload: udp(7, 8, pattern(33)) })
+    const bytes = unfinished(packet)
+    bytes.writeUInt16BE(bytes.readUInt16BE(46) ^ 1, 46)
+    expect(completedChecksum(bytes).equals(encode(packet))).toBe(false)
+    const [part] = fragment6(packet, 16, 3) as [Packet]
+    expect(completedChecksum(encode(part)).equals(encode(part))).toBe(true)
   })
 })
