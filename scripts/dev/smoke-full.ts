@@ -21,7 +21,8 @@ import type { BuildReport } from '../pipeline/report/report.ts'
 //   npm run smoke:full                         builds the default target's ISO if needed, all modes, NAT64 and NAT46
 //   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PATTERN] [--password PASSWORD] [--limit SECONDS]
 
-const modes = ['inline', 'isolated', 'iptables'] as const
+// Isolated first: what NAT64 turns on in the router itself, the isolated one turns on in its own namespace only.
+const modes = ['isolated', 'inline', 'iptables'] as const
 // Stateless first: the kernel's reassembly, which NAT64 turns on, stays on after it.
 const kinds = ['nat46', 'nat64'] as const
 const project = fileURLToPath(new URL('../..', import.meta.url))

@@ -21,7 +21,7 @@ export interface TableInput {
 }
 
 /**
- * Runs every entry on every setup that it applies to, and takes each setup away again. What an entry finds is a result, never an error.
+ * Runs every entry on every setup that it applies to, kind after kind, and takes each setup away again. What an entry finds is a result, never an error.
  * @throws ForgeError E_LAB, E_INTERRUPTED
  */
 export async function runTable(input: TableInput): Promise<ConformanceResult[]> {
@@ -35,8 +35,8 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
     input.onResult?.(result)
   }
   let lost: string | undefined
-  for (const setup of input.setups) {
-    for (const kind of input.kinds) {
+  for (const kind of input.kinds) {
+    for (const setup of input.setups) {
       const groups = grouped(input.entries, kind)
       const missing = lost === undefined ? await setup.missing(kind) : undefined
       for (const { config, entries } of groups) {
@@ -45,17 +45,14 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
           for (const entry of entries) note(entry, setup, kind, missing === undefined ? { verdict: 'fail', detail: `not reached: ${lost ?? ''}` } : { verdict: 'skip', detail: missing })
           continue
         }
-        const refused = await setup.apply(config).then(() => undefined, (error: unknown) => raised(error))
         const bench = new Bench({ ...input.wires, setup, config, router: input.router, scaled: input.scaled })
+        const refused = await setup.apply(config).then(async () => { await bench.settle('v6') }).then(() => undefined, (error: unknown) => raised(error))
         for (const entry of entries) {
           input.signal.throwIfAborted()
-          const outcome = refused === undefined ? await runCheck(entry.id, entry.title, async () => {
-            await bench.settle('v6')
-            return await entry.run(bench).catch((error: unknown) => {
-              if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
-              throw error
-            })
-          }) : { verdict: 'fail' as const, detail: refused }
+          const outcome = refused === undefined ? await runCheck(entry.id, entry.title, async () => await entry.run(bench).catch((error: unknown) => {
+            if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
+            throw error
+          })) : { verdict: 'fail' as const, detail: refused }
           note(entry, setup, kind, outcome)
         }
       }

@@ -16,6 +16,8 @@ interface Isle {
 }
 const inside: Isle = { namespace: 'table', devices: ['table-out', 'table-in'], v4: ['192.0.0.1', '192.0.0.2'], v6: ['2001:db8:6400::1', '2001:db8:6400::2'] }
 const customer: Isle = { namespace: 'clat', devices: ['clat-out', 'clat-in'], v4: ['192.0.0.5', '192.0.0.6'], v6: ['2001:db8:6401::1', '2001:db8:6401::2'] }
+/** Larger than any link beside it: what is too long is the routers' to say, who are before and behind. */
+const insideMtu = 9216
 /** The routing table of what IPv4 hosts behind the customer's side send. */
 const customerTable = '6464'
 
@@ -42,7 +44,7 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
   return {
     name: `jool-${mode}`, engine: 'jool', mode, hops: mode === 'isolated' ? 3 : 1,
     own: mode === 'isolated' ? { v6: inside.v6[1], v4: inside.v4[1] } : { v6: topology.v6.router, v4: topology.v4.router },
-    queues: mode === 'isolated' ? 2 : 0,
+    queues: mode === 'isolated' ? 2 : 0, mtu: mode === 'isolated' ? insideMtu : topology.v6.mtu,
     missing: async (kind) => {
       const { status, output } = await router.run(`modprobe ${joolTool(kind)} && command -v ${joolTool(kind)}`)
       if (status !== 0) return `no ${joolTool(kind)} here: ${output.slice(-120)}`
@@ -99,8 +101,7 @@ function isle({ namespace, devices: [outer, inner], v4, v6 }: Isle): string[] {
   const run = `ip -n ${namespace}`
   return [
     `ip netns add ${namespace}`,
-    // Larger than any link beside it: what is too long is the routers' to say, who are before and behind.
-    `ip link add ${outer} mtu 9216 type veth peer name ${inner} mtu 9216 netns ${namespace}`,
+    `ip link add ${outer} mtu ${String(insideMtu)} type veth peer name ${inner} mtu ${String(insideMtu)} netns ${namespace}`,
     `ip addr add ${v4[0]}/30 dev ${outer}`, `ip addr add ${v6[0]}/64 dev ${outer} nodad`, `ip link set ${outer} up`,
     `${run} link set lo up`, `${run} addr add ${v4[1]}/30 dev ${inner}`, `${run} addr add ${v6[1]}/64 dev ${inner} nodad`, `${run} link set ${inner} up`,
     `${run} route add default via ${v4[0]}`, `${run} -6 route add default via ${v6[0]}`,

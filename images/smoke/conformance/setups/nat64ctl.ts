@@ -12,6 +12,8 @@ const lineLimit = 3000
 
 /** What an administrator does: writes the configuration and has it applied. */
 export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver): TranslatorSetup {
+  // TAYGA and an isolated Jool have the router before and behind them.
+  const apart = engine === 'tayga' || mode === 'isolated'
   const must = async (command: string): Promise<void> => {
     const { status, output } = await router.run(command, 60_000)
     if (status !== 0) throw new CheckFailed(`on the router: ${command.slice(0, 200)}: exit status ${String(status)}: ${output.slice(-300)}`)
@@ -23,9 +25,8 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
   }
   return {
     name: `nat64ctl-${engine}-${mode}`, engine, mode,
-    // TAYGA and an isolated Jool have the router before and behind them.
-    hops: engine === 'tayga' || mode === 'isolated' ? 3 : 1,
-    own: { v6: topology.v6.router, v4: topology.v4.router }, queues: engine === 'tayga' || mode === 'isolated' ? 2 : 0,
+    hops: apart ? 3 : 1,
+    own: { v6: topology.v6.router, v4: topology.v4.router }, queues: apart ? 2 : 0, mtu: mode === 'isolated' ? 9216 : topology.v6.mtu,
     missing: async (kind) => {
       if (kind === 'nat64' && engine === 'tayga') return 'TAYGA is stateless'
       const { status } = await router.run(`command -v nat64ctl && command -v ${engine === 'tayga' ? 'tayga' : joolTool(kind)}`)
