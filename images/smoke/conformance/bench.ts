@@ -39,9 +39,14 @@ export class Bench {
 
   /** Sends packets and gives all that came of them, on both sides. */
   async exchange(side: Side, ...packets: readonly Packet[]): Promise<Seen> {
+    return await this.exchangeThrough(this.setup.queues, side, ...packets)
+  }
+
+  /** The same where packets wait more often than the setup says. */
+  async exchangeThrough(queues: number, side: Side, ...packets: readonly Packet[]): Promise<Seen> {
     const from = this.#position()
     await this.#wires[side].send(...packets)
-    await this.settle(side)
+    await this.settle(side, queues)
     return this.#since(from)
   }
 
@@ -88,8 +93,8 @@ export class Bench {
    * request has handled what came before on that wire, and the answer comes after what it sent before. So no absence is a matter of waiting.
    * A namespace within the router has queues of its own, each of which is worked off before the next packet from a wire is looked at.
    */
-  async settle(side: Side): Promise<void> {
-    for (let queue = 0; queue <= this.setup.queues; queue++) await this.#mark(side)
+  async settle(side: Side, queues = this.setup.queues): Promise<void> {
+    for (let queue = 0; queue <= queues; queue++) await this.#mark(side)
     await this.#mark(side === 'v6' ? 'v4' : 'v6')
   }
 

@@ -23,14 +23,14 @@ export const others: readonly Entry[] = [
       // The router itself, the customer's side, the provider's.
       const ttl = 64 - 2 - bench.setup.hops
       const question = (src: string, from: number, left: number) => ip4({ src, dst: t4, ttl: left, payload: udp(from, 53, pattern(30)) })
-      const seen = await bench.exchange('v4', question(customer4, 4070, 64))
+      const seen = await bench.exchangeThrough(bench.setup.queues + 2, 'v4', question(customer4, 4070, 64))
       const got = seen.v4[0]
       demand(seen.v4.length === 1 && seen.v6.length === 0 && got?.payload.kind === 'udp', `expected one packet on v4, got ${shown(seen)}`)
       const outside = got.payload.src
       demandEqual(got, question(got.src, outside, ttl), ['identification'])
       demand(bench.config.pools.some(({ address }) => address === got.src), `from ${got.src}, which is not of the pool`)
       const answer = (dst: string, to: number, left: number) => ip4({ src: t4, dst, ttl: left, payload: udp(53, to, pattern(31)) })
-      const back = await bench.exchange('v4', answer(got.src, outside, 64))
+      const back = await bench.exchangeThrough(bench.setup.queues + 2, 'v4', answer(got.src, outside, 64))
       bench.only(back, 'v4', answer(customer4, 4070, ttl), ['identification'])
       return `${customer4} is ${customer6} on the way, and ${got.src}#${String(outside)} outside`
     },
