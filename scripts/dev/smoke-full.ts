@@ -30,7 +30,7 @@ const project = fileURLToPath(new URL('../..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    out: { type: 'string', default: 'out' }, mode: { type: 'string', multiple: true, default: [...modes] }, kind: { type: 'string', multiple: true, default: [...kinds] },
+    out: { type: 'string', default: 'out' }, mode: { type: 'string', multiple: true, default: [...modes, 'tayga'] }, kind: { type: 'string', multiple: true, default: [...kinds] },
     only: { type: 'string' }, password: { type: 'string', default: 'router' }, limit: { type: 'string', default: '1200' },
   },
 })
@@ -38,8 +38,8 @@ const chosenModes = modes.filter((mode) => values.mode.includes(mode))
 const chosenKinds = kinds.filter((kind) => values.kind.includes(kind))
 const entries = table.filter(({ id }) => values.only === undefined || id.includes(values.only))
 const limitMs = Number(values.limit) * 1000
-if (chosenModes.length < values.mode.length || chosenKinds.length < values.kind.length || entries.length === 0 || !(limitMs > 0)) {
-  process.stderr.write(`modes: ${modes.join(', ')}; kinds: ${kinds.join(', ')}; --only is part of an entry's name; --limit is in seconds\n`)
+if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || !(limitMs > 0)) {
+  process.stderr.write(`modes: ${modes.join(', ')} (of Jool), tayga; kinds: ${kinds.join(', ')}; --only is part of an entry's name; --limit is in seconds\n`)
   process.exit(64)
 }
 
@@ -77,7 +77,7 @@ async function tested(iso: string): Promise<boolean> {
   const guestDir = join(work, 'guest')
   await mkdir(guestDir)
   const run = await runConformance({
-    iso, login: { user: 'root', password: values.password }, entries, modes: chosenModes, kinds: chosenKinds, limitMs, exec, log, signal: abort.signal, workDir: guestDir, consoleFile,
+    iso, login: { user: 'root', password: values.password }, entries, modes: chosenModes, tayga: values.mode.includes('tayga'), kinds: chosenKinds, limitMs, exec, log, signal: abort.signal, workDir: guestDir, consoleFile,
     onResult: ({ verdict, setup, kind, id, detail, limit }) => {
       const line = `${verdict.padEnd(11)} ${setup} ${kind}  ${id}: ${detail}${limit ? ` [${limit.what}: ${limit.source}]` : ''}\n`
       process.stdout.write(line)

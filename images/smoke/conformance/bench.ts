@@ -109,10 +109,10 @@ export class Bench {
     const rest = echoRest(markId, Bench.#nextMark++ & 0xffff)
     const from = wire.arrivals.length
     await wire.send(side === 'v6'
-      ? ip6({ src: world.probe6, dst: world.router6, payload: icmp(128, 0, rest, 'mark') })
-      : ip4({ src: world.probe4, dst: world.router4, payload: icmp(8, 0, rest, 'mark') }))
+      ? ip6({ src: world.probe6, dst: this.setup.marks.v6, payload: icmp(128, 0, rest, 'mark') })
+      : ip4({ src: world.probe4, dst: this.setup.marks.v4, payload: icmp(8, 0, rest, 'mark') }))
     const answer = await wire.until(from, ({ packet: { payload } }) => payload.kind === 'icmp' && payload.rest === rest, this.scaled(markDeadlineMs))
-    demand(answer !== undefined, `the router does not answer on its ${side} side`)
+    demand(answer !== undefined, `no answer of ${this.setup.marks[side]} on the ${side} side`)
   }
 
   #position(): Record<Side, { arrivals: number; malformed: number }> {

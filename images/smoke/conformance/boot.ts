@@ -19,6 +19,7 @@ import type { ConformanceResult } from './result.ts'
 import { runTable, type TableInput } from './run.ts'
 import { joolSetup } from './setups/jool.ts'
 import { nat64ctlSetup } from './setups/nat64ctl.ts'
+import { taygaSetup } from './setups/tayga.ts'
 import type { Mode, TranslatorSetup } from './translator.ts'
 import { world } from './world.ts'
 
@@ -26,7 +27,10 @@ export interface ConformanceInput extends Pick<TableInput, 'entries' | 'kinds' |
   /** A reference router's ISO. */
   iso: string
   login: { user: string; password: string }
+  /** Of Jool. */
   modes: readonly Mode[]
+  /** Whether TAYGA is asked too. */
+  tayga: boolean
   exec: Exec
   log: Log
   workDir: string
@@ -67,7 +71,7 @@ export async function runConformance(input: ConformanceInput): Promise<Conforman
     await router.configure()
     await prepare(router)
     log.step(`${String(input.entries.length)} entries for ${input.kinds.join(' and ')} in ${input.modes.join(', ')}`)
-    const results = await runTable({ ...input, setups: await setupsOf(input.modes, router), wires, router, scaled })
+    const results = await runTable({ ...input, setups: await setupsOf(input, router), wires, router, scaled })
     // Packets that no host would send are what kernels stumble over.
     const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver: router, timeline, expected: {}, scaled }
     return { results, checks: [await runCheck('bios/kernel-log', `after the table: ${titles['kernel-log']}`, async () => await kernelLog(context))] }
@@ -77,10 +81,10 @@ export async function runConformance(input: ConformanceInput): Promise<Conforman
 }
 
 /** As an administrator would, where the router has nat64ctl; else by Jool's own commands. */
-async function setupsOf(modes: readonly Mode[], router: RouterDriver): Promise<TranslatorSetup[]> {
+async function setupsOf({ modes, tayga }: Pick<ConformanceInput, 'modes' | 'tayga'>, router: RouterDriver): Promise<TranslatorSetup[]> {
   const { status } = await router.run('command -v nat64ctl')
-  if (status !== 0) return modes.map((mode) => joolSetup(mode, router))
-  return [...modes.map((mode) => nat64ctlSetup('jool', mode, router)), nat64ctlSetup('tayga', 'inline', router)]
+  if (status !== 0) return [...modes.map((mode) => joolSetup(mode, router)), ...tayga ? [taygaSetup(router)] : []]
+  return [...modes.map((mode) => nat64ctlSetup('jool', mode, router)), ...tayga ? [nat64ctlSetup('tayga', 'inline', router)] : []]
 }
 
 /** The hosts that do not exist: routed to where the wires are, and thrown away by the kernels there. */

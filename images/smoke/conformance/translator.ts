@@ -30,6 +30,8 @@ export interface TranslatorSetup {
   readonly hops: number
   /** Where the translator's own ICMP errors come from. */
   readonly own: { v6: string; v4: string }
+  /** Addresses that answer echo requests, as near to the translator as there are any. */
+  readonly marks: { v6: string; v4: string }
   /** Of the links on both sides of the translator. */
   readonly mtu: number
   /** How often a packet waits for its turn within the router: each time, an answer of the router may overtake it once. */

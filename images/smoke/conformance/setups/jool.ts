@@ -1,12 +1,10 @@
-import { CheckFailed } from '../../checks/check.ts'
 import type { RouterDriver } from '../../drivers/router-driver.ts'
 import { topology } from '../../lab/topology.ts'
 import type { Mode, TranslatorConfig, TranslatorSetup } from '../translator.ts'
 import { joolCommands, joolInstance, joolTool } from './jool-commands.ts'
 import { sessionExpiry } from './jool-sessions.ts'
+import { mustAll } from './router-commands.ts'
 
-/** A terminal takes 4095 characters at once. */
-const lineLimit = 3000
 /** A translator's own network namespace, and the two ends of the pair that leads there: outside, inside. */
 interface Isle {
   namespace: string
@@ -24,14 +22,10 @@ const customerTable = '6464'
 /** Jool, configured by its own commands. */
 export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
   const where = mode === 'isolated' ? `ip netns exec ${inside.namespace} ` : ''
+  const own = mode === 'isolated' ? { v6: inside.v6[1], v4: inside.v4[1] } : { v6: topology.v6.router, v4: topology.v4.router }
   let active: TranslatorConfig | undefined
 
-  const must = async (commands: readonly string[]): Promise<void> => {
-    for (const line of lines(commands)) {
-      const { status, output } = await router.run(line, 60_000)
-      if (status !== 0) throw new CheckFailed(`on the router: ${line.slice(0, 200)}: exit status ${String(status)}: ${output.slice(-300)}`)
-    }
-  }
+  const must = async (commands: readonly string[]): Promise<void> => { await mustAll(router, commands) }
   const remove = async (): Promise<void> => {
     if (active === undefined) return
     const config = active
@@ -43,7 +37,7 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
 
   return {
     name: `jool-${mode}`, engine: 'jool', mode, hops: mode === 'isolated' ? 3 : 1,
-    own: mode === 'isolated' ? { v6: inside.v6[1], v4: inside.v4[1] } : { v6: topology.v6.router, v4: topology.v4.router },
+    own, marks: own,
     queues: mode === 'isolated' ? 2 : 0, mtu: mode === 'isolated' ? insideMtu : topology.v6.mtu,
     missing: async (kind) => {
       const { status, output } = await router.run(`modprobe ${joolTool(kind)} && command -v ${joolTool(kind)}`)
@@ -129,15 +123,4 @@ function startClat({ prefix, clat }: TranslatorConfig): string[] {
 
 function stopClat({ clat }: TranslatorConfig): string[] {
   return clat === undefined ? [] : [`ip rule delete table ${customerTable}`, `ip route flush table ${customerTable}`, ...leave(customer)]
-}
-
-/** Commands joined so that each line is one round trip, and stops at the first that fails. */
-function lines(commands: readonly string[]): string[] {
-  const all: string[] = []
-  for (const command of commands) {
-    const last = all.at(-1)
-    if (last !== undefined && last.length + command.length + 4 < lineLimit) all[all.length - 1] = `${last} && ${command}`
-    else all.push(command)
-  }
-  return all
 }

@@ -31,7 +31,7 @@ function fakeSetup(name: string, change: Partial<TranslatorSetup> = {}): { setup
   const applied: TranslatorConfig[] = []
   let removed = 0
   const setup: TranslatorSetup = {
-    name, engine: 'jool', mode: 'inline', hops: 1, own: { v6: world.router6, v4: world.router4 }, queues: 0, mtu: 1500,
+    name, engine: 'jool', mode: 'inline', hops: 1, own: { v6: world.router6, v4: world.router4 }, marks: { v6: world.router6, v4: world.router4 }, queues: 0, mtu: 1500,
     missing: () => Promise.resolve(undefined), apply: (config) => { applied.push(config); return Promise.resolve() }, remove: () => { removed++; return Promise.resolve() }, sessionExpiry: () => Promise.resolve(undefined), ...change,
   }
   return { setup, applied, removed: () => removed }

@@ -4,6 +4,7 @@ import { grouped, judged } from '../../../../../images/smoke/conformance/run.ts'
 import { joolCommands } from '../../../../../images/smoke/conformance/setups/jool-commands.ts'
 import { expiryIn, secondsOf } from '../../../../../images/smoke/conformance/setups/jool-sessions.ts'
 import { nat64ctlText } from '../../../../../images/smoke/conformance/setups/nat64ctl-text.ts'
+import { taygaFile } from '../../../../../images/smoke/conformance/setups/tayga.ts'
 import { table } from '../../../../../images/smoke/conformance/table.ts'
 import type { TranslatorConfig } from '../../../../../images/smoke/conformance/translator.ts'
 
@@ -60,6 +61,12 @@ describe('a configuration', () => {
     ])
     expect(joolCommands({ ...config, kind: 'nat46', pools: [], statics: [], options: {}, maps: [{ ipv4: '203.0.113.65', ipv6: '2001:db8::a' }] }, 'iptables')).toEqual([
       'jool_siit instance add table --iptables --pool6 64:ff9b::/96', 'jool_siit -i table eamt add --force 203.0.113.65 2001:db8::a',
+    ])
+  })
+
+  it('is this file of TAYGA', () => {
+    expect(taygaFile({ ...config, kind: 'nat46', pools: [], statics: [], maps: [{ ipv4: '203.0.113.65', ipv6: '2001:db8::a' }] })).toEqual([
+      'tun-device table', 'ipv4-addr 192.0.0.10', 'ipv6-addr 2001:db8:6402::1', 'prefix 64:ff9b::/96', 'map 203.0.113.65 2001:db8::a',
     ])
   })
 
