@@ -11,5 +11,6 @@ export const smokeTools: readonly HostTool[] = [
   { command: 'mke2fs', package: 'e2fsprogs', why: 'the router\'s disk' },
   { command: 'ping', package: 'iputils-ping', why: 'echo requests in the lab' },
   { command: 'traceroute', package: 'traceroute', why: 'the path through the router' },
+  { command: '/usr/bin/python3', package: 'python3', why: 'crafted packets in the lab' },
   { command: 'tcpdump', package: 'tcpdump', why: 'captures kept as evidence' },
 ]

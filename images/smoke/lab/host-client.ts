@@ -16,6 +16,14 @@ export interface ChildExit {
   stderr: string
 }
 
+/** An Ethernet frame that arrived at a host's wire. */
+export interface ArrivedFrame {
+  /** In hexadecimal digits. */
+  frame: string
+  /** The sender left the transport checksum unfinished. */
+  partial: boolean
+}
+
 /** What an agent understands; see hosts/agent.mjs. */
 export interface HostCalls {
   hello: [Record<string, never>, { pid: number }]
@@ -24,6 +32,10 @@ export interface HostCalls {
   start: [{ argv: Argv; fds?: readonly number[]; wire?: number; outFile?: string }, { child: number; pid: number }]
   stop: [{ child: number; signal?: string }, null]
   write: [{ files: Record<string, string> }, null]
+  /** From now on `onFrame` is called; needs python3. */
+  openWire: [{ device: string }, null]
+  /** Whole Ethernet frames, in hexadecimal digits. */
+  sendFrames: [{ frames: string[] }, null]
   /** Does nothing when it is served already. */
   serve: [{ host: string; port: number }, null]
   /** Connections and datagrams that came in where this host serves. */
@@ -59,6 +71,7 @@ export class HostClient {
   readonly #words: () => string
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #exits = new Set<(exit: ChildExit) => void>()
+  #onFrame: (frame: ArrivedFrame) => void = () => undefined
   #nextId = 1
   #rest = ''
   #gone = false
@@ -90,6 +103,11 @@ export class HostClient {
     return stdout
   }
 
+  /** Who takes the frames of this host's wire. */
+  onFrame(listener: (frame: ArrivedFrame) => void): void {
+    this.#onFrame = listener
+  }
+
   onExit(listener: (exit: ChildExit) => void): void {
     this.#exits.add(listener)
   }
@@ -98,7 +116,13 @@ export class HostClient {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) {
-      const message = JSON.parse(line) as { id?: number; result?: unknown; error?: string; traffic?: 'unanswered' | 'broken'; event?: string } & ChildExit
+      const message = JSON.parse(line) as { id?: number; result?: unknown; error?: string; traffic?: 'unanswered' | 'broken'; event?: string } & ChildExit & ArrivedFrame
+      if (message.event === 'frame') {
+        this.#onFrame(message)
+        continue
+      }
+      // Whoever waits for frames finds that none come; the agent goes on.
+      if (message.event === 'wire-closed') continue
       if (message.event === 'exit') {
         for (const listener of this.#exits) listener(message)
         continue

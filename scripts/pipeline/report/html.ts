@@ -1,6 +1,7 @@
+import { conformanceTable } from './conformance.ts'
 import { digits, duration, fileSize } from './figures.ts'
 import { markup, Markup } from './markup.ts'
-import type { BuildReport, SmokeReport } from './report.ts'
+import type { BuildReport, ConformanceRow, SmokeReport } from './report.ts'
 import { styleSheet } from './style.ts'
 
 export interface ReportExtra {
@@ -33,7 +34,7 @@ ${failedChecks(report)}<dl class="facts">
 ${fact('Jool', joolVersion)}${fact('Kernel', kernelRelease)}${fact('Debian suite', suite)}${figures(report)}</dl>
 </header>
 <main>
-${notes(extra.notes)}${stages(report)}${report.smoke ? checks(report.smoke) : undefined}${report.smoke ? milestones(report.smoke) : undefined}${artifacts(report)}${logs(extra.logs)}</main>
+${notes(extra.notes)}${stages(report)}${report.smoke && report.smoke.checks.length > 0 ? checks(report.smoke) : undefined}${report.smoke?.conformance ? conformanceTable(report.smoke.conformance) : undefined}${report.smoke ? milestones(report.smoke) : undefined}${artifacts(report)}${logs(extra.logs)}</main>
 <footer>The same as data: <a href="./report.json">report.json</a>${report.smoke ? markup`, <a href="./junit.xml">junit.xml</a>` : undefined}. To build exactly this again: <code>nat64-forge build --locked lock.yaml</code></footer>
 </body>
 </html>
@@ -42,8 +43,9 @@ ${notes(extra.notes)}${stages(report)}${report.smoke ? checks(report.smoke) : un
 }
 
 function headline({ verdict, smoke }: BuildReport): string {
-  const failed = smoke?.checks.filter((check) => check.verdict === 'fail').length ?? 0
-  if (failed > 0) return `${String(failed)} of ${digits(smoke?.checks.length ?? 0)} checks failed`
+  const asked = [...smoke?.checks ?? [], ...smoke?.conformance ?? []]
+  const failed = asked.filter((check) => check.verdict === 'fail').length
+  if (failed > 0) return `${String(failed)} of ${digits(asked.length)} checks failed`
   if (verdict === 'fail') return smoke ? 'The smoke test failed' : 'The build failed'
   return smoke ? 'The router translates packets' : 'Built; not put to the smoke test'
 }
@@ -52,9 +54,11 @@ function figures({ stages: ran, smoke, artifacts: files }: BuildReport): (Markup
   const cached = ran.filter((stage) => stage.cached).length
   const iso = files.find(({ path }) => path.endsWith('.iso'))
   const count = (verdict: Check['verdict']): number => smoke?.checks.filter((check) => check.verdict === verdict).length ?? 0
+  const lines = (verdict: ConformanceRow['verdict']): number => smoke?.conformance?.filter((line) => line.verdict === verdict).length ?? 0
   return [
     fact('Time', `${duration(totalMs(ran))}${cached > 0 ? ` (${String(cached)} of ${String(ran.length)} cached)` : ''}`),
     ...(smoke ? [fact('Checks', `${String(count('pass'))} passed, ${String(count('fail'))} failed, ${String(count('skip'))} skipped`), fact('Accelerator', smoke.accelerator.toUpperCase())] : []),
+    ...(smoke?.conformance ? [fact('Conformance', `${String(lines('pass') + lines('limit-gone'))} passed, ${String(lines('fail'))} failed, ${String(lines('known-limit'))} known limits`)] : []),
     ...(iso ? [fact('ISO', fileSize(iso.sizeBytes))] : []),
   ]
 }

@@ -1,5 +1,5 @@
 import { markup, type Markup } from './markup.ts'
-import type { BuildReport } from './report.ts'
+import type { BuildReport, ConformanceRow } from './report.ts'
 
 type Check = NonNullable<BuildReport['smoke']>['checks'][number]
 
@@ -7,10 +7,12 @@ type Check = NonNullable<BuildReport['smoke']>['checks'][number]
 export function renderJUnit(report: BuildReport): string {
   const checks = report.smoke?.checks ?? []
   const boots = [...new Set(checks.map(bootOf))]
-  const unexplained = report.verdict === 'fail' && !checks.some((check) => check.verdict === 'fail')
-  const suites = [buildSuite(report, unexplained), ...boots.map((boot) => bootSuite(report, boot))]
-  const failures = checks.filter((check) => check.verdict === 'fail').length + Number(unexplained)
-  const tests = report.stages.length + checks.length + Number(unexplained)
+  const unexplained = report.verdict === 'fail' && ![...checks, ...report.smoke?.conformance ?? []].some((check) => check.verdict === 'fail')
+  const lines = report.smoke?.conformance ?? []
+  const setups = [...new Set(lines.map(setupOf))]
+  const suites = [buildSuite(report, unexplained), ...boots.map((boot) => bootSuite(report, boot)), ...setups.map((setup) => conformanceSuite(report.target, setup, lines))]
+  const failures = [...checks, ...lines].filter((check) => check.verdict === 'fail').length + Number(unexplained)
+  const tests = report.stages.length + checks.length + lines.length + Number(unexplained)
   const document = markup`<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="nat64-forge ${report.target}" tests="${tests}" failures="${failures}" errors="0" time="${seconds(totalMs(report))}">
 ${suites}</testsuites>
@@ -52,6 +54,26 @@ ${checks.map((check) => testCase(report.target, boot, check))}  </testsuite>
 function testCase(target: string, boot: string, { id, title, verdict, detail }: Check): Markup {
   const outcome = { pass: markup`<system-out>${detail}</system-out>`, fail: markup`<failure message="${detail}"/>`, skip: markup`<skipped message="${detail}"/>` }[verdict]
   return markup`    <testcase classname="${target}.smoke.${boot}" name="${id}: ${title}">${outcome}</testcase>
+`
+}
+
+function setupOf({ setup, kind }: ConformanceRow): string {
+  return `${setup} ${kind}`
+}
+
+/** A known limit is skipped, with its source: it is no failure of the router, and did not pass. */
+function conformanceSuite(target: string, setup: string, all: readonly ConformanceRow[]): Markup {
+  const lines = all.filter((line) => setupOf(line) === setup)
+  const count = (...verdicts: readonly ConformanceRow['verdict'][]): number => lines.filter((line) => verdicts.includes(line.verdict)).length
+  const cases = lines.map(({ id, rfc, section, title, verdict, detail, limit }) => {
+    const outcome = verdict === 'fail' ? markup`<failure message="${detail}"/>`
+      : verdict === 'known-limit' || verdict === 'skip' ? markup`<skipped message="${limit ? `${limit.what} (${limit.source}): ${detail}` : detail}"/>`
+        : markup`<system-out>${detail}</system-out>`
+    return markup`    <testcase classname="${target}.conformance.${setup.replace(' ', '.')}" name="${id}: RFC ${rfc}, ${section}: ${title}">${outcome}</testcase>
+`
+  })
+  return markup`  <testsuite name="conformance ${setup}" tests="${lines.length}" failures="${count('fail')}" errors="0" skipped="${count('known-limit', 'skip')}" time="0.000">
+${cases}  </testsuite>
 `
 }
 

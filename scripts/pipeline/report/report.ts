@@ -11,10 +11,26 @@ export const checkReport = z.strictObject({
   detail: z.string().describe('What was measured, or what went wrong.'),
 })
 
+/** A line of the conformance table, for one way to run a translator. */
+export const conformanceReport = z.strictObject({
+  id: z.string().describe('Stable name of the entry: rfc7915-46-ttl.'),
+  rfc: z.number().int(),
+  section: z.string(),
+  title: z.string(),
+  setup: z.string().describe('Engine and mode: jool-inline.'),
+  kind: z.enum(['nat64', 'nat46']),
+  verdict: z.enum(['pass', 'fail', 'known-limit', 'limit-gone', 'skip'])
+    .describe('known-limit: it fails, as the engine\'s documents or issues say. limit-gone: it passes although they say that it does not.'),
+  detail: z.string().describe('What was seen, or what went wrong.'),
+  limit: z.strictObject({ what: z.string(), source: z.string().describe('The issue or document.') }).optional(),
+})
+export type ConformanceRow = z.infer<typeof conformanceReport>
+
 export const smokeReport = z.strictObject({
   accelerator: z.enum(['kvm', 'tcg']),
   milestones: z.array(z.strictObject({ name: z.string(), ms: z.number().nonnegative().describe('Milliseconds since QEMU started.') })),
   checks: z.array(checkReport),
+  conformance: z.array(conformanceReport).optional().describe('What the RFCs ask of a translator, line by line; absent when it was not asked.'),
 })
 export type SmokeReport = z.infer<typeof smokeReport>
 

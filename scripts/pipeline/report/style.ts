@@ -55,6 +55,11 @@ tbody th { font-weight: 600; white-space: nowrap }
 .checks td:nth-child(2) { width: 42% }
 .checks code { color: var(--faint) }
 .checks .skip td { color: var(--faint) }
+.conformance th { white-space: normal }
+.conformance .verdict { min-width: 1.7rem; padding: 0; text-align: center }
+.conformance .rfc { white-space: nowrap; color: var(--faint) }
+.conformance .setup { white-space: nowrap; text-align: center }
+.remarks { margin: 1rem 0 0; padding-left: 1.2rem }
 tr:target td { background: var(--fail-soft) }
 .detail, .path { overflow-wrap: anywhere }
 .detail { white-space: pre-line }

@@ -5,9 +5,11 @@
 import { spawn } from 'node:child_process'
 import { closeSync, createWriteStream, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { exchangeTcp, exchangeUdp, openMany, closeMany, serve, heard } from './traffic.mjs'
 
 const children = new Map()
+let wire
 let nextChild = 1
 
 const handlers = {
@@ -15,6 +17,8 @@ const handlers = {
   exec: ({ argv, input, timeoutMs }) => exec(argv, input ?? '', timeoutMs ?? 30_000),
   start: ({ argv, fds, wire, outFile }) => start(argv, fds, wire, outFile),
   stop: ({ child, signal }) => stop(child, signal),
+  openWire: ({ device }) => openWire(device),
+  sendFrames: async ({ frames }) => { for (const frame of frames) wire.stdin.write(`${frame}\n`) },
   write: async ({ files }) => { for (const [path, text] of Object.entries(files)) writeFileSync(path, text) },
   serve, heard, exchangeTcp, exchangeUdp, openMany, closeMany,
 }
@@ -66,6 +70,26 @@ function stop(number, signal = 'SIGTERM') {
     child.once('close', () => { resolve() })
     child.kill(signal)
     setTimeout(() => { child.kill('SIGKILL') }, 3000).unref()
+  })
+}
+
+/** Starts wire.py on an interface; from then on, every frame that arrives is told as `{event: 'frame'}`. One for each host. */
+function openWire(device) {
+  return new Promise((resolve, reject) => {
+    wire = spawn('/usr/bin/python3', ['-I', fileURLToPath(new URL('wire.py', import.meta.url)), device], { stdio: ['pipe', 'pipe', 'pipe'] })
+    let stderr = ''
+    wire.stderr.on('data', (data) => { stderr = (stderr + data).slice(-4000) })
+    wire.stdin.on('error', () => undefined)
+    wire.once('error', reject)
+    wire.once('close', (status) => {
+      reject(new Error(`wire.py: exit status ${status}: ${stderr}`))
+      say({ event: 'wire-closed', stderr })
+    })
+    createInterface({ input: wire.stdout }).on('line', (line) => {
+      if (line === 'ready') return resolve()
+      const [flags, frame] = line.split(' ')
+      say({ event: 'frame', frame, partial: flags === 'partial' })
+    })
   })
 }
 

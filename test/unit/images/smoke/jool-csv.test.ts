@@ -16,3 +16,9 @@ it('a table without entries, or no table, has no rows', () => {
   expect(parseJoolCsv('Protocol,IPv6 Address,State\n  (empty)\n')).toEqual([])
   expect(parseJoolCsv('')).toEqual([])
 })
+
+it('a row that has no state, as those of UDP and ICMP, is a row', () => {
+  expect(parseJoolCsv('Protocol,IPv6 Remote Address,Expires in,State\nUDP,2001:db8:64::2,0:04:59.992\nnothing, really\n')).toEqual([
+    { 'Protocol': 'UDP', 'IPv6 Remote Address': '2001:db8:64::2', 'Expires in': '0:04:59.992', 'State': '' },
+  ])
+})

@@ -1,0 +1,91 @@
+import { demand } from '../../checks/check.ts'
+import { encode } from '../../packets/encode.ts'
+import { differences } from '../../packets/difference.ts'
+import { icmp, ip4, ip6, pattern, tcp, udp, type Payload } from '../../packets/packet.ts'
+import { demandEqual, shown } from '../bench.ts'
+import { stateful, stateless, type Entry } from '../entry.ts'
+import { as6, from4 } from '../flow.ts'
+import { plainConfig, world } from '../world.ts'
+
+const { a4, b6, s4, s6, t4, far6 } = world
+/** An IPv6 router on the path complains about what `s` sent to `a`. */
+const complaint = ip6({ src: far6, dst: s6, payload: icmp(3, 0, 0, encode(as6({ hopLimit: 1 }))) })
+const told = (src: string, ttl: number) => ip4({ src, dst: s4, ttl, payload: icmp(11, 0, 0, encode(from4({ ttl: 1 }))) })
+
+/** Behind the customer's side. */
+const [customer4, customer6, customers] = ['192.168.77.2', '2001:db8:6464:77::2', { ipv4: '192.168.77.0/24', ipv6: '2001:db8:6464:77::/120' }]
+
+export const others: readonly Entry[] = [
+  {
+    id: 'rfc6877-464xlat', rfc: 6877, section: '6', title: '464XLAT: an IPv4 host behind the customer\'s translator reaches IPv4 through the provider\'s, and is answered', kinds: stateful,
+    config: (kind) => plainConfig(kind, { clat: customers }),
+    run: async (bench) => {
+      // The router itself, the customer's side, the provider's.
+      const ttl = 64 - 2 - bench.setup.hops
+      const question = (src: string, from: number, left: number) => ip4({ src, dst: t4, ttl: left, payload: udp(from, 53, pattern(30)) })
+      const seen = await bench.exchangeThrough(bench.setup.queues + 2, 'v4', question(customer4, 4070, 64))
+      const got = seen.v4[0]
+      demand(seen.v4.length === 1 && seen.v6.length === 0 && got?.payload.kind === 'udp', `expected one packet on v4, got ${shown(seen)}`)
+      const outside = got.payload.src
+      demandEqual(got, question(got.src, outside, ttl), ['identification'])
+      demand(bench.config.pools.some(({ address }) => address === got.src), `from ${got.src}, which is not of the pool`)
+      const answer = (dst: string, to: number, left: number) => ip4({ src: t4, dst, ttl: left, payload: udp(53, to, pattern(31)) })
+      const back = await bench.exchangeThrough(bench.setup.queues + 2, 'v4', answer(got.src, outside, 64))
+      bench.only(back, 'v4', answer(customer4, 4070, ttl), ['identification'])
+      return `${customer4} is ${customer6} on the way, and ${got.src}#${String(outside)} outside`
+    },
+  },
+  {
+    id: 'rfc6791-pool', rfc: 6791, section: '4', title: 'an ICMPv6 error of a router without an IPv4 address comes from the pool for such routers', kinds: stateless,
+    config: (kind) => plainConfig(kind, { options: { 'rfc6791v4-prefix': '203.0.113.104/32' } }),
+    run: async (bench) => {
+      await bench.translates('v6', complaint, told('203.0.113.104', bench.hop(64)))
+      return 'from 203.0.113.104'
+    },
+  },
+  {
+    id: 'rfc6791-no-pool', rfc: 6791, section: '4', title: 'without such a pool, it comes from an address of the translator', kinds: stateless, config: plainConfig,
+    run: async (bench) => {
+      const seen = await bench.exchange('v6', complaint)
+      const got = seen.v4[0]
+      demand(got !== undefined && seen.v4.length === 1 && seen.v6.length === 0, `expected one packet on v4, got ${shown(seen)}`)
+      const found = differences(got, told(got.src, bench.hop(64)), ['identification', 'payload.inner.identification'])
+      demand(found.length === 0, found.join('; '))
+      demand(got.src === bench.setup.own.v4, `from ${got.src}, expected ${bench.setup.own.v4}`)
+      return `from ${got.src}`
+    },
+  },
+  {
+    id: 'rfc6146-error-far-router', rfc: 6146, section: '3.5', title: 'an ICMPv6 error of a router on the path comes from the address of the mapping', kinds: stateful, config: plainConfig,
+    run: async (bench) => {
+      await bench.translates('v6', complaint, told(a4, bench.hop(64)))
+      return `from ${a4}`
+    },
+  },
+  ...['EPSV\r\n', 'EPRT |2|2001:db8:6464::b|5282|\r\n'].map((command): Entry => {
+    const word = command.slice(0, 4)
+    return {
+      id: `rfc6384-${word.toLowerCase()}`, rfc: 6384, section: '3', title: `FTP's control channel: ${word} becomes its counterpart for IPv4`, kinds: stateful, config: plainConfig,
+      limits: [{
+        engine: 'jool', what: 'Jool translates addresses in headers only; FTP\'s control channel is passed on as it is',
+        source: 'https://github.com/NICMx/Jool/issues/114',
+      }],
+      run: async (bench) => {
+        const host = b6
+        const from = 4100 + command.length
+        const opened = await bench.exchange('v6', ip6({ src: host, dst: s6, payload: tcp(from, 21, 'S', { seq: 100 }) }))
+        const syn = opened.v4[0]
+        demand(syn?.payload.kind === 'tcp', `expected a SYN on v4, got ${shown(opened)}`)
+        const outside = syn.payload.src
+        const answer = (dst: number): Payload => tcp(21, dst, 'SA', { seq: 200, ack: 101 })
+        await bench.translates('v4', ip4({ src: s4, dst: syn.src, payload: answer(outside) }), ip6({ src: s6, dst: host, hopLimit: bench.hop(64), payload: answer(from) }))
+        const seen = await bench.exchange('v6', ip6({ src: host, dst: s6, payload: tcp(from, 21, 'PA', { seq: 101, ack: 201, data: Buffer.from(command) }) }))
+        const got = seen.v4[0]?.payload
+        demand(got?.kind === 'tcp', `expected the command on v4, got ${shown(seen)}`)
+        const said = got.data.toString('latin1').trim()
+        demand(/^(PASV|PORT )/.test(said), `the server reads "${said}"`)
+        return `the server reads "${said}"`
+      },
+    }
+  }),
+]

@@ -1,0 +1,39 @@
+import type { Bench } from './bench.ts'
+import type { Engine, Mode, TranslationKind, TranslatorConfig } from './translator.ts'
+
+/** Something that an engine is known not to do, and who says so. */
+export interface Limit {
+  engine: Engine
+  modes?: readonly Mode[]
+  kinds?: readonly TranslationKind[]
+  what: string
+  /** An issue or a document of the engine; where there is none, the line of its code that does it. */
+  source: string
+}
+
+/** One line of the table: what a specification asks of a translator, and how to see it. */
+export interface Entry {
+  /** "rfc7915-46-ttl" */
+  id: string
+  rfc: number
+  section: string
+  title: string
+  kinds: readonly TranslationKind[]
+  /** Entries whose configurations are equal share one. */
+  config: (kind: TranslationKind) => TranslatorConfig
+  limits?: readonly Limit[]
+  /** Seconds that the entry waits for, when time is what it is about. */
+  waits?: number
+  /** Resolves to what was seen, in a few words. @throws CheckFailed, CheckSkipped */
+  run: (bench: Bench) => Promise<string>
+}
+
+export const both = ['nat64', 'nat46'] as const
+export const stateful = ['nat64'] as const
+export const stateless = ['nat46'] as const
+
+/** A line of the code of Jool 4.1.13. */
+export function joolSource(place: string): string {
+  return `https://github.com/NICMx/Jool/blob/v4.1.13/src/mod/common/${place}`
+}
+export const joolUntranslatable = 'https://nicmx.github.io/Jool/en/intro-jool.html#untranslatable-packets'
