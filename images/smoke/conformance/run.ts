@@ -27,9 +27,10 @@ export interface TableInput {
 export async function runTable(input: TableInput): Promise<ConformanceResult[]> {
   const results: ConformanceResult[] = []
   const started = performance.now()
-  const note = (entry: Entry, setup: TranslatorSetup, kind: TranslationKind, outcome: Pick<ConformanceResult, 'verdict' | 'detail'>): void => {
+  // A limit speaks of what an entry saw: one that did not run has simply failed.
+  const note = (entry: Entry, setup: TranslatorSetup, kind: TranslationKind, outcome: Pick<ConformanceResult, 'verdict' | 'detail'>, ran: boolean): void => {
     const { id, rfc, section, title } = entry
-    const limit = limitOf(entry, setup, kind)
+    const limit = ran ? limitOf(entry, setup, kind) : undefined
     const result: ConformanceResult = { id, rfc, section, title, setup: setup.name, kind, ...judged(outcome, limit), ...(limit && outcome.verdict !== 'skip' ? { limit: { what: limit.what, source: limit.source } } : {}) }
     results.push(result)
     input.onResult?.(result)
@@ -42,7 +43,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
       for (const { config, entries } of groups) {
         if (missing === undefined && performance.now() - started > input.limitMs) lost ??= `the table's ${String(input.limitMs / 1000)} s were over`
         if (missing !== undefined || lost !== undefined) {
-          for (const entry of entries) note(entry, setup, kind, missing === undefined ? { verdict: 'fail', detail: `not reached: ${lost ?? ''}` } : { verdict: 'skip', detail: missing })
+          for (const entry of entries) note(entry, setup, kind, missing === undefined ? { verdict: 'fail', detail: `not reached: ${lost ?? ''}` } : { verdict: 'skip', detail: missing }, false)
           continue
         }
         const bench = new Bench({ ...input.wires, setup, config, router: input.router, scaled: input.scaled })
@@ -53,7 +54,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
             if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
             throw error
           })) : { verdict: 'fail' as const, detail: refused }
-          note(entry, setup, kind, outcome)
+          note(entry, setup, kind, outcome, refused === undefined && lost === undefined)
         }
       }
       if (lost === undefined) await setup.remove()

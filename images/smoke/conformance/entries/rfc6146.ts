@@ -126,12 +126,13 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
         return protocol === 'tcp' ? `a SYN of ${t4} is not passed on` : `${t4} is refused with ICMP 3/13`
       },
     },
-    {
+    // An echo's identifier is its port on both ends: what hairpinning gives the source cannot be what the destination's mapping has.
+    ...protocol === 'icmp' ? [] : [{
       ...header, id: `rfc6146-hairpin-${protocol}`, section: '3.8', title: `${name}: hairpinning: two IPv6 hosts speak by their IPv4 addresses`,
-      run: async (bench) => {
+      run: async (bench: Bench) => {
         // To b's fixed mapping, and back to the mapping that this made.
-        const query = (from: number, to: number): Payload => protocol === 'icmp' ? icmp(128, 0, echoRest(from, 1), 'h') : outgoing(protocol, from, to, 6)
-        const seen = await bench.exchange('v6', ip6({ src: host(7), dst: embed(prefix, b4), payload: query(protocol === 'icmp' ? port : 4007, port) }))
+        const query = (from: number, to: number): Payload => outgoing(protocol, from, to, 6)
+        const seen = await bench.exchange('v6', ip6({ src: host(7), dst: embed(prefix, b4), payload: query(4007, port) }))
         const got = seen.v6[0]
         demand(seen.v6.length === 1 && seen.v4.length === 0 && got !== undefined, `expected one packet on v6, got ${shown(seen)}`)
         const source = portOf(got.payload)
@@ -143,7 +144,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
         demandHairpin(back, ip6({ src: embed(prefix, b4), dst: host(7), payload: answer(port, 4007) }))
         return `${b6} sees ${got.src}#${String(source)}, and its answer arrives`
       },
-    },
+    }],
   ]
 })
 

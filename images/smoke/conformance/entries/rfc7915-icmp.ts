@@ -23,7 +23,7 @@ const pointer4 = (byte: number): number => byte << 24 >>> 0
 /** Section 4.2. Both networks have an MTU of 1500. */
 const from4to6: readonly Row[] = [
   ...[0, 1, 5, 6, 7, 8, 11, 12].map((code) => ({ type: 3, code, to: { type: 1, code: 0 } })),
-  { type: 3, code: 2, to: { type: 4, code: 1, rest: 6 }, why: 'pointer to Next Header' },
+  { type: 3, code: 2, to: { type: 4, code: 1, rest: 6 }, why: 'a pointer to Next Header' },
   { type: 3, code: 3, to: { type: 1, code: 4 } },
   { type: 3, code: 4, rest: mtu(1400), to: { type: 2, code: 0, rest: mtu(1420) } },
   ...[9, 10, 13, 15].map((code) => ({ type: 3, code, to: { type: 1, code: 1 } })),

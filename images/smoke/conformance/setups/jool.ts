@@ -61,15 +61,13 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
 
 /**
  * What Jool does not take goes on to the router's own routes: without these rules it would go back to where it came from, again and again. Jool's
- * own look-ups, which hairpinning needs, are not of a packet that came in.
+ * own look-ups, which hairpinning needs, are not of a packet that came in, and go by the first of the two.
  */
-function strays(config: TranslatorConfig): { ipv4: string[]; ipv6: string[] } {
-  return { ipv4: intoTranslator(config).map((prefix) => `not iif lo to ${prefix} unreachable`), ipv6: [`not iif lo to ${config.prefix} unreachable`] }
-}
-
 function strayRules(config: TranslatorConfig, action: 'add' | 'delete', where = ''): string[] {
-  const { ipv4, ipv6 } = strays(config)
-  return [...ipv4.map((rule) => `ip ${where}rule ${action} ${rule}`), ...ipv6.map((rule) => `ip ${where}-6 rule ${action} ${rule}`)]
+  const rules = (family: string, prefix: string): string[] => [
+    `ip ${where}${family}rule ${action} pref 64 iif lo to ${prefix} lookup main`, `ip ${where}${family}rule ${action} pref 65 to ${prefix} unreachable`,
+  ]
+  return [...intoTranslator(config).flatMap((prefix) => rules('', prefix)), ...rules('-6 ', config.prefix)]
 }
 
 function intoTranslator({ kind, pools, maps }: TranslatorConfig): string[] {

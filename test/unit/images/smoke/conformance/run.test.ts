@@ -63,6 +63,13 @@ describe('the table', () => {
     expect(await verdicts({ entries: [entry('a', { config: other }), entry('b')], setups: [setup] })).toEqual(['a fail: jool: no such prefix', 'b pass: seen'])
   })
 
+  it('a known limit speaks of what an entry saw, not of one that did not run', async () => {
+    const limits = [{ engine: 'jool' as const, what: 'cannot', source: 'https://example.net/1' }]
+    const failing = entry('a', { limits, run: () => Promise.reject(new CheckFailed('as known')) })
+    expect(await verdicts({ entries: [failing], setups: [fakeSetup('fake').setup] })).toEqual(['a known-limit: as known'])
+    expect(await verdicts({ entries: [failing], setups: [fakeSetup('fake', { apply: () => Promise.reject(new CheckFailed('refused')) }).setup] })).toEqual(['a fail: refused'])
+  })
+
   it('a router that is lost fails all that was not reached, on every setup', async () => {
     const gone = entry('b', { run: () => Promise.reject(new ForgeError('E_BOOT', 'QEMU ended')) })
     expect(await verdicts({ entries: [entry('a'), gone, entry('c', { config: other })], setups: [fakeSetup('one').setup, fakeSetup('two').setup] })).toEqual([
