@@ -246,6 +246,22 @@ def locked(path: str = LOCK_FILE) -> Iterator[None]:
         os.close(descriptor)
 
 
+def write_new_file(path: str, data: bytes) -> None:
+    """For its owner alone to read; nothing is left of a file that could not be written whole. @raises OSError, also when it is there"""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def wait_for_input(descriptor: int, seconds: float) -> None:
+    """Until there is something to read, or for so long."""
+    select.select([descriptor], [], [], max(0.0, seconds))
+
+
 def _environment() -> Dict[str, str]:
     """The same for everyone: what tools print must not depend on who asks."""
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -80,14 +80,15 @@ def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None) ->
     return result
 
 
-def load(arguments: argparse.Namespace) -> Configuration:
+def load(arguments: argparse.Namespace, warnings: bool = True) -> Configuration:
     """The configuration of FILE, for a verb that needs a valid one; what is to be said about it goes to standard error.
 
     @raises BadConfiguration, OSError
     """
     result = check(arguments)
     for problem in result.problems:
-        print(problem, file=sys.stderr)
+        if warnings or problem.severity is Severity.ERROR:
+            print(problem, file=sys.stderr)
     if result.configuration is None:
         raise BadConfiguration
     return result.configuration
