@@ -140,7 +140,8 @@ class FakeRouter(System):
         self.module_version = "4.1.13.0"
         self.tool_version = "4.1.13.0"
         self.modprobe_error = ""
-        self.programs = {"jool", "jool_siit", "joold", "tayga", "nft", "iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
+        self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
+        self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
         self.log: List[Tuple[str, ...]] = []
         self.changes = 0
@@ -188,7 +189,7 @@ class FakeRouter(System):
         return name in self.programs
 
     def processes(self, name: str) -> List[Tuple[str, ...]]:
-        prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@"}.get(name, "?")
+        prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@", "python3": "nat64-log@"}.get(name, "?")
         found: List[Tuple[str, ...]] = []
         for unit in sorted(self.running):
             if unit.startswith(prefix):

@@ -13,8 +13,10 @@ from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from . import isolated
 from .engines import jool, tayga
+from .log_settings import JOURNAL_SETTINGS, settings_text
 from .model import Clat, Configuration, DestinationRule, Engine, Mode, Pool, PortRange, Protocol, SourceRule, Synchronization
 from .pool4 import Pool4, Rectangle, ranges, table_of
+from .services import LOG_INSTANCE, LOG_UNIT
 from .state import MAIN, Framework, Instance, InstanceKey, Kind, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State, rule_file
 
 CLAT_NAME = "nat46-clat"
@@ -139,6 +141,7 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
         if parts:
             _add_instance(building, MAIN, Framework.NETFILTER, parts)
     _synchronization(building, configuration)
+    _logging(building)
     return building.state()
 
 
@@ -552,6 +555,15 @@ def _synchronization(building: _Building, configuration: Configuration) -> None:
             # For IPv4 joold wants an address of the interface here; left out, the kernel's route to the group decides.
             content.update({"in interface": synchronization.interface, "out interface": synchronization.interface})
         building.daemons[JOOLD_UNIT, key.name] = json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+# Logging
+
+
+def _logging(building: _Building) -> None:
+    """What brings Jool's lines about bindings and sessions from the kernel's log to the journal, where an instance writes any."""
+    if any("TRUE" in (each.globals.get("logging-bib"), each.globals.get("logging-session")) for each in building.instances.values()):
+        building.daemons[LOG_UNIT, LOG_INSTANCE] = settings_text(JOURNAL_SETTINGS)
 
 
 def _by_number(name: str) -> Tuple[str, int]:

@@ -7,36 +7,18 @@ a journal of its own (LogNamespace=nat64), whose size is bounded by /usr/lib/sys
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import Callable, Dict, Optional, Sequence
 
 from .kernel_log import End, KernelLog, TranslationEvent, open_kernel_log, read_event
+from .log_settings import Settings, read_settings
 
 JOURNAL = "/run/systemd/journal/socket"
 #: Seconds between two entries that say how much was left out.
 _TELL = 10.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    #: Entries that may come at once, and entries a second in the long run.
-    burst: int
-    rate: int
-
-
-def settings_text(settings: Settings) -> str:
-    return json.dumps({"burst": settings.burst, "rate": settings.rate}, sort_keys=True) + "\n"
-
-
-def read_settings(text: str) -> Settings:
-    """@raises ValueError, KeyError"""
-    content = json.loads(text)
-    return Settings(int(content["burst"]), int(content["rate"]))
 
 
 class Limiter:

@@ -29,6 +29,7 @@ _PACKAGES = {
     "jool_siit": "jool-tools",
     "joold": "jool-tools",
     "tayga": "tayga",
+    "python3": "python3-minimal",
     "nft": "nftables",
     "iptables-restore": "iptables",
     "ip6tables-restore": "iptables",

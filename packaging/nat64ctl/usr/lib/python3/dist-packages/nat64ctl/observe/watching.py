@@ -44,5 +44,5 @@ def _packed(row: Translation) -> str:
 
 
 def _unpacked(key: str) -> Translation:
-    kind, engine, rule, instance, protocol, *ends, foreign = key.split(_SEPARATOR)
-    return Translation(kind, engine, rule or None, instance, protocol, *ends, state="", expires=None, foreign=foreign == "foreign")  # type: ignore[call-arg,arg-type]
+    kind, engine, rule, instance, protocol, a1, p1, a2, p2, a3, p3, a4, p4, foreign = key.split(_SEPARATOR)
+    return Translation(kind, engine, rule or None, instance, protocol, a1, p1, a2, p2, a3, p3, a4, p4, "", None, foreign == "foreign")
