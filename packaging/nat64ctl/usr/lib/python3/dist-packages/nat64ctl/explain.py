@@ -53,7 +53,9 @@ def read_question(text: str, protocol: Optional[str]) -> Question:
     if "#" in text:
         address, _, port = text.partition("#")
     elif text.startswith("["):
-        address, _, port = text[1:].partition("]")
+        address, bracket, port = text[1:].partition("]")
+        if not bracket or ":" not in address:
+            raise BadQuestion("%s is no address: between [ and ] is an IPv6 address" % text)
         if port[:1] == ":":
             port = port[1:]
         elif port:

@@ -22,7 +22,7 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 _LINE = re.compile(
     r"Jool: (?P<instance>\S+) (?P<year>\d+)/(?P<month>\d+)/(?P<day>\d+) (?P<hour>\d+):(?P<minute>\d+):(?P<second>\d+) \(GMT\) - "
-    r"(?P<event>Mapped|Forgot|Added session|Forgot session) (?P<rest>\S.*)\Z"
+    r"(?P<event>Mapped|Forgot session|Forgot|Added session) (?P<rest>\S.*)\Z"
 )
 _BINDING = re.compile(r"(?P<inside>\S+) to (?P<outside>\S+) \((?P<protocol>\w+)\)\Z")
 
