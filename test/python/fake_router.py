@@ -186,7 +186,7 @@ class FakeRouter(System):
             return sorted((set(self.namespaces) - {""}) | self.broken)
         if path == "/dev/net":
             return self.devices
-        return sorted(name[len(path) + 1 :] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1 :])
+        return sorted({name[len(path) + 1 :].partition("/")[0] for name in self.files if name.startswith(path + "/")})
 
     def find_program(self, name: str) -> bool:
         return name in self.programs
@@ -643,14 +643,15 @@ class FakeRouter(System):
 
     @staticmethod
     def _sessions(instance: FakeInstance, protocol: str) -> str:
-        lines = [
+        header = (
             "Protocol,IPv6 Remote Address,IPv6 Remote L4-ID,IPv6 Local Address,IPv6 Local L4-ID,IPv4 Local Address,IPv4 Local L4-ID,"
             "IPv4 Remote Address,IPv4 Remote L4-ID,Expires in,State"
-        ]
+        )
+        lines = [header]
         for (each, six, four), sessions in instance.sessions.items():
             assert (each, six, four) in instance.bib, "a session without its binding"
             if each == protocol:
-                lines.extend(",".join((each, six, six2, four, four2, rest)).replace("#", ",") for six2, four2, rest in sessions)
+                lines.extend(("%s,%s,%s,%s,%s,%s" % (each, six, six2, four, four2, rest)).replace("#", ",") for six2, four2, rest in sessions)
         return "".join(line + "\n" for line in lines)
 
     def _jool_instance(self, namespace: str, tool: str, verb: str, arguments: List[str]) -> str:

@@ -12,7 +12,12 @@ from nat64ctl.explain import CLIENT_IN_SIX, SERVER_IN_FOUR, Answer, BadQuestion,
 from nat64ctl.model import Clat, Configuration, Engine, Mode, PortRange, Protocol
 
 RULES = configuration(
-    source(100, pool("192.0.2.0/24", (1024, 65535), (Protocol.TCP,)), prefix="2001:db8:64::/48", statics=(static(1, "2001:db8::1", 80, "192.0.2.10", 8080),)),
+    source(
+        100,
+        pool("192.0.2.0/24", (1024, 65535), (Protocol.TCP,)),
+        prefix="2001:db8:64::/48",
+        statics=(static(1, "2001:db8::1", 80, "192.0.2.10", 8080),),
+    ),
     destination(5, "203.0.113.16/28", "2001:db8:beef::10/124"),
 )
 
@@ -74,7 +79,9 @@ class Answers(unittest.TestCase):
 
     def test_ports_of_a_stateful_rule(self) -> None:
         rules = configuration(
-            destination(7, "203.0.113.1", "2001:db8:beef::7", ports=PortRange(8000, 8010), protocols=(Protocol.TCP, Protocol.UDP), translation_port=80)
+            destination(
+                7, "203.0.113.1", "2001:db8:beef::7", ports=PortRange(8000, 8010), protocols=(Protocol.TCP, Protocol.UDP), translation_port=80
+            )
         )
         found = ask(rules, "203.0.113.1:8003", "udp")
         self.assertEqual(found, [Answer("nat46-7", "jool", "static", "udp", "2001:db8:beef::7", 83, "203.0.113.1", 8003, CLIENT_IN_SIX)])
@@ -84,7 +91,9 @@ class Answers(unittest.TestCase):
 
     def test_what_a_rule_asks_of_packets_and_that_it_is_disabled(self) -> None:
         network = IPv6Network("2001:db8:1::/48")
-        rules = configuration(source(1, pool("192.0.2.1"), mode=Mode.ISOLATED, source_address=network, inbound_interface="eth1", mark=5, disabled=True))
+        rules = configuration(
+            source(1, pool("192.0.2.1"), mode=Mode.ISOLATED, source_address=network, inbound_interface="eth1", mark=5, disabled=True)
+        )
         (found,) = ask(rules, "64:ff9b::c633:6407")
         self.assertEqual(found.note, "the rule is disabled; only packets from 2001:db8:1::/48 that come in by eth1 with mark 5")
         self.assertEqual(ask(rules, "2001:db8:2::1"), [])
@@ -99,7 +108,9 @@ class Answers(unittest.TestCase):
         self.assertEqual(ask(rules, "64:ff9b::c633:6407")[0].note, "")
 
     def test_a_rule_without_pools(self) -> None:
-        self.assertEqual([each.note for each in ask(configuration(source(1)), "2001:db8::8")], ["any global address of the router, ports 61001-65535"])
+        self.assertEqual(
+            [each.note for each in ask(configuration(source(1)), "2001:db8::8")], ["any global address of the router, ports 61001-65535"]
+        )
         isolated = configuration(source(1, mode=Mode.ISOLATED, masquerade=True))
         self.assertEqual([each.note for each in ask(isolated, "2001:db8::8")], ["the router's own address (masquerade)"])
 

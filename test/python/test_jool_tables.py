@@ -39,11 +39,26 @@ class Tables(unittest.TestCase):
         self.assertEqual([each.protocol for each in found], ["TCP"] * 16 + ["UDP"] * 3 + ["ICMP"])
         self.assertEqual(
             found[0],
-            Session("TCP", "2001:db8:6464::a", "6400", "64:ff9b::cb00:7182", "7100", "203.0.113.65", "6400", "203.0.113.130", "7100", "0:03:57.388", "V6_INIT"),
+            Session(
+                "TCP",
+                "2001:db8:6464::a",
+                "6400",
+                "64:ff9b::cb00:7182",
+                "7100",
+                "203.0.113.65",
+                "6400",
+                "203.0.113.130",
+                "7100",
+                "0:03:57.388",
+                "V6_INIT",
+            ),
         )
         self.assertEqual(found[7].state, "ESTABLISHED")
         self.assertEqual(
-            found[16], Session("UDP", "2001:db8:6464::a", "6400", "64:ff9b::cb00:7182", "7100", "203.0.113.65", "6400", "203.0.113.130", "7100", "0:04:51.148", "")
+            found[16],
+            Session(
+                "UDP", "2001:db8:6464::a", "6400", "64:ff9b::cb00:7182", "7100", "203.0.113.65", "6400", "203.0.113.130", "7100", "0:04:51.148", ""
+            ),
         )
         self.assertEqual((found[19].outside_port, found[19].expires), ("29113", "0:00:01.940"))
         self.assertEqual(system.asked[0], ("jool", "-i", "instance-100", "session", "display", "--csv", "--numeric", "--tcp"))
@@ -74,7 +89,11 @@ class Tables(unittest.TestCase):
         text = 'Stat,Value,Explanation\nJSTAT_RECEIVED6,12,"Total IPv6 packets."\nJSTAT_HDR6,0,"Cancelled: "bad" header\nof IPv6."\nJSTAT64_SRC,3\n'
         self.assertEqual(
             counters(Printed({"--csv": text}), KEY),
-            [Counter("JSTAT_RECEIVED6", 12, "Total IPv6 packets."), Counter("JSTAT_HDR6", 0, 'Cancelled: "bad" header of IPv6.'), Counter("JSTAT64_SRC", 3, "")],
+            [
+                Counter("JSTAT_RECEIVED6", 12, "Total IPv6 packets."),
+                Counter("JSTAT_HDR6", 0, 'Cancelled: "bad" header of IPv6.'),
+                Counter("JSTAT64_SRC", 3, ""),
+            ],
         )
 
     def test_clocks(self) -> None:

@@ -14,9 +14,7 @@ from nat64ctl.log_to_journal import Limiter, Writer, entry, event_fields, messag
 # %ld/%d/%d %d:%d:%d: no leading zeros. %pI6c and %pI4, # before the port.
 MAPPED = "Jool: instance-100 2026/1/5 4:3:2 (GMT) - Mapped 2001:db8::a#6400 to 203.0.113.65#6401 (TCP)"
 FORGOT = "Jool: instance-100 2026/11/25 23:9:27 (GMT) - Forgot 2001:db8::a#6400 to 203.0.113.65#6401 (UDP)"
-ADDED = (
-    "Jool: nat46-7 2026/11/25 23:9:27 (GMT) - Added session 2001:db8::a#6400|64:ff9b::cb00:7182#7100|203.0.113.65#6401|203.0.113.130#7100|TCP"
-)
+ADDED = "Jool: nat46-7 2026/11/25 23:9:27 (GMT) - Added session 2001:db8::a#6400|64:ff9b::cb00:7182#7100|203.0.113.65#6401|203.0.113.130#7100|TCP"
 FORGOT_SESSION = ADDED.replace("Added", "Forgot")
 
 
@@ -142,7 +140,8 @@ class Journal(unittest.TestCase):
         self.assertEqual(
             sent[2].decode().splitlines(),
             [
-                "MESSAGE=5 events of bindings and sessions were left out: too many at once; the kernel overwrote 4 lines of its log before they could be read",
+                "MESSAGE=5 events of bindings and sessions were left out: too many at once; "
+                + "the kernel overwrote 4 lines of its log before they could be read",
                 "PRIORITY=4",
                 "SYSLOG_IDENTIFIER=nat64",
                 "NAT64_EVENT=left-out",

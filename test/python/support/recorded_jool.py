@@ -14,7 +14,7 @@ import sys
 from typing import Iterator, List, Optional
 
 from nat64ctl import cli, system
-from nat64ctl.commands import show
+from nat64ctl.commands import monitor, show
 from nat64ctl.system import LocalSystem
 
 _RECORDED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "recorded")
@@ -100,7 +100,7 @@ class _Recorded(LocalSystem):
 
 def run(folder: str, words: List[str]) -> int:
     system._environment = lambda: {"PATH": "%s:/usr/bin:/bin" % folder, "LC_ALL": "C.UTF-8"}
-    show.LocalSystem = _Recorded  # type: ignore[misc,attr-defined]
+    show.LocalSystem = monitor.LocalSystem = _Recorded  # type: ignore[attr-defined]
     status = cli.main(words)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
     return status

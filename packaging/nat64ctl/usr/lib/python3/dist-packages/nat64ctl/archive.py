@@ -82,9 +82,7 @@ def pieces(system: System, configuration: str) -> List[Piece]:
             if name.endswith((".conf", ".running", ".json")):
                 found.append(Piece("run%s/%s" % (folder[len("/run") :], name), "%s/%s" % (folder, name)))
     for folder in ("/var/lib/nat64", "/config/nat64", "/run/nat64/tayga-data"):
-        found.extend(
-            Piece("maps%s/%s/dynamic.map" % (folder, name), "%s/%s/dynamic.map" % (folder, name)) for name in system.list_folder(folder)
-        )
+        found.extend(Piece("maps%s/%s/dynamic.map" % (folder, name), "%s/%s/dynamic.map" % (folder, name)) for name in system.list_folder(folder))
     for kind in Kind:
         found.append(Piece("jool/%s/instances" % kind.tool, (kind.tool, "instance", "display")))
     try:

@@ -216,7 +216,7 @@ def outcome_words(outcome: Outcome) -> str:
     if outcome.engine == "tayga":
         text = "%s: removed %s; TAYGA was restarted for it" % (outcome.name, _count(outcome.removed, "dynamic map"))
         return text + "; %s left alone" % _count(outcome.static, "static map") if outcome.static else text
-    text = "%s: removed %s with their sessions" % (outcome.name, _count(outcome.removed, "dynamic binding"))
+    text = "%s: removed %s with %s sessions" % (outcome.name, _count(outcome.removed, "dynamic binding"), "its" if outcome.removed == 1 else "their")
     if outcome.renewed:
         text += "; ended the sessions of %s" % _count(outcome.renewed, "static mapping")
     left = outcome.static - outcome.renewed

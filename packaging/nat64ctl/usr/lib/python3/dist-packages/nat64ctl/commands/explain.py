@@ -19,6 +19,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", metavar="FILE", help="this configuration, whatever runs here; without it %s, and what translates the address now" % DEFAULT_FILE
     )
+    parser.add_argument("--live", action="store_true", help="with --file: also what translates the address here and now")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -27,8 +28,8 @@ def _run(arguments: argparse.Namespace) -> int:
         question = read_question(arguments.address, arguments.protocol)
     except BadQuestion as error:
         raise BadUsage(str(error)) from None
-    live = arguments.file is None
-    if live:
+    live = arguments.live or arguments.file is None
+    if arguments.file is None:
         arguments.file = DEFAULT_FILE
     configuration = load(arguments, warnings=False)
     found = answers(configuration, question)

@@ -57,7 +57,7 @@ def _pools(arguments: argparse.Namespace, wanted: Filter) -> int:
 
 
 def _statistics(arguments: argparse.Namespace, wanted: Filter) -> int:
-    found = statistics.statistics(LocalSystem(), wanted)
+    found = statistics.statistics(LocalSystem(), wanted, known_configuration(arguments))
     print_notes(
         ["%s was made anew since the last reset of the statistics; its counters are since then" % each.instance for each in found if each.recreated]
     )
@@ -66,7 +66,8 @@ def _statistics(arguments: argparse.Namespace, wanted: Filter) -> int:
         return OK
     for index, each in enumerate(found):
         since = "" if each.since is None else ", since " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(each.since))
-        sys.stdout.write("%s%s%s%s\n" % ("\n" if index else "", each.rule or each.instance, " (foreign)" if each.foreign else "", since))
+        whose = ", ".join(each.rules) or each.instance + " (foreign)"
+        sys.stdout.write("%s%s%s\n" % ("\n" if index else "", whose, since))
         print_table(statistics.HEADER, statistics.statistics_cells(each, arguments.all))
     return OK
 
@@ -83,7 +84,7 @@ def _status(arguments: argparse.Namespace, _wanted: Filter) -> int:
 
 
 def _timeouts(arguments: argparse.Namespace, wanted: Filter) -> int:
-    rows: List[timeouts.TimeoutRow] = timeouts.timeout_rows(LocalSystem(), wanted)
+    rows: List[timeouts.TimeoutRow] = timeouts.timeout_rows(LocalSystem(), wanted, known_configuration(arguments))
     if arguments.json:
         print_json_rows(timeouts.timeout_json(row) for row in rows)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 from ..engines.jool import PROTOCOLS
 from ..engines.jool_tables import Binding, Session
@@ -38,6 +38,10 @@ class Filter:
         if self.address is not None and self.address not in (row[1], row[3]):
             return False
         return self.port is None or self.port in (row[2], row[4])
+
+    def takes_one_of(self, labels: Sequence[str]) -> bool:
+        """Of a translator that works for several rules."""
+        return self.rule is None or any(self.takes_rule(label) for label in labels)
 
     def takes_rule(self, label: Optional[str]) -> bool:
         """`100` is the rule of that number of either family."""

@@ -53,8 +53,9 @@ def rule_rows(system: System, configuration: Optional[Configuration]) -> List[Ru
 
 
 def label_order(label: str) -> Tuple[str, int, str]:
+    """By number, nat64 first."""
     family, _, number = label.partition("-")
-    return family, int(number) if number.isdigit() else 1 << 30, label
+    return {"nat64": "0", "nat46": "1"}.get(family, "2"), int(number) if number.isdigit() else 1 << 30, label
 
 
 def configured_rows(configuration: Configuration) -> List[RuleRow]:

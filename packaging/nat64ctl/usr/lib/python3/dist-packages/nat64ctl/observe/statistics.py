@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..engines.jool_tables import GAUGES, counters
+from ..model import Configuration
 from ..state import MAIN
 from ..system import System
 from .filters import Filter
-from .translators import JoolInstance, TaygaDaemon, jool_instances, tayga_daemons
+from .owners import sharing_rules
+from .translators import JoolInstance, TaygaDaemon, jool_instances, running_rules, tayga_daemons
 
 BASELINE_FILE = "/run/nat64/statistics-baseline.json"
 _VERSION = 1
@@ -45,7 +47,8 @@ class Baseline:
 class Statistics:
     """Of one translator."""
 
-    rule: Optional[str]
+    #: Those that the translator works for; none of a foreign one.
+    rules: Tuple[str, ...]
     engine: str
     instance: str
     foreign: bool
@@ -61,25 +64,26 @@ class Statistics:
 HEADER = ("Counter", "Value", "Meaning")
 
 
-def statistics(system: System, chosen: Filter) -> List[Statistics]:
+def statistics(system: System, chosen: Filter, configuration: Optional[Configuration]) -> List[Statistics]:
     """@raises Unreadable, BadBaseline, OSError"""
     baseline = read_baseline(system)
+    running = running_rules(system)
     found: List[Statistics] = []
     for instance in jool_instances(system):
-        if instance.reachable and chosen.takes_rule(instance.label if instance.ours else None):
+        labels = tuple(sharing_rules(instance, running, configuration)) if instance.ours else ()
+        if instance.reachable and chosen.takes_one_of(labels):
             rows = counters(system, instance.key)
-            label = instance.label if instance.ours else None
             found.append(
                 since_baseline(
                     baseline,
                     identity(instance),
                     {row.name: row.value for row in rows},
-                    Statistics(label, "jool", instance.key.name, not instance.ours, {}, {row.name: row.explanation for row in rows}, None, False),
+                    Statistics(labels, "jool", instance.key.name, not instance.ours, {}, {row.name: row.explanation for row in rows}, None, False),
                 )
             )
     for daemon in tayga_daemons(system):
         if daemon.ours and chosen.takes_rule(daemon.label):
-            empty = Statistics(daemon.label, "tayga", daemon.device, False, {}, dict(_INTERFACE_COUNTERS), None, False)
+            empty = Statistics((daemon.label,), "tayga", daemon.device, False, {}, dict(_INTERFACE_COUNTERS), None, False)
             found.append(since_baseline(baseline, _tayga_identity(daemon), _interface(system, daemon.device), empty))
     return found
 
@@ -92,7 +96,7 @@ def since_baseline(baseline: Optional[Baseline], who: str, now: Mapping[str, int
     else:
         values = {name: value if name in GAUGES else value - kept.get(name, 0) for name, value in now.items()}
         since = baseline.taken
-    return Statistics(empty.rule, empty.engine, empty.instance, empty.foreign, values, empty.explanations, since, recreated)
+    return Statistics(empty.rules, empty.engine, empty.instance, empty.foreign, values, empty.explanations, since, recreated)
 
 
 def reset_statistics(system: System, now: int) -> List[str]:
@@ -143,7 +147,7 @@ def _interface(system: System, device: str) -> Dict[str, int]:
 
 def statistics_json(each: Statistics) -> Dict[str, object]:
     return {
-        "rule": each.rule,
+        "rules": list(each.rules),
         "engine": each.engine,
         "instance": each.instance,
         "foreign": each.foreign,

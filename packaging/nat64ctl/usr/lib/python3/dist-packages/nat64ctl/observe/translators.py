@@ -216,4 +216,4 @@ def _rule_pool(entry: Dict[str, str]) -> RulePool:
 
 def _order(name: str) -> Tuple[str, int, str]:
     family, _, number = name.partition("-")
-    return family, int(number) if number.isdigit() else 1 << 30, name
+    return family.replace("nat64", "instance"), int(number) if number.isdigit() else 1 << 30, name
