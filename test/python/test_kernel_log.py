@@ -140,8 +140,10 @@ class Journal(unittest.TestCase):
         self.assertEqual(
             sent[2].decode().splitlines(),
             [
-                "MESSAGE=5 events of bindings and sessions were left out: too many at once; "
-                + "the kernel overwrote 4 lines of its log before they could be read",
+                (
+                    "MESSAGE=5 events of bindings and sessions were left out: too many at once; "
+                    "the kernel overwrote 4 lines of its log before they could be read"
+                ),
                 "PRIORITY=4",
                 "SYSLOG_IDENTIFIER=nat64",
                 "NAT64_EVENT=left-out",

@@ -27,10 +27,8 @@ RECORDED_JOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suppor
 
 
 def row(name: str, **more: Any) -> Translation:
-    values = dict.fromkeys(Translation._fields, "")
-    return Translation(
-        **{**values, "rule": None, "expires": None, "foreign": False, "kind": "session", "instance": "a", "inside_address": name, **more}
-    )
+    empty = Translation("session", "", None, "a", "", name, "", "", "", "", "", "", "", "", None, False)
+    return empty._replace(**more)
 
 
 class Watching(unittest.TestCase):

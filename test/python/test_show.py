@@ -190,7 +190,8 @@ class Show(unittest.TestCase):
         self.router.running.clear()
         self.assertEqual(
             self.show("translations"),
-            "Rule  Type  Protocol  Inside  Outside  Destination  State  Expires\n----  ----  --------  ------  -------  -----------  -----  -------\n",
+            "Rule  Type  Protocol  Inside  Outside  Destination  State  Expires\n"
+            "----  ----  --------  ------  -------  -----------  -----  -------\n",
         )
         self.assertEqual(self.show("translations", "--json"), "[]\n")
         self.assertEqual({row["state"] for row in self.json("rules")}, {"not running", "disabled"})
