@@ -9,7 +9,7 @@ import dataclasses
 import json
 from typing import Dict
 
-from .state import MAIN, Framework, Instance, InstanceKey, State
+from .state import MAIN, Framework, Instance, InstanceKey, Kind, State
 
 
 def keep_names(running: State, wanted: State) -> State:
@@ -20,7 +20,9 @@ def keep_names(running: State, wanted: State) -> State:
             continue
         for other, candidate in running.instances.items():
             # There is one netfilter instance of a kind in a namespace, so whichever runs is the one.
-            if _nameless(other, candidate) and other.kind is key.kind and other not in wanted.instances and candidate.pool6 == instance.pool6:
+            # A prefix that changes makes a stateful instance anew, so that can as well have its new name.
+            same = other.kind is key.kind and (key.kind is Kind.SIIT or candidate.pool6 == instance.pool6)
+            if same and _nameless(other, candidate) and other not in wanted.instances:
                 names[key] = other
     if not names:
         return wanted

@@ -1,0 +1,95 @@
+"""From a configuration to what has to exist on the router. Pure: the same file means the same on every router.
+
+Jool takes one netfilter instance of each kind a network namespace, so inline rules are merged into one where they can be:
+they share their prefix, and do not contradict each other's options. The instance is called after the lowest of them.
+"""
+
+from __future__ import annotations
+
+from typing import List
+
+from .. import isolated
+from ..engines import tayga
+from ..model import Configuration, Engine, Mode
+from ..state import MAIN, Framework, Kind, State, rule_file
+from .building import Building, Unplannable
+from .clat import CLAT_NAME, add_clat
+from .instances import Part, add_instance, destination_part, source_part
+from .iptables import iptables_destination, iptables_source
+from .isolated_rules import isolated_destination, isolated_source
+from .joold import add_synchronization
+from .journal import add_logging
+from .rule_files import rule_file_text
+from .tayga_rules import tayga_destination, tayga_source
+
+__all__ = ["Unplannable", "desired_state"]
+
+
+def desired_state(configuration: Configuration, persistent_data: str = tayga.PERSISTENT_DATA) -> State:
+    """@raises Unplannable"""
+    building = Building()
+    _allot(configuration, building)
+    inline: List[Part] = []
+    for rule in configuration.source_rules:
+        path = "nat64 source rule %d" % rule.number
+        if rule.engine is Engine.TAYGA:
+            tayga_source(building, path, rule, persistent_data)
+            continue
+        part = source_part(building, path, rule, configuration.nat64_synchronization)
+        building.files[rule_file(rule.number)] = rule_file_text(building, rule)
+        if rule.mode is Mode.INLINE:
+            inline.append(part)
+        elif rule.mode is Mode.IPTABLES:
+            add_instance(building, MAIN, Framework.IPTABLES, [part])
+            iptables_source(building, rule, part)
+        else:
+            isolated_source(building, path, rule, part)
+    for destination in configuration.destination_rules:
+        path = "nat46 destination rule %d" % destination.number
+        if destination.engine is Engine.TAYGA:
+            tayga_destination(building, path, destination, persistent_data)
+            continue
+        part = destination_part(path, destination, configuration.nat46_synchronization)
+        if destination.mode is Mode.INLINE:
+            inline.append(part)
+        elif destination.mode is Mode.IPTABLES:
+            add_instance(building, MAIN, Framework.IPTABLES, [part])
+            iptables_destination(building, destination, part)
+        else:
+            isolated_destination(building, path, destination, part)
+    if configuration.clat is not None:
+        add_clat(building, configuration.clat, inline, persistent_data)
+    for kind in Kind:
+        parts = [part for part in inline if part.kind is kind]
+        if parts:
+            add_instance(building, MAIN, Framework.NETFILTER, parts)
+    add_synchronization(building, configuration)
+    add_logging(building)
+    return building.state()
+
+
+def _allot(configuration: Configuration, building: Building) -> None:
+    """Which addresses the links between router and translators have."""
+    names: List[str] = []
+    pools: List[str] = []
+    for rule in configuration.source_rules:
+        name = "nat64-%d" % rule.number
+        if rule.engine is Engine.TAYGA or rule.mode is Mode.ISOLATED:
+            names.append(name)
+        if rule.engine is Engine.TAYGA and rule.masquerade and not rule.pools:
+            pools.append(name)
+    names.extend(
+        "nat46-%d" % destination.number
+        for destination in configuration.destination_rules
+        if destination.engine is Engine.TAYGA or destination.mode is Mode.ISOLATED
+    )
+    if configuration.clat is not None and (configuration.clat.engine is Engine.TAYGA or configuration.clat.mode is Mode.ISOLATED):
+        names.append(CLAT_NAME)
+    building.pairs = isolated.pairs(names)
+    try:
+        building.pools = isolated.private_pools(pools)
+    except ValueError as error:
+        raise Unplannable(
+            tuple("nat64 source rule " + name[len("nat64-") :] for name in pools),
+            "%s rules of TAYGA with `masquerade` and no pool; write `translation pool` with a private network for some" % error,
+        ) from None

@@ -1,0 +1,45 @@
+"""Translators in a network namespace of their own."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, collapse_addresses
+
+from .. import isolated
+from ..model import DestinationRule, SourceRule
+from ..state import Framework, Masquerade
+from .building import Building
+from .instances import Part, add_instance
+from .policy import source_policy
+
+
+def isolated_source(building: Building, path: str, rule: SourceRule, part: Part) -> None:
+    name = "nat64-%d" % rule.number
+    add_namespace(building, name)
+    add_instance(building, name, Framework.NETFILTER, [part])
+    networks = list(collapse_addresses(pool.address for pool in rule.pools))
+    own = [(6, part.pool6)] + isolated.destinations(networks)
+    building.add_routes(path, isolated.inner_routes(name, building.pairs[name], own))
+    if rule.disabled:
+        return
+    table = source_policy(building, rule, part.pool6)
+    building.add_routes(path, isolated.outer_routes(name, building.pairs[name], table, [(6, part.pool6)]))
+    building.add_routes(path, isolated.outer_routes(name, building.pairs[name], "main", isolated.destinations(networks)))
+    if rule.masquerade:
+        sources = networks or [IPv4Network(building.pairs[name].inner)]
+        building.masquerades |= {Masquerade(isolated.destination4(network), name) for network in sources}
+
+
+def isolated_destination(building: Building, path: str, rule: DestinationRule, part: Part) -> None:
+    name = "nat46-%d" % rule.number
+    add_namespace(building, name)
+    add_instance(building, name, Framework.NETFILTER, [part])
+    own = [(6, part.pool6)] + isolated.destinations([rule.address])
+    building.add_routes(path, isolated.inner_routes(name, building.pairs[name], own))
+    if not rule.disabled:
+        building.add_routes(path, isolated.outer_routes(name, building.pairs[name], "main", own))
+
+
+def add_namespace(building: Building, name: str) -> None:
+    building.namespaces |= {name}
+    building.links.update(isolated.links(name, building.pairs[name]))
+    building.sysctls.update(isolated.sysctls(name))
