@@ -3,6 +3,8 @@ import { commands, commonOptions } from './commands.ts'
 /** bash's completion of nat64ctl: commands, their options and words, and files where one is asked for. */
 export function bashCompletion(): string {
   const flags = commonOptions.map(({ flag }) => flag)
+  const valued = commands.flatMap(({ options = [] }) => options).filter(({ value }) => value !== undefined)
+  const flagsOf = (isPath: boolean): string => [...new Set(valued.filter(({ value }) => (value === 'FILE' || value === 'ARCHIVE') === isPath).map(({ flag }) => flag))].join('|')
   const cases = commands.map(({ name, words, value, options = [] }) => {
     // After how many words a file is asked for.
     const files = value === '[FILE]' ? String(words === undefined ? 0 : 1) : 'no'
@@ -13,8 +15,21 @@ export function bashCompletion(): string {
 _nat64ctl() {
     local word=\${COMP_WORDS[COMP_CWORD]} command='' given=0 index options='${flags.join(' ')}' words='${commands.map(({ name }) => name).join(' ')}' files=no
     COMPREPLY=()
+    case \${COMP_WORDS[COMP_CWORD - 1]} in
+    ${flagsOf(true)})
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --protocol)
+        mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$word")
+        return
+        ;;
+    ${flagsOf(false)}) return ;;
+    esac
     for ((index = 1; index < COMP_CWORD; index++)); do
         case \${COMP_WORDS[index]} in
+        ${flagsOf(true)}|${flagsOf(false)}) index=$((index + 1)) ;;
         -*) ;;
         *) if [[ -z $command ]]; then command=\${COMP_WORDS[index]}; else given=$((given + 1)); fi ;;
         esac

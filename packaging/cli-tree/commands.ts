@@ -12,6 +12,8 @@ export interface NatCommand {
 
 export interface NatOption {
   flag: string
+  /** What the next word is; a switch has none. */
+  value?: 'A' | 'P' | 'N' | 'R' | 'FILE' | 'SECONDS' | 'ARCHIVE'
   help: string
 }
 
@@ -25,6 +27,16 @@ const onThisRouter: NatOption = {
   flag: '--on-this-router',
   help: 'Check also what only this router knows: its ephemeral ports, interfaces, engines and modules',
 }
+const protocol: NatOption = { flag: '--protocol', value: 'P', help: 'Only tcp, udp or icmp' }
+const filters: readonly NatOption[] = [
+  { flag: '--address', value: 'A', help: 'Only what this IPv4 or IPv6 address is part of' },
+  protocol,
+  { flag: '--port', value: 'N', help: 'Only what this port, or ICMP identifier, is part of' },
+  { flag: '--rule', value: 'R', help: 'Only this rule: 100, nat64-100, nat46-100 or nat46-clat' },
+]
+const fileOption: NatOption = { flag: '--file', value: 'FILE', help: 'The configuration; /etc/nat64/nat64.config where not given' }
+const bindings: NatOption = { flag: '--bindings', help: 'translations: Show Jool\'s bindings (the BIB) instead of its sessions' }
+
 export const commands: readonly NatCommand[] = [
   {
     name: 'check', help: 'Say what is wrong with a configuration', value: '[FILE]', options: [onThisRouter],
@@ -39,15 +51,47 @@ export const commands: readonly NatCommand[] = [
       'Instances of Jool and network namespaces that nat64ctl did not make are never touched.',
     ],
   },
-  { name: 'show', help: 'Show what runs', words: { choice: ['rules', 'translations', 'pools', 'statistics', 'status', 'timeouts'], optional: true } },
-  { name: 'monitor', help: 'Show bindings and sessions as they come and go' },
+  {
+    name: 'show', help: 'Show what runs', words: { choice: ['rules', 'translations', 'pools', 'statistics', 'status', 'timeouts'], optional: true },
+    options: [...filters, fileOption, bindings, { flag: '--all', help: 'statistics: Show counters that are zero as well' }],
+    about: [
+      'Without a word: rules. Reads only. Rules that share an instance of Jool are told apart by their pools; instances, interfaces and namespaces that nat64ctl did not make are shown as foreign.',
+      'Large tables are written while they are read. With --json each word but status prints an array, an element a line; status prints an object.',
+    ],
+  },
+  {
+    name: 'monitor', help: 'Show translations as they come and go, until interrupted', words: { choice: ['log', 'translations'], optional: true },
+    options: [...filters, fileOption, bindings, { flag: '--interval', value: 'SECONDS', help: 'Look at the translations that often; 2 where not given' }],
+    about: [
+      'Without a word: both. translations compares the tables as they are every few seconds; what lives shorter may be missed. log shows what Jool logs of rules with log binding or log session, at once.',
+      'With --json it prints an object a line.',
+    ],
+  },
   {
     name: 'reset', help: 'Forget dynamic translations, or begin to count anew', words: { choice: ['translations', 'statistics'], optional: false },
-    about: ['Jool\'s counters cannot be set to zero: what they show now is kept, and subtracted from then on.'],
+    options: [...filters, fileOption, { flag: '--static', help: 'translations: End the sessions of static mappings as well; the mappings stay' }],
+    about: [
+      'translations ends dynamic bindings with their sessions, and says how many. Static mappings and the configuration stay; so does what is foreign. TAYGA is restarted for it. '
+      + 'Jool logs nothing of bindings that end this way.',
+      'Jool\'s counters cannot be set to zero: what they show now is kept until the next boot, and subtracted from then on.',
+    ],
   },
-  { name: 'explain', help: 'Say which rule and mapping an address meets, and what it becomes, both ways', value: 'ADDRESS' },
+  {
+    name: 'explain', help: 'Say which rule and mapping an address meets, and what it becomes, both ways', value: 'ADDRESS',
+    options: [protocol, fileOption, { flag: '--live', help: 'With --file: Also what translates the address here and now' }],
+    about: [
+      'An ADDRESS is 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80. With --file the answer depends on that file alone; without it, on the router\'s configuration and on what translates now.',
+    ],
+  },
   { name: 'export', help: 'Print the configuration in another form', words: { choice: ['jool', 'tayga', 'set-commands'], optional: false }, value: '[FILE]' },
-  { name: 'debug-archive', help: 'Gather what a person needs who is to help, in one archive' },
+  {
+    name: 'debug-archive', help: 'Gather what a person needs who is to help, in one archive',
+    options: [fileOption, { flag: '--output', value: 'ARCHIVE', help: 'Write it there; nat64-debug-TIME.tar.gz where not given. Must not be there yet' }],
+    about: [
+      'A .tar.gz of the configuration, what runs, versions, the network, the firewall and the journal. What could not be had is said in its file CONTENTS. '
+      + 'It has no passwords or keys, since nat64ctl has none; it has addresses, also of those who are translated.',
+    ],
+  },
 ]
 
 export interface ExitStatus { status: number; meaning: string }

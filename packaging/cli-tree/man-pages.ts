@@ -1,4 +1,4 @@
-import { commands, commonOptions, exitStatuses, type NatCommand } from './commands.ts'
+import { commands, commonOptions, exitStatuses, type NatCommand, type NatOption } from './commands.ts'
 import { literal, paragraphs, plain, titleLine } from './roff.ts'
 import { capital, sections, sentences, synopsis } from './text.ts'
 import type { CliTree } from './tree.ts'
@@ -44,15 +44,30 @@ export function programManPage(edition: Edition): string {
     '.SH COMMANDS\n',
     ...commands.map(({ about = [], ...command }) => `.TP\n.B nat64ctl ${plain(command.name)}\n${plain(command.help)}.\n${about.map((text) => `.sp\n${plain(text)}\n`).join('')}`),
     '.SH OPTIONS\n',
-    ...[...commonOptions, ...commands.flatMap((command) => command.options ?? [])].map(({ flag, help }) => `.TP\n.B ${plain(flag)}\n${plain(help)}.\n`),
+    ...allOptions().map((option) => `.TP\n.B ${plain(optionWords(option))}\n${plain(option.help)}.\n`),
     '.SH EXIT STATUS\n', ...exitStatuses.map(({ status, meaning }) => `.TP\n.B ${String(status)}\n${plain(meaning)}.\n`),
     '.SH FILES\n.TP\n.I /etc/nat64/nat64.config\nThe configuration, where no FILE is given.\n.TP\n.I /var/lib/nat64\nWhat TAYGA keeps over restarts.\n',
+    '.TP\n.I /run/nat64/statistics\\-baseline.json\nWhat the counters were when they were reset.\n',
+    '.SH JOURNAL\n', plain('What Jool logs of rules with log binding or log session has a journal of its own, of at most 256 MB:'),
+    '\n.B journalctl \\-\\-namespace=nat64\n.br\n',
+    plain('Its fields are NAT64_EVENT, NAT64_INSTANCE, NAT64_TIME and NAT64_PROTOCOL, and an ADDRESS and a PORT each of NAT64_INSIDE, NAT64_OUTSIDE, NAT64_INSIDE_DESTINATION and NAT64_DESTINATION.'),
+    '\n',
     '.SH SEE ALSO\n.BR nat64.config (5),\n.BR jool (8),\n.BR tayga (8)\n',
   ].join('')
 }
 
+/** Each once, though several commands have it. */
+function allOptions(): NatOption[] {
+  return [...new Map([...commonOptions, ...commands.flatMap((command) => command.options ?? [])].map((option) => [option.flag, option])).values()]
+}
+
+function optionWords({ flag, value }: NatOption): string {
+  return value === undefined ? flag : `${flag} ${value}`
+}
+
 function argumentsOf({ words, value, options = [] }: NatCommand): string {
   const choice = words?.choice.join('|')
-  const parts = [choice === undefined ? undefined : words?.optional === true ? `[${choice}]` : choice, ...options.map(({ flag }) => `[${flag}]`), '[--json]', value]
-  return `${plain(parts.filter((part) => part !== undefined).join(' '))}\n`
+  const parts = [choice === undefined ? undefined : words?.optional === true ? `[${choice}]` : choice, ...options.map((option) => `[${optionWords(option)}]`), '[--json]', value]
+  return `${plain(parts.filter((part) => part !== undefined).join(' '))}
+`
 }

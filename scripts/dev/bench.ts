@@ -9,6 +9,7 @@ import { kernelSource } from './bench/kernel-source.ts'
 import { inspectImage } from './bench/inspect.ts'
 import { matrix } from './bench/matrix.ts'
 import { modulesVersusDkms } from './bench/modules-vs-dkms.ts'
+import { nat64ctlOnLargeData } from './bench/nat64ctl.ts'
 import { noopBuild } from './bench/noop-build.ts'
 import { smokeMilestones } from './bench/smoke.ts'
 import type { BenchContext, Figure, Measure } from './bench/figure.ts'
@@ -24,6 +25,7 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['smoke-first-packet'], run: smokeMilestones },
   { ids: ['inspect', 'inspect-rss', 'inspect-vs-unsquashfs'], run: inspectImage },
   { ids: ['matrix', 'matrix/wall'], run: matrix },
+  { ids: ['check-100k', 'show-100k-rss'], run: nat64ctlOnLargeData },
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
   { ids: ['check-100k'], run: check100k },
 ]

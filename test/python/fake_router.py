@@ -122,6 +122,9 @@ class FakeInstance:
     #: (protocol, IPv6 end, IPv4 end) to static.
     bib: Dict[Tuple[str, str, str], bool] = field(default_factory=dict)
     eamt: Dict[str, str] = field(default_factory=dict)
+    #: By binding: (IPv6 destination, IPv4 destination, rest of the row).
+    sessions: Dict[Tuple[str, str, str], List[Tuple[str, str, str]]] = field(default_factory=dict)
+    counters: Dict[str, int] = field(default_factory=dict)
     #: Counts lives: sessions end where it changes.
     serial: int = 0
 
@@ -140,7 +143,8 @@ class FakeRouter(System):
         self.module_version = "4.1.13.0"
         self.tool_version = "4.1.13.0"
         self.modprobe_error = ""
-        self.programs = {"jool", "jool_siit", "joold", "tayga", "nft", "iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
+        self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
+        self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
         self.log: List[Tuple[str, ...]] = []
         self.changes = 0
@@ -182,13 +186,13 @@ class FakeRouter(System):
             return sorted((set(self.namespaces) - {""}) | self.broken)
         if path == "/dev/net":
             return self.devices
-        return sorted(name[len(path) + 1 :] for name in self.files if name.startswith(path + "/") and "/" not in name[len(path) + 1 :])
+        return sorted({name[len(path) + 1 :].partition("/")[0] for name in self.files if name.startswith(path + "/")})
 
     def find_program(self, name: str) -> bool:
         return name in self.programs
 
     def processes(self, name: str) -> List[Tuple[str, ...]]:
-        prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@"}.get(name, "?")
+        prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@", "python3": "nat64-log@"}.get(name, "?")
         found: List[Tuple[str, ...]] = []
         for unit in sorted(self.running):
             if unit.startswith(prefix):
@@ -623,12 +627,32 @@ class FakeRouter(System):
             return self._global(tool, instance, verb, arguments)
         if mode == "eamt":
             return self._eamt(instance, verb, arguments)
+        if mode == "stats":
+            assert [verb] + arguments == ["display", "--all", "--explain", "--csv"]
+            lines = ['%s,%d,"What %s counts."' % (counter, value, counter) for counter, value in instance.counters.items()]
+            return "".join(line + "\n" for line in ["Stat,Value,Explanation"] + lines)
         protocol = next(each for each in PROTOCOLS if "--" + each.lower() in arguments)
         arguments = [each for each in arguments if each != "--" + protocol.lower()]
         if mode == "pool4":
             return self._pool4(instance, verb, protocol, arguments)
+        if mode == "session":
+            assert [verb] + arguments == ["display", "--csv", "--numeric"]
+            return self._sessions(instance, protocol)
         assert mode == "bib", rest
         return self._bib(instance, verb, protocol, arguments)
+
+    @staticmethod
+    def _sessions(instance: FakeInstance, protocol: str) -> str:
+        header = (
+            "Protocol,IPv6 Remote Address,IPv6 Remote L4-ID,IPv6 Local Address,IPv6 Local L4-ID,IPv4 Local Address,IPv4 Local L4-ID,"
+            "IPv4 Remote Address,IPv4 Remote L4-ID,Expires in,State"
+        )
+        lines = [header]
+        for (each, six, four), sessions in instance.sessions.items():
+            assert (each, six, four) in instance.bib, "a session without its binding"
+            if each == protocol:
+                lines.extend(("%s,%s,%s,%s,%s,%s" % (each, six, six2, four, four2, rest)).replace("#", ",") for six2, four2, rest in sessions)
+        return "".join(line + "\n" for line in lines)
 
     def _jool_instance(self, namespace: str, tool: str, verb: str, arguments: List[str]) -> str:
         if verb == "display":
@@ -674,7 +698,7 @@ class FakeRouter(System):
                 raise Refused("Error: The kernel module returned error 22: Sorry; you can't change an instance's framework for now.")
             if tool == "jool" and old.options["pool6"] != new.options["pool6"]:
                 raise Refused("Error: The kernel module returned error 22: Sorry; you can't change a NAT64 instance's pool6 for now.")
-            new.bib, new.serial = old.bib, old.serial
+            new.bib, new.serial, new.sessions, new.counters = old.bib, old.serial, old.sessions, old.counters
         else:
             if new.framework == "netfilter" and any(
                 where == namespace and kind == tool and each.framework == "netfilter" for (where, kind, _), each in self.instances.items()
@@ -747,7 +771,12 @@ class FakeRouter(System):
                 )
             return self._changing(lambda: self._pool4_put(instance, mark, protocol, network, low, high, named.get("--max-iterations", "")))
         assert verb == "remove", verb
-        return self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
+        known = (mark, protocol) in instance.pool4
+        self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
+        if not known:
+            # It says so, and bindings of the range are gone all the same: those of every mark, static ones too.
+            raise Refused("Error: The kernel module returned error 3: Unknown error.")
+        return ""
 
     @staticmethod
     def _pool4_put(instance: FakeInstance, mark: int, protocol: str, network: IPv4Network, low: int, high: int, iterations: str) -> None:
@@ -782,6 +811,7 @@ class FakeRouter(System):
                 address4, _, port = entry[2].partition("#")
                 if entry[0] == protocol and int(IPv4Address(address4)) in addresses and low <= int(port) <= high:
                     del instance.bib[entry]
+                    instance.sessions.pop(entry, None)
 
     def _bib(self, instance: FakeInstance, verb: str, protocol: str, arguments: List[str]) -> str:
         if verb == "display":
@@ -793,11 +823,12 @@ class FakeRouter(System):
                 if each == protocol
             )
             return "".join(line + "\n" for line in lines)
-        entry = (protocol, arguments[0], arguments[1])
         if verb == "remove":
-            if entry not in instance.bib:
+            found = [each for each in instance.bib if each[0] == protocol and all(end in each for end in arguments)]
+            if not found:
                 raise Refused("Error: The kernel module returned error 3: The entry wasn't in the database.")
-            return self._changing(lambda: instance.bib.pop(entry))
+            return self._changing(lambda: (instance.bib.pop(found[0]), instance.sessions.pop(found[0], None)))
+        entry = (protocol, arguments[0], arguments[1])
         address, _, port = arguments[1].partition("#")
         if not any(
             low <= int(port) <= high

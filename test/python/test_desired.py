@@ -347,5 +347,16 @@ class JoolFiles(unittest.TestCase):
         )
 
 
+class Logging(unittest.TestCase):
+    def test_bindings_or_sessions_that_are_logged_come_to_the_journal_by_one_daemon(self) -> None:
+        daemon = {("nat64-log", "kernel"): '{"burst": 20000, "rate": 1000}\n'}
+        for log in (("binding",), ("session",), ("binding", "session")):
+            rules = configuration(source(1, pool("192.0.2.1"), log=log), source(2, pool("192.0.2.2"), mode=Mode.ISOLATED, log=log))
+            self.assertEqual(desired_state(rules).daemons, daemon, log)
+
+    def test_without_them_or_with_jool_s_own_debugging_there_is_none(self) -> None:
+        self.assertEqual(desired_state(configuration(source(1, pool("192.0.2.1"), log=("debug",)))).daemons, {})
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -6,9 +6,9 @@ import json
 import unittest
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from nat64ctl.running import Unreadable, running_state
+from nat64ctl.running import running_state
 from nat64ctl.state import MAIN, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State
-from nat64ctl.system import Result, System
+from nat64ctl.system import Result, System, Unreadable
 
 VETH = (
     '{"ifindex":3,"link":"router","ifname":"nat64-7","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":9216,"qdisc":"noqueue","operstate":"UP",'

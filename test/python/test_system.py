@@ -13,7 +13,7 @@ import unittest
 from unittest import mock
 
 from nat64ctl import system
-from nat64ctl.system import LocalSystem, locked
+from nat64ctl.system import LocalSystem, Result, Unreadable, locked, write_new_file
 
 
 class Programs(unittest.TestCase):
@@ -126,6 +126,53 @@ class Files(unittest.TestCase):
             holder.send_signal(signal.SIGKILL)
             holder.wait()
             self.assertTrue(_free(lock))
+
+
+class Streams(unittest.TestCase):
+    def test_lines_come_while_the_program_runs(self) -> None:
+        reading = LocalSystem().lines(("sh", "-c", "echo one; sleep 30; echo two"))
+        started = time.monotonic()
+        self.assertEqual(next(reading), "one")
+        reading.close()  # type: ignore[attr-defined]
+        self.assertLess(time.monotonic() - started, 10)
+
+    def test_lines_are_whole_however_they_are_written(self) -> None:
+        program = "printf 'a'; sleep 0.05; printf 'b\\nc\\n\\nd\\303'; sleep 0.05; printf '\\251\\n\\377'"
+        self.assertEqual(list(LocalSystem().lines(("sh", "-c", program))), ["ab", "c", "", "dé", "\ufffd"])
+
+    def test_a_program_that_fails_has_its_lines_and_then_its_words(self) -> None:
+        seen = []
+        with self.assertRaises(Unreadable) as raised:
+            for line in LocalSystem().lines(("sh", "-c", "echo out; echo why >&2; exit 3")):
+                seen.append(line)
+        self.assertEqual((seen, raised.exception.result.status, raised.exception.result.stderr), (["out"], 3, "why\n"))
+
+    def test_a_program_that_is_not_there(self) -> None:
+        with self.assertRaises(Unreadable) as raised:
+            list(LocalSystem().lines(("no-such-program",)))
+        self.assertEqual(raised.exception.result.status, 127)
+
+    def test_a_program_that_prints_nothing_for_too_long_is_ended(self) -> None:
+        with mock.patch("nat64ctl.system.DEADLINE", 0.2), self.assertRaises(Unreadable) as raised:
+            list(LocalSystem().lines(("sleep", "60")))
+        self.assertEqual(raised.exception.result.status, 124)
+
+    def test_a_sample_has_an_end_in_bytes_and_in_seconds(self) -> None:
+        self.assertEqual(LocalSystem().sample(("yes",), 10, 7), Result(("yes",), -9, "y\ny\ny\ny", ""))
+        cut = LocalSystem().sample(("sh", "-c", "echo begun; sleep 60"), 0.3, 100)
+        self.assertEqual((cut.status, cut.stdout), (124, "begun\n"))
+        whole = LocalSystem().sample(("sh", "-c", "echo out; echo err >&2; exit 4"), 10, 100)
+        self.assertEqual((whole.status, whole.stdout, whole.stderr), (4, "out\n", "err\n"))
+
+    def test_a_new_file_is_its_owner_s_and_never_takes_another_s_place(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "archive")
+            write_new_file(path, b"data")
+            self.assertEqual((os.stat(path).st_mode & 0o777, os.path.getsize(path)), (0o600, 4))
+            os.symlink("/nonexistent/target", os.path.join(folder, "link"))
+            for taken in (path, os.path.join(folder, "link")):
+                with self.assertRaises(FileExistsError):
+                    write_new_file(taken, b"other")
 
 
 def _free(path: str) -> bool:

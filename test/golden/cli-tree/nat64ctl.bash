@@ -3,8 +3,21 @@
 _nat64ctl() {
     local word=${COMP_WORDS[COMP_CWORD]} command='' given=0 index options='--help --json' words='check diff apply show monitor reset explain export debug-archive' files=no
     COMPREPLY=()
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --file|--output)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --protocol)
+        mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$word")
+        return
+        ;;
+    --address|--protocol|--port|--rule|--interval) return ;;
+    esac
     for ((index = 1; index < COMP_CWORD; index++)); do
         case ${COMP_WORDS[index]} in
+        --file|--output|--address|--protocol|--port|--rule|--interval) index=$((index + 1)) ;;
         -*) ;;
         *) if [[ -z $command ]]; then command=${COMP_WORDS[index]}; else given=$((given + 1)); fi ;;
         esac
@@ -15,12 +28,12 @@ _nat64ctl() {
         check) options='--help --json --on-this-router' words='' files=0 ;;
         diff) options='--help --json' words='' files=0 ;;
         apply) options='--help --json --dry-run' words='' files=0 ;;
-        show) options='--help --json' words='rules translations pools statistics status timeouts' files=no ;;
-        monitor) options='--help --json' words='' files=no ;;
-        reset) options='--help --json' words='translations statistics' files=no ;;
-        explain) options='--help --json' words='' files=no ;;
+        show) options='--help --json --address --protocol --port --rule --file --bindings --all' words='rules translations pools statistics status timeouts' files=no ;;
+        monitor) options='--help --json --address --protocol --port --rule --file --bindings --interval' words='log translations' files=no ;;
+        reset) options='--help --json --address --protocol --port --rule --file --static' words='translations statistics' files=no ;;
+        explain) options='--help --json --protocol --file --live' words='' files=no ;;
         export) options='--help --json' words='jool tayga set-commands' files=1 ;;
-        debug-archive) options='--help --json' words='' files=no ;;
+        debug-archive) options='--help --json --file --output' words='' files=no ;;
         esac
     fi
     if [[ $word == -* ]]; then

@@ -13,13 +13,14 @@ const exec = createExec({ log: silentLog })
 describe.skipIf(!needsTools('systemd-analyze'))('the systemd units of nat64ctl', () => {
   it.each([
     ['nat64.service', 'OK'], ['nat64-refresh.service', 'OK'], ['nat64-tayga@.service', 'OK'], ['nat64-joold@.service', 'OK'],
+    ['nat64-log@.service', 'OK'],
   ])('%s is exposed no more than what systemd calls %s', async (unit, verdict) => {
     const { stdout } = await exec(['systemd-analyze', 'security', '--offline=true', '--no-pager', join(unitsDir, unit)], {})
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`Overall exposure level for .*: \\d\\.\\d ${verdict}\\b`))
   })
 
   it('are all in this table', async () => {
-    expect((await readdir(unitsDir)).sort()).toEqual(['nat64-joold@.service', 'nat64-refresh.service', 'nat64-tayga@.service', 'nat64.service'])
+    expect((await readdir(unitsDir)).sort()).toEqual(['nat64-joold@.service', 'nat64-log@.service', 'nat64-refresh.service', 'nat64-tayga@.service', 'nat64.service'])
   })
 })
 

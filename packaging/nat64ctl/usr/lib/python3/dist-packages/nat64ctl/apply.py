@@ -17,9 +17,9 @@ from .difference import difference
 from .model import Configuration
 from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
-from .running import Unreadable, running_state
+from .running import running_state
 from .state import State
-from .system import Result, System
+from .system import Result, System, Unreadable
 
 Progress = Callable[[str], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -11,9 +12,11 @@ from typing import Dict, List, Optional
 
 from . import commands
 from .apply import ApplyFailed, said
-from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, BadConfiguration, CommandLine
+from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, BadConfiguration, BadUsage, CommandLine
+from .engines.jool_tables import UnknownTable
+from .observe.statistics import BadBaseline
 from .requirements import Missing
-from .running import Unreadable
+from .system import Unreadable
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,7 +46,12 @@ def main(argv: Optional[List[str]] = None) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     try:
-        return known[arguments.verb].run(arguments)
+        status = known[arguments.verb].run(arguments)
+        # Here, and not when Python ends, where nobody could catch what it raises.
+        sys.stdout.flush()
+        return status
+    except BadUsage as error:
+        return _say(USAGE, str(error))
     except BadConfiguration:
         return BAD_CONFIGURATION
     except Missing as error:
@@ -53,13 +61,27 @@ def main(argv: Optional[List[str]] = None) -> int:
     except ApplyFailed as error:
         rest = ["not as before: " + each for each in error.remains]
         return _say(FAILED, "failed: " + error.operation, error.command, error.words, *(rest or ["everything is as it was before"]))
+    except UnknownTable as error:
+        return _say(MISSING, "the translator's tools are of a version that this nat64ctl does not know: %s" % error)
+    except BadBaseline as error:
+        return _say(MISSING, str(error), "`nat64ctl reset statistics` writes it anew; without it counters are since the start")
     except BrokenPipeError:
+        _leave_standard_output()
         return 0
     except OSError as error:
         return _say(MISSING, "%s: %s" % (error.filename or "", error.strerror or error))
     except Exception:  # noqa: BLE001 - a bug must not look like anything else
         traceback.print_exc()
         return _say(BUG, "this is a bug in nat64ctl; `nat64ctl debug-archive` gathers what a report needs")
+
+
+def _leave_standard_output() -> None:
+    """Nobody reads it any more; what is still buffered must not become an error when Python ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        # Standard output is no file.
+        return
 
 
 def _say(status: int, *lines: str) -> int:

@@ -6,7 +6,7 @@ Each thing that is missing is an error that names the remedy; nothing has been t
 from __future__ import annotations
 
 import re
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from .engines import tayga
 from .services import PROGRAMS
@@ -29,6 +29,7 @@ _PACKAGES = {
     "jool_siit": "jool-tools",
     "joold": "jool-tools",
     "tayga": "tayga",
+    "python3": "python3-minimal",
     "nft": "nftables",
     "iptables-restore": "iptables",
     "ip6tables-restore": "iptables",
@@ -38,13 +39,13 @@ _PACKAGES = {
 def check_versions(system: System) -> None:
     """Loaded modules and the tools on disk must be of one version, or they do not understand each other. @raises Missing"""
     for kind in Kind:
-        module = system.read_file("/sys/module/%s/version" % kind.tool)
+        module = module_version(system, kind)
         if module is None:
             continue
-        tools = _tools_version(system, kind)
-        if tools != module.strip():
+        tools = tools_version(system, kind)
+        if tools != module:
             raise Missing(
-                "module %s is of version %s, and its tool of version %s" % (kind.tool, module.strip(), tools or "unknown"),
+                "module %s is of version %s, and its tool of version %s" % (kind.tool, module, tools or "unknown"),
                 "the module stays until it is unloaded: reboot, or stop all translation and `modprobe -r jool jool_siit jool_common`",
             )
 
@@ -101,7 +102,14 @@ def _load(system: System, kind: Kind) -> None:
     raise Missing("the module %s does not load into the kernel %s" % (kind.tool, release), remedy, result.stderr)
 
 
-def _tools_version(system: System, kind: Kind) -> str:
+def module_version(system: System, kind: Kind) -> Optional[str]:
+    """Of the loaded module; None where none is."""
+    text = system.read_file("/sys/module/%s/version" % kind.tool)
+    return None if text is None else text.strip()
+
+
+def tools_version(system: System, kind: Kind) -> str:
+    """Empty where there are none."""
     result = system.run((kind.tool, "--version"))
     found = re.search(r"[0-9]+(?:\.[0-9]+)+", result.stdout)
     return found.group(0) if found else ""

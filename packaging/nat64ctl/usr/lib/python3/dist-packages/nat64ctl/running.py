@@ -33,15 +33,7 @@ from .state import (
     RouteKey,
     State,
 )
-from .system import Result, System
-
-
-class Unreadable(Exception):
-    """A program that should say what runs, and does not. `result` has its words."""
-
-    def __init__(self, result: Result) -> None:
-        super().__init__("%s: %s" % (" ".join(result.argv), result.stderr.strip() or "exit status %d" % result.status))
-        self.result = result
+from .system import System, Unreadable
 
 
 def running_state(system: System) -> State:

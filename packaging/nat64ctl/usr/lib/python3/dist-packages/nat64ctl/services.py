@@ -13,8 +13,12 @@ from .operations import Command, RemoveFile, Run, WriteFile
 
 FOLDER = "/run/nat64"
 
+#: Template of the unit that brings Jool's kernel log to the journal; it has one instance, since there is one kernel log.
+LOG_UNIT = "nat64-log"
+LOG_INSTANCE = "kernel"
+
 #: Template of the units to the name of the program, as the kernel knows it.
-PROGRAMS = {"nat64-tayga": "tayga", "nat64-joold": "joold"}
+PROGRAMS = {"nat64-tayga": "tayga", "nat64-joold": "joold", LOG_UNIT: "python3"}
 
 
 @dataclass(frozen=True)

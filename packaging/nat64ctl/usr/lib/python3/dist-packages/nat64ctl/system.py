@@ -8,15 +8,17 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import IO, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 LOCK_FILE = "/run/nat64/lock"
 
@@ -34,12 +36,36 @@ class Result:
     stderr: str
 
 
+class Unreadable(Exception):
+    """A program that should say what runs, and does not. `result` has its words."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("%s: %s" % (" ".join(result.argv), result.stderr.strip() or "exit status %d" % result.status))
+        self.result = result
+
+
 class System:
     """What the rest of nat64ctl may ask of a router."""
 
     def run(self, argv: Sequence[str], stdin: Optional[str] = None) -> Result:
         """Runs a program to its end. Never raises for what the program does."""
         raise NotImplementedError
+
+    def lines(self, argv: Sequence[str]) -> Iterator[str]:
+        """What a program prints, line by line while it prints, without line ends: for tables that need not fit into memory.
+
+        @raises Unreadable after the last line, when the program failed
+        """
+        result = self.run(argv)
+        yield from result.stdout.splitlines()
+        if result.status != 0:
+            raise Unreadable(result)
+
+    def sample(self, argv: Sequence[str], seconds: float, size: int) -> Result:
+        """Runs a program for at most `seconds`, and keeps at most the first `size` bytes. The status is 124 for too long, -9 for too much."""
+        del seconds
+        result = self.run(argv)
+        return Result(result.argv, result.status, result.stdout[:size], result.stderr[:size])
 
     def read_file(self, path: str) -> Optional[str]:
         """None when there is no such file, or when it is no file (a symbolic link, a folder). Raises OSError for the rest."""
@@ -102,6 +128,46 @@ class LocalSystem(System):
             return Result(words, 127, "", "%s: no such program" % words[0])
         except PermissionError as error:
             return Result(words, 126, "", "%s: %s" % (words[0], error.strerror))
+
+    def lines(self, argv: Sequence[str]) -> Iterator[str]:
+        words = tuple(argv)
+        with _child(words) as child:
+            if isinstance(child, Result):
+                raise Unreadable(child)
+            rest = b""
+            while True:
+                chunk = child.read(DEADLINE)
+                if chunk is None:
+                    raise Unreadable(Result(words, 124, "", child.words() + "\nnothing printed for %d seconds" % DEADLINE))
+                if not chunk:
+                    break
+                pieces = (rest + chunk).split(b"\n")
+                rest = pieces.pop()
+                for piece in pieces:
+                    yield piece.decode("utf-8", "replace")
+            if rest:
+                yield rest.decode("utf-8", "replace")
+            status = child.end(DEADLINE)
+            if status != 0:
+                raise Unreadable(Result(words, status, "", child.words()))
+
+    def sample(self, argv: Sequence[str], seconds: float, size: int) -> Result:
+        words = tuple(argv)
+        until = time.monotonic() + seconds
+        with _child(words) as child:
+            if isinstance(child, Result):
+                return child
+            kept = b""
+            chunk: Optional[bytes] = b""
+            while len(kept) < size:
+                chunk = child.read(max(0.0, until - time.monotonic()))
+                if not chunk:
+                    break
+                kept += chunk
+            text = kept[:size].decode("utf-8", "replace")
+            if chunk is None:
+                return Result(words, 124, text, child.words()[:size])
+            return Result(words, -signal.SIGKILL if chunk else child.end(max(0.1, until - time.monotonic())), text, child.words()[:size])
 
     def read_file(self, path: str) -> Optional[str]:
         try:
@@ -180,6 +246,22 @@ def locked(path: str = LOCK_FILE) -> Iterator[None]:
         os.close(descriptor)
 
 
+def write_new_file(path: str, data: bytes) -> None:
+    """For its owner alone to read; nothing is left of a file that could not be written whole. @raises OSError, also when it is there"""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def wait_for_input(descriptor: int, seconds: float) -> None:
+    """Until there is something to read, or for so long."""
+    select.select([descriptor], [], [], max(0.0, seconds))
+
+
 def _environment() -> Dict[str, str]:
     """The same for everyone: what tools print must not depend on who asks."""
     return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -188,3 +270,54 @@ def _environment() -> Dict[str, str]:
 def _kill_group(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+class _Child:
+    """A program whose output is read while it runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        self._process = process
+        self._errors = errors
+        assert process.stdout is not None
+        self._output = process.stdout.fileno()
+
+    def read(self, seconds: float) -> Optional[bytes]:
+        """Nothing at its end; None when nothing comes for so long."""
+        if not select.select([self._output], [], [], seconds)[0]:
+            return None
+        return os.read(self._output, 1 << 16)
+
+    def end(self, seconds: float) -> int:
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return 124
+
+    def words(self) -> str:
+        # Not all that a program may have written there: people read it.
+        self._errors.seek(0)
+        return self._errors.read(1 << 16).decode("utf-8", "replace")
+
+
+@contextmanager
+def _child(words: Tuple[str, ...]) -> Iterator[Union[_Child, Result]]:
+    """Whatever it is, it has ended afterwards. A program that does not start is a Result."""
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment(), start_new_session=True
+            )
+        except FileNotFoundError:
+            yield Result(words, 127, "", "%s: no such program" % words[0])
+            return
+        except PermissionError as error:
+            yield Result(words, 126, "", "%s: %s" % (words[0], error.strerror))
+            return
+        try:
+            yield _Child(process, errors)
+        finally:
+            if process.poll() is None:
+                _kill_group(process.pid)
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()

@@ -11,6 +11,7 @@ from typing import Callable, Optional
 from ..check import CheckResult, RouterFacts, check_text
 from ..desired import Unplannable, desired_state
 from ..model import Configuration
+from ..observe.filters import BadFilter, Filter, make_filter
 from ..problems import Problem, Severity
 
 OK = 0
@@ -22,6 +23,10 @@ MISSING = 69
 BUG = 70
 
 DEFAULT_FILE = "/etc/nat64/nat64.config"
+
+
+class BadUsage(Exception):
+    """The command line is wrong, in a way that its parser cannot know."""
 
 
 class BadConfiguration(Exception):
@@ -75,14 +80,49 @@ def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None) ->
     return result
 
 
-def load(arguments: argparse.Namespace) -> Configuration:
+def load(arguments: argparse.Namespace, warnings: bool = True) -> Configuration:
     """The configuration of FILE, for a verb that needs a valid one; what is to be said about it goes to standard error.
 
     @raises BadConfiguration, OSError
     """
     result = check(arguments)
     for problem in result.problems:
-        print(problem, file=sys.stderr)
+        if warnings or problem.severity is Severity.ERROR:
+            print(problem, file=sys.stderr)
     if result.configuration is None:
         raise BadConfiguration
     return result.configuration
+
+
+def configuration_file(parser: argparse.ArgumentParser) -> None:
+    """For verbs whose FILE is beside the point."""
+    parser.add_argument("--file", default=DEFAULT_FILE, metavar="FILE", help="the configuration; default %(default)s; - for standard input")
+
+
+def known_configuration(arguments: argparse.Namespace, say: bool = False) -> Optional[Configuration]:
+    """The configuration of `--file`, where there is a valid one: for what is better with it, and works without it.
+
+    `say`: tell people that it has errors. @raises OSError but for a file that is not there
+    """
+    try:
+        result = check(arguments)
+    except FileNotFoundError:
+        return None
+    if result.configuration is None and say:
+        print("%s has errors, so it is left aside; `nat64ctl check` names them" % arguments.file, file=sys.stderr)
+    return result.configuration
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--address", metavar="A", help="only what this IPv4 or IPv6 address is part of")
+    parser.add_argument("--protocol", metavar="P", help="only tcp, udp or icmp")
+    parser.add_argument("--port", metavar="N", help="only what this port, or ICMP identifier, is part of")
+    parser.add_argument("--rule", metavar="R", help="only this rule: 100, nat64-100, nat46-100 or nat46-clat")
+
+
+def chosen(arguments: argparse.Namespace) -> Filter:
+    """@raises BadUsage"""
+    try:
+        return make_filter(arguments.address, arguments.protocol, arguments.port, arguments.rule)
+    except BadFilter as error:
+        raise BadUsage(str(error)) from None

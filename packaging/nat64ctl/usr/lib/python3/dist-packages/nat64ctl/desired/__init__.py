@@ -18,6 +18,7 @@ from .instances import Part, add_instance, destination_part, source_part
 from .iptables import iptables_destination, iptables_source
 from .isolated_rules import isolated_destination, isolated_source
 from .joold import add_synchronization
+from .journal import add_logging
 from .rule_files import rule_file_text
 from .tayga_rules import tayga_destination, tayga_source
 
@@ -63,6 +64,7 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
         if parts:
             add_instance(building, MAIN, Framework.NETFILTER, parts)
     add_synchronization(building, configuration)
+    add_logging(building)
     return building.state()
 
 

@@ -270,6 +270,11 @@ def read_frameworks(text: str) -> Dict[str, FrozenSet[Framework]]:
     return frameworks
 
 
+def read_instances(text: str) -> List[Tuple[str, Framework]]:
+    """Of `instance display --csv`: name and framework of each, in whatever namespace."""
+    return [(row["Name"], Framework(row["Framework"])) for row in _rows(text) if row["Framework"] in ("netfilter", "iptables")]
+
+
 def read_globals(text: str) -> Dict[str, str]:
     """Of `global display --csv`. Lists are in quotes there."""
     values: Dict[str, str] = {}
