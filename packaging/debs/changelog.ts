@@ -15,3 +15,8 @@ export function changelog(entry: { source: string; version: string; suite: strin
 export function rfc5322Date(epochSeconds: number): string {
   return new Date(epochSeconds * 1000).toUTCString().replace(/GMT$/, '+0000')
 }
+
+/** YYYY-MM-DD, as manual pages have it. */
+export function isoDate(epochSeconds: number): string {
+  return new Date(epochSeconds * 1000).toISOString().slice(0, 10)
+}

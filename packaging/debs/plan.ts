@@ -1,6 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import type { PlanInput } from '../../scripts/pipeline/stage.ts'
-import { changelog } from './changelog.ts'
+import { changelog, isoDate } from './changelog.ts'
 import { description, paragraph, substitution } from './control.ts'
 import { copyright } from './copyright.ts'
 import type { InstalledPackage, PlansBefore } from './inputs.ts'
@@ -191,7 +191,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     changes: [`nat64ctl of nat64-forge ${packageJson.version}.`],
     kind: 'nat64ctl',
     scripts: Object.fromEntries(['postinst', 'prerm', 'postrm'].map((name) => [name, { kind: 'asset', path: `packaging/nat64ctl/DEBIAN/${name}` }])),
-    files: nat64ctlFiles({ date: new Date(sourceDateEpoch * 1000).toISOString().slice(0, 10), version: own.version }, library),
+    files: nat64ctlFiles({ date: isoDate(sourceDateEpoch), version: own.version }, library),
     tree: nat64ctlTreeRules,
   }))
 

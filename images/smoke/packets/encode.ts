@@ -70,7 +70,7 @@ function encodeTcp(segment: Tcp): Buffer {
   header.writeUInt32BE(segment.seq, 4)
   header.writeUInt32BE(segment.ack, 8)
   header.writeUInt8((20 + options.length) / 4 << 4, 12)
-  header.writeUInt8([...segment.flags].reduce((bits, letter) => bits | 1 << tcpFlags.indexOf(letter), 0), 13)
+  header.writeUInt8(Array.from(segment.flags).reduce((bits, letter) => bits | 1 << tcpFlags.indexOf(letter), 0), 13)
   header.writeUInt16BE(segment.window, 14)
   header.writeUInt16BE(segment.urgent, 18)
   return Buffer.concat([header, options, segment.data])

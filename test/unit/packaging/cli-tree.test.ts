@@ -66,7 +66,7 @@ describe('the shipped CLI tree', () => {
 
   it('takes the values that VyOS takes there', () => {
     const table = JSON.parse(treeJson(tree)) as { roots: Record<string, Table> }
-    const at = (...path: string[]): unknown => path.reduce((node: Table, name) => node.children![name]!, { children: table.roots } as Table).value
+    const at = (...path: string[]): unknown => path.reduce<Table>((node, name) => node.children![name]!, { children: table.roots }).value
     expect(at('nat64', 'source', 'rule')).toEqual([{ type: 'integer', min: 1, max: 999_999, help: 'Number for this rule' }])
     expect(at('nat64', 'source', 'rule', 'description')).toEqual([{ type: 'text', maxLength: 255, help: 'Description' }])
     expect(at('nat64', 'source', 'rule', 'disable')).toBeUndefined()

@@ -75,7 +75,7 @@ const answered: readonly Limit[] = [{ engine: 'jool', kinds: ['nat64'], what: 'J
 function named({ type, code, rest, to, why }: Row, words: string): { id: string; title: string } {
   const what = `${String(type)}/${String(code)}${why === undefined ? '' : ` (${why})`}`
   return {
-    id: `${String(type)}-${String(code)}${/^pointer/.test(why ?? '') ? `-p${String(type === 12 ? (rest ?? 0) >>> 24 : rest)}` : ''}`,
+    id: `${String(type)}-${String(code)}${why?.startsWith('pointer') === true ? `-p${String(type === 12 ? (rest ?? 0) >>> 24 : rest)}` : ''}`,
     title: `${words} ${what} ${to === undefined ? 'is dropped' : `becomes ${String(to.type)}/${String(to.code)}`}`,
   }
 }
