@@ -102,4 +102,5 @@ export const exitStatuses: readonly ExitStatus[] = [
   { status: 65, meaning: 'The configuration is wrong' },
   { status: 69, meaning: 'Something that is needed is missing: a module, a program, a privilege' },
   { status: 70, meaning: 'A bug in nat64ctl' },
+  { status: 130, meaning: 'Interrupted while it only looked; monitor ends with 0 then' },
 ]

@@ -771,12 +771,7 @@ class FakeRouter(System):
                 )
             return self._changing(lambda: self._pool4_put(instance, mark, protocol, network, low, high, named.get("--max-iterations", "")))
         assert verb == "remove", verb
-        known = (mark, protocol) in instance.pool4
-        self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
-        if not known:
-            # It says so, and bindings of the range are gone all the same: those of every mark, static ones too.
-            raise Refused("Error: The kernel module returned error 3: Unknown error.")
-        return ""
+        return self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
 
     @staticmethod
     def _pool4_put(instance: FakeInstance, mark: int, protocol: str, network: IPv4Network, low: int, high: int, iterations: str) -> None:

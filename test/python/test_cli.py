@@ -75,6 +75,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(nat64ctl("nonsense")[0], 64)
         self.assertEqual(nat64ctl()[0], 64)
 
+    def test_ctrl_c_ends_what_only_looks_without_a_traceback(self) -> None:
+        with mock.patch("nat64ctl.commands.diff.plan_for", side_effect=KeyboardInterrupt):
+            self.assertEqual(nat64ctl("diff", self.file), (130, "", ""))
+
     def test_a_dry_run_and_diff_print_one_plan_and_touch_nothing(self) -> None:
         status, plan, _ = nat64ctl("diff", self.file)
         self.assertEqual((status, self.router.changes), (0, 0))

@@ -6,8 +6,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Tuple
 
 from configurations import configuration, destination, pool, source, static
+from fake_router import FakeRouter
 
 from nat64ctl import isolated
+from nat64ctl.apply import apply
 from nat64ctl.desired import Unplannable, desired_state
 from nat64ctl.engines import jool
 from nat64ctl.model import Clat, Configuration, Engine, Mode, PortRange, Protocol, Synchronization
@@ -353,6 +355,15 @@ class Logging(unittest.TestCase):
         for log in (("binding",), ("session",), ("binding", "session")):
             rules = configuration(source(1, pool("192.0.2.1"), log=log), source(2, pool("192.0.2.2"), mode=Mode.ISOLATED, log=log))
             self.assertEqual(desired_state(rules).daemons, daemon, log)
+
+    def test_apply_starts_it_once_and_ends_it_with_the_last_rule_that_logs(self) -> None:
+        router, unit = FakeRouter(), "nat64-log@kernel.service"
+        logging = configuration(source(1, pool("192.0.2.1"), log=("binding",)))
+        apply(router, logging)
+        self.assertIn(unit, router.running)
+        self.assertEqual(apply(router, logging), ())
+        apply(router, configuration(source(1, pool("192.0.2.1"))))
+        self.assertEqual(router.running, {})
 
     def test_without_them_or_with_jool_s_own_debugging_there_is_none(self) -> None:
         self.assertEqual(desired_state(configuration(source(1, pool("192.0.2.1"), log=("debug",)))).daemons, {})

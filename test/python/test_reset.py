@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import tempfile
 import unittest
-from ipaddress import IPv4Address, IPv4Network
-from typing import Any, List
+from typing import Any
 
 from observed_router import CLIENT_100, CLIENT_200, SERVER, STATIC_100, ConfigurationFile, instance, nat64ctl, observed_router
 
-from nat64ctl.engines.jool_tables import Binding
-from nat64ctl.reset import spans_between
 from nat64ctl.running import running_state
 from nat64ctl.system import Result
 
 NOW = 1_800_000_000
 MAPS_FILE = "/run/nat64/tayga-data/nat64-400/dynamic.map"
-
-
-def binding(address: str, port: int, static: str = "0") -> Binding:
-    return Binding("TCP", "2001:db8::1", "1", address, str(port), static)
 
 
 class Reset(unittest.TestCase):
@@ -56,33 +48,28 @@ class Reset(unittest.TestCase):
         self.assertNotIn(MAPS_FILE, self.router.files)
         self.assertEqual(running_state(self.router), before)
 
-    def test_many_go_by_few_commands_and_the_static_one_among_them_stays(self) -> None:
-        self.many(4000)
+    def test_many_go_one_by_one_and_the_static_one_among_them_and_the_pool_stay(self) -> None:
+        self.many(1200)
         before = running_state(self.router)
-        self.assertIn("instance-100: removed 4002 dynamic bindings", self.reset())
+        status, out, errors = nat64ctl(self.router, NOW, "reset", "translations", "--file", self.file)
+        self.assertEqual((status, errors), (0, "instance-100: removing 1201 TCP bindings, one by one\n"))
+        self.assertIn("instance-100: removed 1202 dynamic bindings", out)
         self.assertEqual(list(self.main.bib), [STATIC_100])
         self.assertEqual(list(self.main.sessions), [STATIC_100])
         self.assertEqual(running_state(self.router), before)
-        changing = [argv for argv in self.router.log if argv[3:5] in (("pool4", "remove"), ("bib", "remove"))]
-        self.assertEqual(
-            changing,
-            [
-                ("jool", "-i", "instance-100", "pool4", "remove", "192.0.2.10/32", "4081-8079", "--tcp", "--mark", "4294967295"),
-                ("jool", "-i", "instance-100", "pool4", "remove", "192.0.2.10/32", "8081-12079", "--tcp", "--mark", "4294967295"),
-                ("jool", "-i", "instance-100", "bib", "remove", "2001:db8::b#53", "192.0.2.11#5353", "--udp"),
-            ],
-        )
+        self.assertFalse([argv for argv in self.router.log if argv[3:5] == ("pool4", "remove")])
 
-    def test_a_jool_that_leaves_them_loses_them_one_by_one(self) -> None:
-        self.many(40)
+    def test_a_binding_that_has_ended_by_itself_is_no_error_and_a_refusal_is(self) -> None:
         run = self.router.run
+        words = "Error: The kernel module returned error 3: The entry wasn't in the database.\n"
 
-        def refuse(argv: Any, stdin: Any = None) -> Result:
-            return Result(tuple(argv), 1, "", "Error: no such entry\n") if "pool4" in argv and "remove" in argv else run(argv, stdin)
+        def answer(argv: Any, stdin: Any = None) -> Result:
+            return Result(tuple(argv), 1, "", words) if "remove" in argv else run(argv, stdin)
 
-        self.router.run = refuse  # type: ignore[assignment]
-        self.reset()
-        self.assertEqual(list(self.main.bib), [STATIC_100])
+        self.router.run = answer  # type: ignore[assignment]
+        self.reset("--rule", "100")
+        words = "Error: The kernel module returned error 1: Operation not permitted\n"
+        self.assertEqual(nat64ctl(self.router, NOW, "reset", "translations", "--rule", "100", "--file", self.file)[0], 69)
 
     def test_only_what_a_filter_lets_through(self) -> None:
         self.assertEqual(
@@ -129,26 +116,6 @@ class Reset(unittest.TestCase):
         self.router.modules.clear()
         self.router.running.clear()
         self.assertEqual(self.reset(), "nothing translates with a state that could be reset\n")
-
-
-class Spans(unittest.TestCase):
-    def test_free_addresses_are_networks_and_others_ranges_of_ports(self) -> None:
-        dynamic = [binding("192.0.2.%d" % last, 5) for last in (4, 5, 6, 7)] + [binding("192.0.2.9", port) for port in (1, 2, 80, 443)]
-        found = [(span.prefix, span.low, span.high) for span in spans_between(dynamic, [binding("192.0.2.9", port, "1") for port in (22, 443, 444)])]
-        self.assertEqual(found, [("192.0.2.4/30", 0, 65535), ("192.0.2.9/32", 1, 2), ("192.0.2.9/32", 80, 443)])
-
-    def test_random_tables_are_covered_and_no_static_mapping_is_hit(self) -> None:
-        chance = random.Random(64)
-        for _ in range(300):
-            ends = {("192.0.2.%d" % chance.randrange(8), chance.randrange(1, 40)) for _ in range(chance.randrange(1, 120))}
-            static = {end for end in ends if chance.random() < 0.2}
-            spans = spans_between([binding(*end) for end in ends - static], [binding(*end, static="1") for end in static])
-
-            def hit(end: Any, spans: List[Any] = spans) -> bool:
-                return any(IPv4Address(end[0]) in IPv4Network(span.prefix) and span.low <= end[1] <= span.high for span in spans)
-
-            self.assertTrue(all(hit(end) for end in ends - static))
-            self.assertFalse(any(hit(end) for end in static))
 
 
 if __name__ == "__main__":

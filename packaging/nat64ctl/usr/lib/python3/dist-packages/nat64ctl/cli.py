@@ -18,6 +18,9 @@ from .observe.statistics import BadBaseline
 from .requirements import Missing
 from .system import Unreadable
 
+#: As shells say of a program that SIGINT has ended.
+_INTERRUPTED = 130
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
@@ -65,6 +68,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         return _say(MISSING, "the translator's tools are of a version that this nat64ctl does not know: %s" % error)
     except BadBaseline as error:
         return _say(MISSING, str(error), "`nat64ctl reset statistics` writes it anew; without it counters are since the start")
+    except KeyboardInterrupt:
+        # What changes the router holds signals back by itself.
+        return _INTERRUPTED
     except BrokenPipeError:
         _leave_standard_output()
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import Callable, Dict
 
@@ -27,7 +28,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _translations(arguments: argparse.Namespace) -> int:
     wanted = chosen(arguments)
     with locked():
-        outcomes = reset_translations(LocalSystem(), wanted, known_configuration(arguments), arguments.static)
+        outcomes = reset_translations(LocalSystem(), wanted, known_configuration(arguments), arguments.static, _say)
     if arguments.json:
         print_json([outcome._asdict() for outcome in outcomes])
         return OK
@@ -36,6 +37,10 @@ def _translations(arguments: argparse.Namespace) -> int:
     if not outcomes:
         print("nothing translates with a state that could be reset")
     return OK
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _statistics(arguments: argparse.Namespace) -> int:

@@ -147,7 +147,7 @@ def tayga_daemons(system: System) -> List[TaygaDaemon]:
 
 
 def dynamic_maps(system: System, daemon: TaygaDaemon) -> Tuple[List[Map], bool]:
-    """As TAYGA last wrote them, which it does some seconds after a change; and whether there is such a file. @raises OSError"""
+    """As TAYGA last wrote them, which it does within a minute of a change; and whether there is such a file. @raises OSError"""
     text = system.read_file(daemon.maps_file) if daemon.maps_file else None
     return [] if text is None else read_maps(text), text is not None
 
