@@ -3,10 +3,10 @@ import { commands, commonOptions } from './commands.ts'
 /** bash's completion of nat64ctl: commands, their options and words, and files where one is asked for. */
 export function bashCompletion(): string {
   const flags = commonOptions.map(({ flag }) => flag)
-  const cases = commands.map(({ name, argument, options = [] }) => {
-    const words = argument !== undefined && 'words' in argument ? argument.words : []
-    const files = argument !== undefined && 'name' in argument && argument.name === 'FILE'
-    return `        ${name}) options='${[...flags, ...options.map(({ flag }) => flag)].join(' ')}' words='${words.join(' ')}' files=${files ? 'yes' : 'no'} ;;`
+  const cases = commands.map(({ name, words, value, options = [] }) => {
+    // After how many words a file is asked for.
+    const files = value === '[FILE]' ? String(words === undefined ? 0 : 1) : 'no'
+    return `        ${name}) options='${[...flags, ...options.map(({ flag }) => flag)].join(' ')}' words='${words?.choice.join(' ') ?? ''}' files=${files} ;;`
   })
   return `# bash completion of nat64ctl(8)
 
@@ -16,7 +16,7 @@ _nat64ctl() {
     for ((index = 1; index < COMP_CWORD; index++)); do
         case \${COMP_WORDS[index]} in
         -*) ;;
-        *) if [[ -z $command ]]; then command=\${COMP_WORDS[index]}; else given=1; fi ;;
+        *) if [[ -z $command ]]; then command=\${COMP_WORDS[index]}; else given=$((given + 1)); fi ;;
         esac
     done
     if [[ -n $command ]]; then
@@ -27,12 +27,11 @@ ${cases.join('\n')}
     fi
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+    elif [[ $files == "$given" ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
     elif ((given == 0)); then
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-        if [[ $files == yes ]]; then
-            compopt -o filenames 2>/dev/null
-            mapfile -t -O \${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
-        fi
     fi
 }
 

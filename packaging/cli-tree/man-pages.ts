@@ -40,7 +40,7 @@ export function programManPage(edition: Edition): string {
     '.SH SYNOPSIS\n', commands.map((command) => `.B nat64ctl ${plain(command.name)}\n${argumentsOf(command)}`).join('.br\n'),
     '.SH DESCRIPTION\n',
     `${plain('Checks a configuration, plans what must change, and makes it so as a whole or not at all, on the translators')}\n.BR jool (8)\nand\n.BR tayga (8).\n`,
-    `${plain('What the configuration can say is in')}\n.BR nat64.config (5).\n`,
+    `${plain('FILE is the configuration, in either form of VyOS\'s syntax; - is standard input.')}\n${plain('What it can say is in')}\n.BR nat64.config (5).\n`,
     '.SH COMMANDS\n',
     ...commands.map(({ about = [], ...command }) => `.TP\n.B nat64ctl ${plain(command.name)}\n${plain(command.help)}.\n${about.map((text) => `.sp\n${plain(text)}\n`).join('')}`),
     '.SH OPTIONS\n',
@@ -51,8 +51,8 @@ export function programManPage(edition: Edition): string {
   ].join('')
 }
 
-function argumentsOf({ argument, options = [] }: NatCommand): string {
-  const word = argument === undefined ? [] : 'words' in argument ? [argument.words.join('|')] : [argument.name]
-  const words = [...options.map(({ flag }) => `[${flag}]`), '[--json]', ...word.map((one) => argument?.optional === true ? `[${one}]` : one)]
-  return `${plain(words.join(' '))}\n`
+function argumentsOf({ words, value, options = [] }: NatCommand): string {
+  const choice = words?.choice.join('|')
+  const parts = [choice === undefined ? undefined : words?.optional === true ? `[${choice}]` : choice, ...options.map(({ flag }) => `[${flag}]`), '[--json]', value]
+  return `${plain(parts.filter((part) => part !== undefined).join(' '))}\n`
 }

@@ -6,7 +6,7 @@ import { cli, smallBuild } from '../support/cli.ts'
 import { sampleLock, targetText } from '../support/sample-lock.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const verbs = ['build', 'source', 'headers', 'modules', 'debs', 'iso', 'smoke', 'inspect', 'doctor', 'targets', 'explain', 'store', 'completion']
+const verbs = ['build', 'source', 'headers', 'modules', 'debs', 'iso', 'smoke', 'inspect', 'doctor', 'targets', 'reference', 'explain', 'store', 'completion']
 
 describe('the command line', () => {
   test('--help lists every verb and shows examples', async () => {
@@ -63,6 +63,12 @@ describe('the command line', () => {
     expect(status).toBe(69)
     expect(stdout).toMatch(/^MISSING {2}dpkg +unpacks Debian packages \(source, headers/m)
     expect(stderr).toMatch(/ {2}next: apt-get install --no-install-recommends .*\bdpkg\b/)
+  })
+
+  test('reference prints what a router\'s configuration can say, for people and for nat64ctl', async () => {
+    const [words, json] = await Promise.all([cli(['reference']), cli(['reference', '--json'])])
+    expect(words).toMatchObject({ status: 0, stderr: '', stdout: await readFile('test/golden/cli-tree/configuration.md', 'utf8') })
+    expect(json).toMatchObject({ status: 0, stderr: '', stdout: await readFile('test/golden/cli-tree/tree.json', 'utf8') })
   })
 
   test('targets lists what is shipped, and the kernels that are known', async () => {

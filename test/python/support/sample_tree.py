@@ -71,7 +71,7 @@ SOURCE_RULE = {
     "source": _node({"prefix": _leaf(POOL6, required=True)}),
     "translation": _node({"pool": _tag({
         "address": _leaf(IPV4, IPV4_NET, required=True),
-        "port": _leaf(PORTS, engines=["jool"]),
+        "port": _leaf(PORT, PORTS, engines=["jool"]),
         "protocol": {**PROTOCOLS, "engines": ["jool"]},
         "description": DESCRIPTION,
         "disable": DISABLE,
@@ -83,10 +83,10 @@ SOURCE_RULE = {
         "outside": _node({"address": _leaf(IPV4, required=True), "port": _leaf(PORT, required=True, engines=["jool"])}),
     }),
     "timeout": _node({
-        "udp": _leaf(_integer(1, 4294967295), unit="seconds"),
-        "tcp-established": _leaf(_integer(1, 4294967295), unit="seconds"),
-        "tcp-transitory": _leaf(_integer(1, 4294967295), unit="seconds"),
-        "icmp": _leaf(_integer(1, 4294967295), unit="seconds"),
+        "udp": _leaf(_integer(120, 4294967), unit="seconds"),
+        "tcp-established": _leaf(_integer(7200, 4294967), unit="seconds"),
+        "tcp-transitory": _leaf(_integer(240, 4294967), unit="seconds"),
+        "icmp": _leaf(_integer(0, 4294967), unit="seconds"),
     }, engines=["jool"]),
     "option": _node({
         "address-dependent-filtering": _leaf(),
@@ -111,7 +111,7 @@ DESTINATION_RULE = {
     "disable": DISABLE,
     "engine": ENGINE,
     "mode": MODE,
-    "destination": _node({"address": _leaf(IPV4, IPV4_NET, required=True), "port": _leaf(PORTS, engines=["jool"])}),
+    "destination": _node({"address": _leaf(IPV4, IPV4_NET, required=True), "port": _leaf(PORT, PORTS, engines=["jool"])}),
     "protocol": {**PROTOCOLS, "engines": ["jool"]},
     "translation": _node({"address": _leaf(IPV6, IPV6_NET, required=True), "port": _leaf(PORT, engines=["jool"])}),
     "source": _node({"prefix": _leaf(POOL6, required=True)}),
@@ -124,6 +124,9 @@ DESTINATION_RULE = {
             "random": _leaf(_words("enable", "disable")),
         }),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
+        "mtu-plateaus": _leaf(_integer(0, 65535), multi=True),
+        "tos": _leaf(_integer(0, 255)),
+        "zeroize-traffic-class": _leaf(),
     }, engines=["jool"]),
 }
 

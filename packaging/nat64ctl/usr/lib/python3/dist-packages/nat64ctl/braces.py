@@ -131,7 +131,8 @@ class _Reader:
             self.error(places[0], "this form has no such comments", "", "write /* … */")
             return
         if len(words) > 2:
-            remedy = "a line has a node and one value; a value with blanks needs quotes: {} \"{}\"".format(words[0], shortened(" ".join(words[1:])))
+            quoted = f"{shortened(words[0])} \"{shortened(' '.join(words[1:20]))}\""
+            remedy = f"a line has a node and one value; a value with blanks needs quotes: {quoted}"
             self.error(places[2], "too many words", "", remedy)
             return
         if not self.path and words[0] not in self.roots:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import List, NamedTuple, Optional
 
-#: More words than any path of the tree has; a statement with more is wrong anyway.
+#: More words than any path of the tree has; a statement with more is wrong anyway, and is cut.
 WORDS_AT_MOST = 64
 
 

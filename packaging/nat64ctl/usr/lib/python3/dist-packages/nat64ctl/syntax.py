@@ -65,6 +65,8 @@ def is_set_form(text: str) -> bool:
     """Whether the text is lines of commands, not braces. What comes first decides; a text that shows neither is read as commands."""
     start = _BLANKS.match(text)
     first = start.end() if start is not None else 0
+    if first == len(text):
+        return "/*" not in text and "//" not in text
     if _SET_LINE.match(text, text.rfind("\n", 0, first) + 1):
         return True
     if _OPENING.match(text, first):

@@ -81,9 +81,9 @@ def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
         different = [] if checked is first else _differences(first, checked)
         if different:
             refuse(
-                collector, checked.node, "cannot be in one instance with {}: another {}".format(first.label, listed(different, "and another")),
+                collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}",
                 ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
-                "the same {}, or mode isolated or iptables".format(listed(different, "and the same")),
+                f"{_each('the same', different)}, or mode isolated or iptables",
             )
 
 
@@ -91,6 +91,10 @@ def _prefix_of(checked: Checked) -> IPv6Network:
     if isinstance(checked, CheckedSource):
         return checked.rule.prefix
     return checked.rule.source_prefix if isinstance(checked, CheckedDestination) else checked.clat.plat_prefix
+
+
+def _each(article: str, names: List[str]) -> str:
+    return listed((f"{article} {name}" for name in names), "and")
 
 
 def _differences(first: Checked, other: Checked) -> List[str]:
@@ -305,6 +309,12 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
     entries.sort(key=lambda entry: entry[:2])
     around: List[Tuple[int, int, IPv6Network, int, Checked]] = []
     same: Dict[Tuple[IPv6Network, object], Tuple[int, Checked]] = {}
+    # Jool's hook in the router's own namespace sees packets before any route does, and looks at their mark only.
+    hooked = {
+        (prefix, _match(checked)[0]): (index, checked) for _, _, prefix, index, checked in entries if _engine_and_mode(checked) == (
+            Engine.JOOL, Mode.INLINE,
+        )
+    }
     for entry in entries:
         _, length, prefix, index, checked = entry
         while around and not prefix.subnet_of(around[-1][2]):
@@ -318,7 +328,10 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
             )
         if not around or around[-1][2] != prefix:
             around.append(entry)
-        rival_index, rival = same.setdefault((prefix, _match(checked)), (index, checked))
+        match = _match(checked)
+        rival_index, rival = same.setdefault((prefix, match), (index, checked))
+        if rival_index == index:
+            rival_index, rival = hooked.get((prefix, match[0]), (index, checked))
         if rival_index != index:
             later, earlier = (checked, rival) if _place(checked) > _place(rival) else (rival, checked)
             both_sources = isinstance(later, CheckedSource) and isinstance(earlier, CheckedSource)
@@ -329,7 +342,7 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
             )
 
 
-def _match(checked: Checked) -> object:
+def _match(checked: Checked) -> Tuple[int, Optional[IPv6Network], Optional[str]]:
     if isinstance(checked, CheckedSource):
         return (checked.rule.mark or 0, checked.rule.source_address, checked.rule.inbound_interface)
     # Those of NAT46 have nothing that tells them apart, from each other or from a NAT64 rule that takes everything.

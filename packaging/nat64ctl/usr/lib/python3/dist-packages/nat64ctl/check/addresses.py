@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
-from typing import Optional
+from typing import Optional, Union
 
 from nat64ctl.problems import Collector
 
@@ -56,7 +56,7 @@ def check_ipv4(collector: Collector, node: Node, network: IPv4Network) -> None:
     if reason is not None:
         node.break_()
         collector.error(
-            node.positions[-1], node.path, "%s cannot be used" % (network.network_address if network.prefixlen == 32 else network), sentence(reason),
+            node.positions[-1], node.path, f"{plain(network)} cannot be used", sentence(reason),
         )
 
 
@@ -92,3 +92,8 @@ def check_prefix(collector: Collector, node: Node, prefix: IPv6Network) -> None:
 
 def sentence(reason: str) -> str:
     return reason[0].upper() + reason[1:] + "."
+
+
+def plain(network: Union[IPv4Network, IPv6Network]) -> str:
+    """A network of one address as that address."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)

@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 from nat64ctl.model import Clat, DestinationRule, Engine, PortRange, Protocol
 from nat64ctl.problems import Collector
 
-from .addresses import WELL_KNOWN_PREFIX, check_ipv4, check_ipv6, check_prefix, is_private
+from .addresses import WELL_KNOWN_PREFIX, check_ipv4, check_ipv6, check_prefix, is_private, plain
 from .nodes import Node, always_required, report_missing
 from .rules import (
     CheckedClat,
@@ -16,6 +16,7 @@ from .rules import (
     check_name,
     check_port_zero,
     engine_of,
+    is_unclear,
     leaf_or_self,
     mode_of,
     network6_of,
@@ -33,6 +34,8 @@ STATELESS_OPTIONS = ("eam-hairpin", "amend-udp-checksum-zero", "rfc6791")
 
 def destination_rule(node: Node, collector: Collector) -> Optional[CheckedDestination]:
     """None where something that a rule cannot be without is missing or wrong; then a problem says so."""
+    if is_unclear(node):
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
@@ -46,7 +49,7 @@ def destination_rule(node: Node, collector: Collector) -> Optional[CheckedDestin
         check_ipv6(collector, leaf_or_self(node, "translation", "address"), target.network_address)
         if prefix is not None and target.overlaps(prefix):
             refuse_value(
-                collector, leaf_or_self(node, "translation", "address"), f"{_plain6(target)} and the source prefix overlap",
+                collector, leaf_or_self(node, "translation", "address"), f"{plain(target)} and the source prefix overlap",
                 f"Addresses in {prefix} stand for IPv4 hosts.",
                 "the address of an IPv6 host",
             )
@@ -92,12 +95,12 @@ def _suffix(collector: Collector, leaf: Node, engine: Engine, ipv4: IPv4Network,
     exact = "a length of %s" % (128 - host_bits)
     if host_bits > room:
         refuse_value(
-            collector, leaf, f"{_plain6(ipv6)} is too small for {_plain4(ipv4)}",
+            collector, leaf, f"{plain(ipv6)} is too small for {plain(ipv4)}",
             f"{host_bits} bits of the IPv4 address must fit into {room} (RFC 7757 section 3.1).",
             exact + ", or a shorter one" if engine is Engine.JOOL else exact,
         )
     elif host_bits < room and engine is Engine.TAYGA:
-        refuse_value(collector, leaf, f"{_plain6(ipv6)} is larger than {_plain4(ipv4)}", "TAYGA maps networks of the same size.", exact)
+        refuse_value(collector, leaf, f"{plain(ipv6)} is larger than {plain(ipv4)}", "TAYGA maps networks of the same size.", exact)
 
 
 def _stateful(
@@ -137,7 +140,7 @@ def _stateful(
 
 def _private(node: Node, engine: Engine, address: IPv4Network, collector: Collector) -> None:
     leaf = leaf_or_self(node, "source", "prefix")
-    message = f"the well-known prefix, and {_plain4(address)} is private"
+    message = f"the well-known prefix, and {plain(address)} is private"
     reason = f"{WELL_KNOWN_PREFIX} must not stand for private IPv4 addresses, such as those of this rule's clients (RFC 6052 section 3.1)"
     remedy = "a network of 64:ff9b:1::/48 (RFC 8215), or a prefix of the network's own"
     if engine is Engine.TAYGA:
@@ -147,6 +150,8 @@ def _private(node: Node, engine: Engine, address: IPv4Network, collector: Collec
 
 
 def clat(node: Node, collector: Collector) -> Optional[CheckedClat]:
+    if is_unclear(node):
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
@@ -188,11 +193,3 @@ def _prefix(node: Node, collector: Collector, *names: str) -> Optional[IPv6Netwo
     leaf = leaf_or_self(node, *names)
     check_prefix(collector, leaf, value)
     return None if leaf.broken else value
-
-
-def _plain4(network: IPv4Network) -> str:
-    return str(network.network_address) if network.prefixlen == 32 else str(network)
-
-
-def _plain6(network: IPv6Network) -> str:
-    return str(network.network_address) if network.prefixlen == 128 else str(network)

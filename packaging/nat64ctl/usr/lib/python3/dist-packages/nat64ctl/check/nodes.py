@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from nat64ctl.problems import Collector, listed, nearest_word, quoted, suggestion
-from nat64ctl.statement import WORDS_AT_MOST, Statement
+from nat64ctl.problems import Collector, listed, nearest_word, quoted, shortened, suggestion
+from nat64ctl.statement import Statement
 from nat64ctl.tree import Tree, TreeNode
 
-from .values import BadValue, Parser, Value, describe, parser
+from .values import BadValue, Parser, Value, describe, parser, text_of
 
 #: VyOS's own top-level nodes, which are none of ours and read over without a word. One that is not here and looks like one of
 #: ours is worth a warning: nat64 with a typing error would otherwise be no configuration at all.
@@ -20,6 +20,11 @@ VYOS_ROOTS = frozenset((
 ))
 
 
+#: Never written to.
+_NO_CHILDREN: Dict[str, Node] = {}
+_NO_VALUES: List[Value] = []
+_NO_POSITIONS: List[int] = []
+
 #: Of a leaf that may be given several times; looking through them must stay cheap.
 VALUES_AT_MOST = 256
 
@@ -31,10 +36,12 @@ class Node:
 
     def __init__(self, schema: TreeNode, name: str, parent: Optional[Node], position: int, container: bool) -> None:
         self.schema, self.name, self.parent, self.position, self.container = schema, name, parent, position, container
-        self.children: Dict[str, Node] = {}
+        # Hundreds of thousands of empty containers would be a third of the memory, and of the time.
+        leaf = schema.kind == "leaf"
+        self.children: Dict[str, Node] = _NO_CHILDREN if leaf else {}
         #: Of a leaf: what was written and is valid, with positions.
-        self.values: List[Value] = []
-        self.positions: List[int] = []
+        self.values: List[Value] = [] if leaf else _NO_VALUES
+        self.positions: List[int] = [] if leaf else _NO_POSITIONS
         #: An error was found here or below.
         self.broken = False
         #: A name right below could not be read, so what seems to be missing may be what it was meant to be.
@@ -112,7 +119,7 @@ class Builder:
         self.others = False
 
     def build(self, statements: Iterable[Statement]) -> Node:
-        root, first = self.root, self._first
+        root, first, parsers = self.root, self._first, self._parsers
         for statement in statements:
             words, positions, base, block = statement
             node = root
@@ -121,14 +128,20 @@ class Builder:
             while index < count:
                 child = node.children.get(words[index])
                 if child is None:
-                    position = base + min(index, WORDS_AT_MOST - 1) if positions is None else positions[index]
+                    position = base + index if positions is None else positions[index]
                     child = self._create(node, words, index, position)
                     if child is None:
                         break
                 node = child
                 index += 1
-                if node.schema.kind == "leaf":
-                    self._leaf(node, words, index, positions, base, block)
+                schema = node.schema
+                if schema.kind == "leaf":
+                    # The way that nearly all lines of a large file take.
+                    parse = parsers.get(schema)
+                    if parse is None or index != count - 1 or block or node.values or not self._value(node, parse, words[index]):
+                        self._leaf(node, words, index, positions, base, block)
+                    else:
+                        node.positions.append(base + index if positions is None else positions[index])
                     break
             else:
                 self._end_at(node, words, positions, base, block)
@@ -187,12 +200,21 @@ class Builder:
             f"valid is {listed(known)}" if known else "nothing comes below it",
         )
 
+    @staticmethod
+    def _value(node: Node, parse: Parser, text: str) -> bool:
+        """Gives a leaf its first value; False where it is not valid."""
+        try:
+            node.values.append(parse(text))
+        except BadValue:
+            return False
+        return True
+
     def _leaf(self, node: Node, words: List[str], index: int, positions: Optional[List[int]], base: int, block: bool) -> None:
         """`index` is the word after the leaf's name."""
         schema = node.schema
 
         def at(word: int) -> int:
-            return base + min(word, WORDS_AT_MOST - 1) if positions is None else positions[word]
+            return base + word if positions is None else positions[word]
         extra = len(words) - index
         if block:
             node.break_()
@@ -210,7 +232,7 @@ class Builder:
             else:
                 self._collector.error(
                     at(index + 1), node.path, f"{quoted(words[index + 1])} is too much", "A value with blanks needs quotes.",
-                    "'{}'".format(" ".join(words[index:index + 20])),
+                    f"'{shortened(' '.join(words[index:index + 20]))}'",
                 )
             return
         text, position = words[index], at(index)
@@ -233,19 +255,19 @@ class Builder:
         line = self._collector.line(node.positions[0])
         if self._last_wins:
             self._collector.warning(
-                position, node.path, f"{quoted(text)} replaces {quoted(str(node.values[0]))} of line {line}",
+                position, node.path, f"{quoted(text)} replaces {quoted(text_of(node.values[0]))} of line {line}",
                 "It has one value, and the last one counts.",
             )
         else:
             node.break_()
             self._collector.error(
-                position, node.path, f"{quoted(text)} is a second value, after {quoted(str(node.values[0]))} in line {line}", "It has one value.",
+                position, node.path, f"{quoted(text)} is a second value, after {quoted(text_of(node.values[0]))} in line {line}", "It has one value.",
             )
         node.values[0], node.positions[0] = value, position
 
     def _end_at(self, node: Node, words: List[str], positions: Optional[List[int]], base: int, block: bool) -> None:
         """A statement that names a node and goes no further."""
-        last = base + min(len(words), WORDS_AT_MOST) - 1 if positions is None else positions[-1]
+        last = base + len(words) - 1 if positions is None else positions[-1]
         if node.container:
             node.break_()
             self._collector.error(last, node.path, "its number or name is missing", "", f"valid is {_valid(node.schema)}")

@@ -11,6 +11,7 @@ from .facts import RouterFacts
 from .nodes import Node
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse, refuse_value
 from .source import ports_of
+from .values import text_of
 
 #: The first release of Jool that refuses what overlaps the ephemeral ports, and VyOS's first year that does.
 REFUSING_JOOL = (4, 1, 15)
@@ -83,13 +84,10 @@ def _ephemeral(facts: RouterFacts, ports: PortRange, leaf: Node, collector: Coll
     ephemeral = facts.ephemeral_ports
     if ephemeral is None or ports.first > ephemeral.last or ports.last < ephemeral.first or leaf.broken:
         return
-    message = f"ports {ports.first}-{ports.last} overlap the router's ephemeral ports {ephemeral.first}-{ephemeral.last}"
-    free = [
-        part for part in (PortRange(max(1, ports.first), ephemeral.first - 1), PortRange(ephemeral.last + 1, ports.last)) if part.first <= part.last
-    ]
-    remedy = "valid is %s; or change net.ipv4.ip_local_port_range" % (
-        " or ".join(f"{part.first}-{part.last}" for part in free) or "%s-65535" % (ephemeral.last + 1)
-    )
+    message = f"{text_of(ports)} overlaps the router's ephemeral ports {text_of(ephemeral)}"
+    parts = (PortRange(max(1, ports.first), ephemeral.first - 1), PortRange(ephemeral.last + 1, ports.last))
+    free = " or ".join(text_of(part) for part in parts if part.first <= part.last) or f"{ephemeral.last + 1}-65535"
+    remedy = f"valid is {free}; or change net.ipv4.ip_local_port_range"
     jool = facts.jool_version is not None and facts.jool_version >= REFUSING_JOOL
     vyos = facts.vyos_year is not None and facts.vyos_year >= REFUSING_VYOS_YEAR
     if jool or vyos:

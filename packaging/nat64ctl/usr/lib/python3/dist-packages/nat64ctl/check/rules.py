@@ -49,6 +49,11 @@ class CheckedClat:
         return "nat46 clat"
 
 
+def is_unclear(node: Node) -> bool:
+    """The engine or the mode is wrong: what is for them and what is not would be guessed."""
+    return any(leaf is not None and leaf.broken for leaf in (node.get("engine"), node.get("mode")))
+
+
 def engine_of(node: Node) -> Engine:
     value = node.value("engine")
     return Engine(value) if isinstance(value, str) else Engine.JOOL
@@ -98,7 +103,14 @@ def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -
     if not node.schema.limited:
         return
     in_effect = Mode.ISOLATED if engine is Engine.TAYGA else mode
-    for found in walk(node, _is_limited):
+    known: Dict[TreeNode, bool] = {}
+
+    def has_unfit(schema: TreeNode) -> bool:
+        if schema not in known:
+            unfit = bool((schema.engines and engine.value not in schema.engines) or (schema.modes and in_effect.value not in schema.modes))
+            known[schema] = unfit or (schema.limited and any(has_unfit(child) for child in schema.children.values()))
+        return known[schema]
+    for found in walk(node, has_unfit):
         if found is node or (found.schema.kind == "tag" and not found.container):
             continue
         schema = found.schema
@@ -106,10 +118,6 @@ def check_limits(collector: Collector, node: Node, engine: Engine, mode: Mode) -
             refuse(collector, found, f"not for the engine {engine.value}", "", f"valid with the engine {listed(schema.engines)}")
         elif schema.modes and in_effect.value not in schema.modes:
             refuse(collector, found, f"not for the mode {mode.value}", "", f"valid with the mode {listed(schema.modes)}")
-
-
-def _is_limited(schema: TreeNode) -> bool:
-    return schema.limited
 
 
 def protocols_of(node: Node) -> Tuple[Protocol, ...]:

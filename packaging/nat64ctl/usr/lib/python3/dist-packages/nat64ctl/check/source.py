@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple, Union
 from nat64ctl.model import Engine, Mode, Pool, PortRange, Protocol, SourceRule, StaticMapping
 from nat64ctl.problems import Collector, listed
 
-from .addresses import WELL_KNOWN_PREFIX, bad_ipv4, bad_ipv6, check_ipv4, check_prefix, is_private, sentence
+from .addresses import WELL_KNOWN_PREFIX, bad_ipv4, bad_ipv6, check_ipv4, check_prefix, is_private, plain, sentence
 from .intervals import Blocks
 from .nodes import Node, always_required, may_be_unread, report_missing
 from .rules import (
@@ -17,6 +17,7 @@ from .rules import (
     check_name,
     check_port_zero,
     engine_of,
+    is_unclear,
     mode_of,
     network_of,
     options_of,
@@ -31,14 +32,12 @@ DEFAULT_PORTS = PortRange(61001, 65535)
 ALL_PORTS = PortRange(0, 65535)
 ALL_PROTOCOLS = tuple(Protocol)
 
-#: Jool's minima in seconds: RFC 6146 section 4, with the constant's name there.
-TIMEOUT_MINIMA = {"udp": (120, "UDP_MIN"), "tcp-established": (7200, "TCP_EST"), "tcp-transitory": (240, "TCP_TRANS")}
-# Jool counts milliseconds in 32 bits.
-TIMEOUT_MAXIMUM = (2 ** 32 - 1) // 1000
-
 
 def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
     """None where something that a rule cannot be without is missing or wrong; then a problem says so."""
+    if is_unclear(node):
+        _prefix(node, collector)
+        return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
@@ -64,7 +63,7 @@ def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
     pools = _pools(node, engine, collector)
     active = tuple((pool, found) for pool, found in pools if not found.has("disable"))
     statics = _statics(node, engine, collector)
-    _enough_pools(node, engine, mode, disabled, bool(pools), bool(active), bool(statics), collector)
+    _enough_pools(node, engine, mode, disabled, bool(pools), bool(active), node.has("static"), collector)
     _pools_overlap(active, engine, collector)
     _statics_in_pools(node, engine, mode, active, statics, prefix, collector)
     if prefix == WELL_KNOWN_PREFIX and masquerade is None:
@@ -78,7 +77,7 @@ def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
         number=int(node.name), engine=engine, mode=mode, prefix=prefix, pools=tuple(pool for pool, _ in active),
         statics=tuple(static for static, _ in statics), disabled=disabled, mark=mark if isinstance(mark, int) else None,
         source_address=source_address if isinstance(source_address, IPv6Network) else None,
-        inbound_interface=interface if isinstance(interface, str) else None, timeouts=_timeouts(node, collector), options=options_of(node),
+        inbound_interface=interface if isinstance(interface, str) else None, timeouts=_timeouts(node), options=options_of(node),
         log=tuple(sorted(node.words("log"))), persistent=persistent is not None, masquerade=masquerade is not None,
         description=description if isinstance(description, str) else "",
     )
@@ -247,7 +246,7 @@ def _private(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None
         if is_private(pool.address):
             address = found.children["address"]
             collector.warning(
-                address.positions[-1], address.path, f"{pool.address} is private, and the prefix is the well-known one",
+                address.positions[-1], address.path, f"{plain(pool.address)} is private, and the prefix is the well-known one",
                 f"{WELL_KNOWN_PREFIX} must not stand for private IPv4 addresses (RFC 6052 section 3.1); hairpinned packets would carry them.",
                 "a network of 64:ff9b:1::/48 (RFC 8215), or a prefix of the network's own",
             )
@@ -389,21 +388,8 @@ def _statics_without_pools(node: Node, mode: Mode, statics: Tuple[Tuple[StaticMa
             )
 
 
-def _timeouts(node: Node, collector: Collector) -> Dict[str, int]:
-    timeouts: Dict[str, int] = {}
+def _timeouts(node: Node) -> Dict[str, int]:
+    """In the tree are Jool's bounds: the minima of RFC 6146 section 4, and milliseconds in 32 bits."""
     timeout = node.children.get("timeout")
-    for name, leaf in () if timeout is None else timeout.children.items():
-        seconds = leaf.values[0] if leaf.values else None
-        if not isinstance(seconds, int):
-            continue
-        minimum, constant = TIMEOUT_MINIMA.get(name, (1, ""))
-        if seconds < minimum:
-            reason = f"Jool keeps to {constant} of RFC 6146 section 4." if constant else ""
-            refuse_value(collector, leaf, f"{seconds} seconds are too few", reason, f"valid is {minimum} or more")
-        elif seconds > TIMEOUT_MAXIMUM:
-            refuse_value(
-                collector, leaf, f"{seconds} seconds are too many", "Jool counts milliseconds in 32 bits.", f"valid is {TIMEOUT_MAXIMUM} or less",
-            )
-        else:
-            timeouts[name] = seconds
-    return timeouts
+    leaves = {} if timeout is None else timeout.children
+    return {name: value for name, leaf in leaves.items() for value in leaf.values if isinstance(value, int)}

@@ -52,6 +52,13 @@ def parser(node: TreeNode) -> Parser:
     return first_that_fits
 
 
+def text_of(value: Value) -> str:
+    """A value as it would be written."""
+    if isinstance(value, PortRange):
+        return str(value.first) if value.first == value.last else f"{value.first}-{value.last}"
+    return str(value)
+
+
 def describe(item: ValueType) -> str:
     """What is valid, for a person: `a number from 1 to 999999`."""
     if item.type == "integer":
@@ -71,7 +78,7 @@ _SHAPES: Dict[str, str] = {
     "ipv6": "an IPv6 address, such as 2001:db8::1",
     "ipv6net": "an IPv6 network, such as 2001:db8::/96",
     "port": "a port from 0 to 65535",
-    "portrange": "a port or a range of ports, such as 80 or 1024-65535",
+    "portrange": "a range of ports, such as 1024-65535",
     "interface": "the name of an interface, at most 15 characters without blanks, / and :",
 }
 

@@ -1,0 +1,98 @@
+"""A configuration against a router: only with facts, and only what they tell."""
+from __future__ import annotations
+
+import unittest
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+from support.checking import heads, result_of
+from support.lines import clat, destination, source
+
+from nat64ctl.check import RouterFacts
+from nat64ctl.model import Engine, Mode, PortRange
+
+LINUX = RouterFacts(ephemeral_ports=PortRange(32768, 60999), jool_version=(4, 1, 13))
+OVERLAP = "3:50: {}nat64 source rule 10 translation pool 1 port: 1-65535 overlaps the router's ephemeral ports 32768-60999"
+
+
+class EphemeralPorts(unittest.TestCase):
+    def test_without_facts_nothing_is_said_of_the_router(self) -> None:
+        self.assertEqual(heads(source(port="1-65535")), [])
+        self.assertEqual(heads(source("mode isolated", "match inbound-interface nosuch", port="1-65535"), RouterFacts()), [])
+
+    def test_older_jool_and_vyos_are_warned_newer_ones_refuse(self) -> None:
+        cases = (
+            (LINUX, "warning: "), (replace(LINUX, jool_version=(4, 1, 14)), "warning: "), (replace(LINUX, jool_version=(4, 1, 15)), ""),
+            (replace(LINUX, jool_version=(4, 2)), ""),
+            (replace(LINUX, jool_version=None), "warning: "), (replace(LINUX, vyos_year=2025), "warning: "), (replace(LINUX, vyos_year=2026), ""),
+        )
+        for facts, severity in cases:
+            with self.subTest(facts):
+                self.assertEqual(heads(source(port="1-65535"), facts), [OVERLAP.format(severity)])
+
+    def test_what_would_be_valid_is_said(self) -> None:
+        problem = next(problem for problem in result_of(source(port="1-65535"), LINUX).problems if "ephemeral" in problem.message)
+        self.assertEqual(problem.remedy, "valid is 1-32767 or 61000-65535; or change net.ipv4.ip_local_port_range")
+
+    def test_ports_beside_the_range_and_other_namespaces_are_no_matter(self) -> None:
+        for text in (
+            source(port="1-32767"), source(port="61000-65535"), source(port=""), source("mode isolated", port="1-65535"),
+            source("engine tayga", port=""), destination(),
+            source("translation pool 1 disable", "translation pool 2 address 192.0.2.1", port="1-65535"),
+            destination("mode isolated", "destination port 40000"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(heads(text, LINUX), [])
+
+    def test_ports_of_nat46_and_the_default_ports_count_too(self) -> None:
+        self.assertEqual(heads(destination("destination port 40000"), LINUX), [
+            "4:48: warning: nat46 destination rule 10 destination port: 40000 overlaps the router's ephemeral ports 32768-60999",
+        ])
+        self.assertEqual(heads(source(port=""), replace(LINUX, ephemeral_ports=PortRange(1024, 65000))), [
+            "2:53: warning: nat64 source rule 10 translation pool 1 address: 61001-65535 overlaps the router's ephemeral ports 1024-65000",
+        ])
+
+
+class WhatIsThere(unittest.TestCase):
+    def test_an_engine_that_cannot_run_is_refused_with_its_reason(self) -> None:
+        facts = RouterFacts(unavailable_engines={Engine.JOOL: "This kernel takes no module of ours."})
+        result = result_of(source() + destination("engine tayga") + clat(), facts)
+        self.assertEqual([str(problem).split("\n") for problem in result.problems if "cannot run" in problem.message], [
+            [
+                "f:1:23: nat64 source rule 10: the engine jool cannot run on this router", "    This kernel takes no module of ours.",
+                "    engine tayga"
+            ],
+            ["f:8:11: nat46 clat: the engine jool cannot run on this router", "    This kernel takes no module of ours.", "    engine tayga"],
+        ])
+
+    def test_a_mode_that_cannot_run_is_refused_with_its_reason(self) -> None:
+        facts = RouterFacts(unavailable_modes={Mode.IPTABLES: "There is no iptables."})
+        self.assertEqual(heads(source("mode iptables"), facts), ["4:26: nat64 source rule 10 mode: the mode iptables cannot run on this router"])
+        self.assertEqual(heads(source() + source("engine tayga", number=20, prefix="2001:db8:65::/96", pool="198.51.100.0/24", port=""), facts), [])
+
+    def test_an_interface_that_is_not_there_is_a_warning_since_it_may_come(self) -> None:
+        facts = RouterFacts(interfaces=frozenset(("eth0",)))
+        text = source("mode iptables", "match inbound-interface eth0") + "set nat64 synchronization interface eth1\n"
+        self.assertEqual(heads(text, facts), ["6:37: warning: nat64 synchronization interface: there is no interface eth1 on this router now"])
+        self.assertEqual(
+            heads(text.replace("eth0", "ppp0"), facts)[0],
+            "5:50: warning: nat64 source rule 10 match inbound-interface: there is no interface ppp0 on this router now",
+        )
+
+    def test_addresses_of_a_translator_with_an_interface_are_not_the_routers(self) -> None:
+        facts = RouterFacts(addresses=frozenset((IPv4Address("192.0.2.9"), IPv4Address("10.0.0.1"), IPv6Address("2001:db8::1"))))
+        refused = "2:53: nat64 source rule 10 translation pool 1 address: 192.0.2.9 is an address of this router"
+        for text, expected in (
+            (source(), []), (source("mode iptables"), []), (source("mode isolated"), [refused]), (source("engine tayga", port=""), [refused]),
+            (source("mode isolated", pool="192.0.2.0/29"), []),
+            (
+                destination("mode isolated", address="10.0.0.1"),
+                ["1:51: nat46 destination rule 10 destination address: 10.0.0.1 is an address of this router"],
+            ),
+        ):
+            with self.subTest(text):
+                self.assertEqual(heads(text, facts), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
