@@ -48,7 +48,7 @@ describe.skipIf(!needsTools('/usr/bin/python3') || !existsSync(join(projectDir, 
     (await exec(['/usr/bin/python3', '-B', '-m', 'nat64ctl', ...words, '--help'], { env: { PYTHONPATH: await nat64ctlPackage(), COLUMNS: '200' } })).stdout
 
   it('has the commands that the manual has, and the options, words and value of each', async () => {
-    const verbs = [...(await help()).matchAll(/^ {4}([a-z][a-z-]*) /gm)].map((match) => match[1]!)
+    const verbs = [...(await help()).matchAll(/^ {4}([a-z][a-z-]*)(?= |$)/gm)].map((match) => match[1]!)
     expect(verbs.sort()).toEqual(commands.map(({ name }) => name).sort())
     for (const { name, words, value, options = [] } of commands) {
       // A word may be a command of its own, with the options.
