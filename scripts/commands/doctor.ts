@@ -27,6 +27,10 @@ export const testTools: readonly HostTool[] = [
   { command: '/usr/bin/python3', package: 'python3', why: 'runs what runs on routers, and checks its syntax' },
   { command: 'mandoc', package: 'mandoc', why: 'checks manual pages' },
   { command: 'man', package: 'man-db', why: 'checks manual pages' },
+  { command: 'nft', package: 'nftables', why: 'carries out nat64ctl\'s plans in namespaces' },
+  { command: 'iptables-save', package: 'iptables', why: 'carries out nat64ctl\'s plans in namespaces' },
+  { command: 'tayga', package: 'tayga', why: 'carries out nat64ctl\'s plans in namespaces' },
+  { command: 'systemd-analyze', package: 'systemd', why: 'tells how exposed nat64ctl\'s units are' },
   { command: '/usr/bin/mypy', package: 'mypy', why: 'checks the types of the Python that runs on routers' },
 ]
 

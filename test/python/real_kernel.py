@@ -2,7 +2,7 @@
 
 Run it as root: `real_kernel.py FIRST COUNT`. It works in network and mount namespaces of its own, and leaves nothing behind.
 Jool's modules cannot be loaded here, so its two tools are the model's, and a target that exists stands for its targets in iptables;
-systemd is a function that starts and stops TAYGA.
+systemd is a function that starts and stops TAYGA, and says of the other daemons that they run.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class RealKernel(LocalSystem):
         return name in ("jool", "jool_siit", "joold") or super().find_program(name)
 
     def processes(self, name: str) -> List[Tuple[str, ...]]:
-        return self.model.processes(name) if name == "joold" else super().processes(name)
+        return self.model.processes(name) if name in ("joold", "python3") else super().processes(name)
 
     def _systemctl(self, words: Tuple[str, ...]) -> Result:
         verb, unit = words[1:]
         template, _, instance = unit[: -len(".service")].partition("@")
         folder = "/run/nat64/" + template
-        if template == "nat64-joold":
+        if template in ("nat64-joold", "nat64-log"):
             self.model.running.pop(unit, None)
             if verb == "restart":
                 text = self.read_file("%s/%s.conf" % (folder, instance)) or ""
