@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from nat64ctl.model import (
     Clat,
@@ -67,12 +67,14 @@ def random_configuration(seed: int) -> Configuration:
     if dice.random() < 0.3:
         shared = {"f-args": dice.choice([10, 11, 15]), "address-dependent-filtering": True, "mtu-plateaus": (1500, 1280)}
     timeouts = {"udp": dice.choice([120, 300, 600])} if dice.random() < 0.4 else {}
+    shared_iterations: Union[int, str, None] = dice.choice([None, None, 5, "auto", "infinity"])
     rules: List[SourceRule] = []
     for slot, number in enumerate((1, 2, 10, 100, 32768 + 1, 999999)):
         if dice.random() < 0.45:
             continue
         kind = dice.choice(["inline", "inline", "isolated", "isolated", "masquerade", "iptables", "tayga", "tayga masquerade"])
-        pools = tuple(_random_pool(dice, slot, index) for index in range(dice.randint(1, 3)))
+        iterations = shared_iterations if kind == "inline" else dice.choice([None, None, 7, "infinity"])
+        pools = tuple(_random_pool(dice, slot, index, iterations) for index in range(dice.randint(1, 3)))
         statics = tuple(_random_static(dice, index, pools) for index in range(dice.randint(0, 4))) if dice.random() < 0.6 else ()
         own = "2001:db8:%x::/96" % (0x6400 + slot)
         more: Dict[str, Any] = {"disabled": dice.random() < 0.1, "description": dice.choice(["", "a rule"])}
@@ -128,15 +130,15 @@ def random_configuration(seed: int) -> Configuration:
     return Configuration(tuple(rules), tuple(destinations), clat, synchronization)
 
 
-def _random_pool(dice: random.Random, slot: int, index: int) -> Pool:
+def _random_pool(dice: random.Random, slot: int, index: int, iterations: Union[int, str, None]) -> Pool:
     base = int(IPv4Address("192.0.2.0")) + slot * 32
     length = dice.choice([32, 32, 31, 30])
     address = base + (dice.randrange(8) * 4 if length < 32 else dice.randrange(32))
     low = dice.choice([1, 1024, 2000, 61001])
     ports = None if dice.random() < 0.2 else PortRange(low, dice.choice([low + 500, 65535]) if low < 61001 else 65535)
     protocols = ALL if dice.random() < 0.6 else tuple(sorted(dice.sample(ALL, 2), key=ALL.index))
-    # One a rule: several are an error.
-    return Pool(index + 1, IPv4Network((address, length), strict=False), ports, protocols)
+    # One number for all pools of a mark: two are an error.
+    return Pool(index + 1, IPv4Network((address, length), strict=False), ports, protocols, iterations)
 
 
 def _random_static(dice: random.Random, number: int, pools: Tuple[Pool, ...]) -> StaticMapping:

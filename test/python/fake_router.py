@@ -50,7 +50,7 @@ GLOBALS = {
         "logging-session": "FALSE",
         "maximum-simultaneous-opens": "10",
         "ss-enabled": "FALSE",
-        "ss-flush-asap": "TRUE",
+        "ss-flush-asap": "FALSE",
         "ss-flush-deadline": "2000",
         "ss-capacity": "512",
         "ss-max-payload": "1452",
@@ -146,6 +146,8 @@ class FakeRouter(System):
         self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
         self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
+        #: Whether the modules were compiled with their targets for iptables.
+        self.xtables = True
         self.log: List[Tuple[str, ...]] = []
         self.changes = 0
         #: Before the n-th change (from 1): its number to what happens.
@@ -186,6 +188,10 @@ class FakeRouter(System):
             return sorted((set(self.namespaces) - {""}) | self.broken)
         if path == "/dev/net":
             return self.devices
+        if path == "/sys/module/x_tables":
+            return ["holders", "initstate"]
+        if path == "/sys/module/x_tables/holders":
+            return sorted(self.modules) if self.xtables else []
         return sorted({name[len(path) + 1 :].partition("/")[0] for name in self.files if name.startswith(path + "/")})
 
     def find_program(self, name: str) -> bool:
@@ -609,7 +615,10 @@ class FakeRouter(System):
         if rest == ["--version"]:
             return self.tool_version + "\n"
         if tool not in self.modules:
-            raise Refused("Error: Jool's kernel module does not seem to be loaded.")
+            raise Refused(
+                "Error: Jool's socket family doesn't seem to exist.\n"
+                "(This probably means Jool hasn't been modprobed.)\nNetlink error message: Object not found"
+            )
         name = ""
         if rest[0] == "-i":
             name, rest = rest[1], rest[2:]
@@ -700,10 +709,6 @@ class FakeRouter(System):
                 raise Refused("Error: The kernel module returned error 22: Sorry; you can't change a NAT64 instance's pool6 for now.")
             new.bib, new.serial, new.sessions, new.counters = old.bib, old.serial, old.sessions, old.counters
         else:
-            if new.framework == "netfilter" and any(
-                where == namespace and kind == tool and each.framework == "netfilter" for (where, kind, _), each in self.instances.items()
-            ):
-                raise Refused("Error: The kernel module returned error 17: A Netfilter instance already exists in this namespace.")
             self._serial += 1
             new.serial = self._serial
         self.instances[key] = new
@@ -776,8 +781,13 @@ class FakeRouter(System):
     @staticmethod
     def _pool4_put(instance: FakeInstance, mark: int, protocol: str, network: IPv4Network, low: int, high: int, iterations: str) -> None:
         low = max(low, 0 if protocol == "ICMP" else 1)
+        fresh = (mark, protocol) not in instance.pool4
         table = instance.pool4.setdefault((mark, protocol), FakeTable())
         if iterations:
+            addresses = range(int(network.network_address), int(network.broadcast_address) + 1)
+            known = all(any(first <= high + 1 and last >= low - 1 for first, last in table.rows.get(address, [])) for address in addresses)
+            # Jool 4.1.13 moves the table to make room, and then writes the number to where it was.
+            assert known or (fresh and len(addresses) == 1), "a write to freed memory in the kernel"
             table.iterations = iterations
         for address in range(int(network.network_address), int(network.broadcast_address) + 1):
             fused: List[Tuple[int, int]] = []
@@ -852,16 +862,17 @@ class FakeRouter(System):
             return self._changing(lambda: self._eamt_put(instance, six, four))
         assert verb == "remove", verb
         if instance.eamt.get(six) != four:
-            raise Refused("Error: The kernel module returned error 3: The requested entry doesn't exist.")
+            raise Refused("Error: The kernel module returned error 3: ")
         return self._changing(lambda: instance.eamt.pop(six))
 
     @staticmethod
     def _eamt_put(instance: FakeInstance, six: str, four: str) -> None:
+        """Jool looks only for an entry that the new one's first address lies in."""
         new6, new4 = IPv6Network(six), IPv4Network(four)
         for other6, other4 in instance.eamt.items():
-            if IPv6Network(other6).overlaps(new6) or IPv4Network(other4).overlaps(new4):
+            if new6.network_address in IPv6Network(other6) or new4.network_address in IPv4Network(other4):
                 raise Refused(
-                    "Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n(Use --force to override this validation.)"
-                    % (six, other6, other4)
+                    "Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n"
+                    "(Use --force to override this validation.)" % (six, other6, other4)
                 )
         instance.eamt[six] = four

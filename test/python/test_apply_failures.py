@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import unittest
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Dict, List
@@ -229,6 +230,25 @@ class Requirements(unittest.TestCase):
                 router.programs.discard(program)
                 error = self.refused(router)
                 self.assertEqual((error.message, error.remedy), ("%s is not installed" % program, "install the package %s" % package))
+
+    def test_modules_without_targets_for_iptables_are_told_from_others(self) -> None:
+        router = FakeRouter()
+        router.xtables = False
+        error = self.refused(router)
+        self.assertEqual(error.message, "the module jool has no targets for iptables")
+        self.assertIn("`mode isolated`", error.remedy)
+
+    def test_an_instance_of_somebody_else_in_the_one_place_for_it_is_left_alone(self) -> None:
+        router = FakeRouter()
+        router.modules.add("jool")
+        mine = {"instance": "nat64", "framework": "netfilter", "global": {"pool6": "64:ff9b::/96"}}
+        router.run(("jool", "file", "handle", "/dev/stdin"), json.dumps(mine))
+        error = self.refused(router)
+        self.assertIn("netfilter instance `nat64` of jool already, which is not nat64ctl's", error.message)
+        self.assertIn("`jool instance remove nat64`", error.remedy)
+        # In another namespace, or in isolated mode, it is nobody's concern.
+        apply(router, configuration(source(2, pool("192.0.2.64/28"), mode=Mode.ISOLATED)))
+        self.assertIn(("", "jool", "nat64"), router.instances)
 
     def test_joold_is_needed_for_synchronization(self) -> None:
         router = FakeRouter()

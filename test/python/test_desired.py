@@ -343,7 +343,11 @@ class JoolFiles(unittest.TestCase):
                     "logging-bib": True,
                     "icmp-timeout": "0:00:30",
                 },
-                "pool4": [{"mark": 0, "protocol": "TCP", "prefix": "192.0.2.1", "port range": "1024-2000", "max-iterations": "infinity"}],
+                # The number goes with the one row that makes the table: see engines/jool.py.
+                "pool4": [
+                    {"mark": 0, "protocol": "TCP", "prefix": "192.0.2.1", "port range": "1024-2000", "max-iterations": "infinity"},
+                    {"mark": 0, "protocol": "TCP", "prefix": "192.0.2.1", "port range": "1024-2000"},
+                ],
                 "bib": [{"protocol": "TCP", "ipv6 address": "2001:db8::1#80", "ipv4 address": "192.0.2.1#1080"}],
             },
         )

@@ -42,7 +42,7 @@ class LiveInstance(unittest.TestCase):
 
     def test_an_address_more_is_added_and_nothing_else_is_touched(self) -> None:
         operations = self.changed(pool("192.0.2.1"), pool("192.0.2.2", protocols=(Protocol.UDP,)))
-        self.assertEqual(commands(operations), ["jool -i instance-1 pool4 add 192.0.2.2 1024-65535 --udp --mark 0 --max-iterations auto"])
+        self.assertEqual(commands(operations), ["jool -i instance-1 pool4 add 192.0.2.2 1024-65535 --udp --mark 0"])
         self.assertEqual(inverses(operations), ["jool -i instance-1 pool4 remove 192.0.2.2 1024-65535 --udp --mark 0"])
         self.assertEqual([operation.drops_sessions for operation in operations], [""])
 
@@ -172,7 +172,7 @@ class Recreation(unittest.TestCase):
         # A lower one that comes does not rename it either.
         self.assertEqual(
             commands(plan(configuration(both.source_rules[1]), both)),
-            ["jool -i instance-2 pool4 add 192.0.2.1 1024-65535 --tcp --mark 1 --max-iterations auto", "write /run/jool/instance-1.json"],
+            ["jool -i instance-2 pool4 add 192.0.2.1 1024-65535 --tcp --mark 1", "write /run/jool/instance-1.json"],
         )
 
     def test_an_instance_that_needs_no_place_goes_last(self) -> None:

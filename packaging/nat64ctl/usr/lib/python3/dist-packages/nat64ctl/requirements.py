@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional
 
-from .engines import tayga
+from .engines import jool, tayga
 from .services import PROGRAMS
-from .state import Framework, Kind, LinkKind, State
+from .state import MAIN, OUR_INSTANCE, Framework, Instance, InstanceKey, Kind, LinkKind, State
 from .system import System
 
 
@@ -65,12 +65,45 @@ def provide(system: System, wanted: State) -> None:
         _load(system, kind)
     if kinds:
         check_versions(system)
+    _frameworks(system, wanted)
+    _no_stranger(system, wanted)
     if any(link.kind is LinkKind.TUN for link in wanted.links.values()) and "tun" not in system.list_folder("/dev/net"):
         result = system.run(("modprobe", "tun"))
         if result.status != 0:
             raise Missing(
                 "this kernel has no TUN device, which TAYGA needs", "load the module tun; in a container, pass /dev/net/tun in", result.stderr
             )
+
+
+def _frameworks(system: System, wanted: State) -> None:
+    """Jool 4.1.13 is compiled without its targets for iptables unless its makefile is told otherwise."""
+    if "holders" not in system.list_folder("/sys/module/x_tables"):
+        return
+    for key, instance in wanted.instances.items():
+        if instance.framework is Framework.IPTABLES and key.kind.tool not in system.list_folder("/sys/module/x_tables/holders"):
+            raise Missing(
+                "the module %s has no targets for iptables" % key.kind.tool,
+                "`mode isolated`; or modules that were compiled with -DNETFILTER_XTABLES",
+            )
+
+
+def _no_stranger(system: System, wanted: State) -> None:
+    """Jool refuses a second netfilter instance in a namespace only from `instance add`; `file handle` makes two that take each other's packets."""
+    for kind in sorted({key.kind for key, instance in wanted.instances.items() if _inline(key, instance)}, key=lambda kind: kind.value):
+        listed = system.run((kind.tool, "instance", "display", "--csv"))
+        for name, frameworks in sorted(jool.read_frameworks(listed.stdout).items()):
+            if OUR_INSTANCE.match(name) or Framework.NETFILTER not in frameworks:
+                continue
+            if system.run((kind.tool, "-i", name, "global", "display", "--csv")).status == 0:
+                raise Missing(
+                    "there is a netfilter instance `%s` of %s already, which is not nat64ctl's, and Jool has one a network namespace"
+                    % (name, kind.tool),
+                    "`%s instance remove %s` and whatever made it; or `mode isolated`" % (kind.tool, name),
+                )
+
+
+def _inline(key: InstanceKey, instance: Instance) -> bool:
+    return key.namespace == MAIN and instance.framework is Framework.NETFILTER
 
 
 def _programs(wanted: State) -> List[str]:

@@ -63,8 +63,15 @@ def _unavailable_engines(system: System) -> Dict[Engine, str]:
 
 
 def _unavailable_modes(system: System) -> Dict[Mode, str]:
-    missing = [name for name in ("iptables-restore", "ip6tables-restore") if not system.find_program(name)]
-    return {Mode.IPTABLES: "The program %s is not installed; the package iptables has it." % missing[0]} if missing else {}
+    for name in ("iptables-restore", "ip6tables-restore"):
+        if not system.find_program(name):
+            return {Mode.IPTABLES: "The program %s is not installed; the package iptables has it." % name}
+    # A loaded module holds x_tables, one on disk depends on it; where the kernel has that built in, nobody can tell.
+    depends = system.run(("modinfo", "--field", "depends", Kind.NAT64.tool))
+    modular = system.run(("modinfo", "--field", "filename", "x_tables")).stdout.strip() not in ("", "(builtin)")
+    if depends.status == 0 and modular and "x_tables" not in depends.stdout.strip().split(","):
+        return {Mode.IPTABLES: "Jool's module on this router was compiled without its targets for iptables."}
+    return {}
 
 
 def _interfaces(system: System) -> Tuple[Optional[FrozenSet[str]], FrozenSet[Union[IPv4Address, IPv6Address]]]:

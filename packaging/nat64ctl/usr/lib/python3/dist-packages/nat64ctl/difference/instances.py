@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from ..engines import jool
-from ..operations import Command
 from ..pool4 import Range, Table, intersect, ranges, runs_of, subtract, union
 from ..state import (
     Framework,
@@ -104,27 +103,25 @@ def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance)
     for mark, protocol in everything:
         before = now.pool4.tables.get((mark, protocol), Table(()))
         after = want.pool4.tables.get((mark, protocol), Table(()))
-        rows = ranges(subtract(after.runs, before.runs))
-        if not rows and after.runs and before.runs and after.iterations != before.iterations:
-            # Adding what is there changes nothing but the iterations of the table. Something that stays, if anything does.
-            rows = ranges(intersect(after.runs, before.runs) or after.runs)[:1]
+        # Undone, it must not take bindings along that another mark allows.
+        others = union(table.runs for (_, other), table in now.pool4.tables.items() if other == protocol)
+        for row in ranges(subtract(after.runs, before.runs)):
+            shared = bool(intersect(runs_of(row), others))
+            steps.add(
+                CHANGE,
+                "%s: add %s" % (label, _row(row, protocol, mark)),
+                jool.pool4_add(key, mark, protocol, row),
+                jool.pool4_remove(key, mark, protocol, row, shared),
+            )
+        if after.runs and after.iterations != before.iterations:
+            # Adding what is there changes nothing but the iterations of the table. If anything stays, that is undone with it.
+            row = ranges(intersect(after.runs, before.runs) or after.runs)[0]
             steps.add(
                 CHANGE,
                 "%s: max-iterations %s for %s%s" % (label, after.iterations, protocol, _marked(mark)),
-                jool.pool4_add(key, mark, protocol, rows[0], after.iterations),
-                jool.pool4_add(key, mark, protocol, rows[0], before.iterations),
+                jool.pool4_iterations(key, mark, protocol, row, after.iterations),
+                *((jool.pool4_iterations(key, mark, protocol, row, before.iterations),) if before.runs else ()),
             )
-            continue
-        # Undone, it must not take bindings along that another mark allows.
-        others = union(table.runs for (_, other), table in now.pool4.tables.items() if other == protocol)
-        for index, row in enumerate(rows):
-            shared = bool(intersect(runs_of(row), others))
-            undo: Tuple[Command, ...] = (jool.pool4_remove(key, mark, protocol, row, shared),)
-            if index == 0 and before.runs and after.iterations != before.iterations:
-                # Undone in reverse: this one is the last, and what was there before is there again.
-                kept = ranges(before.runs)[0]
-                undo += (jool.pool4_add(key, mark, protocol, kept, before.iterations),)
-            steps.add(CHANGE, "%s: add %s" % (label, _row(row, protocol, mark)), jool.pool4_add(key, mark, protocol, row, after.iterations), *undo)
     for entry in sorted(now.bib - want.bib):
         steps.add(
             CHANGE,
@@ -138,15 +135,19 @@ def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance)
         after = want.pool4.tables.get((mark, protocol), Table(()))
         gone = subtract(before.runs, after.runs)
         others = union(table.runs for (_, other), table in want.pool4.tables.items() if other == protocol)
-        for quick, rows in ((True, ranges(intersect(gone, others))), (False, ranges(subtract(gone, others)))):
-            for row in rows:
-                steps.add(
-                    CHANGE,
-                    "%s: remove %s" % (label, _row(row, protocol, mark)),
-                    jool.pool4_remove(key, mark, protocol, row, quick),
-                    jool.pool4_add(key, mark, protocol, row, before.iterations),
-                    drops_sessions="" if quick else "those that use these addresses",
-                )
+        removals = [(row, True) for row in ranges(intersect(gone, others))] + [(row, False) for row in ranges(subtract(gone, others))]
+        for index, (row, quick) in enumerate(removals):
+            undo = [jool.pool4_add(key, mark, protocol, row)]
+            if index == 0 and not after.runs and before.iterations != "auto":
+                # The last to be undone, of a table that was gone.
+                undo.append(jool.pool4_iterations(key, mark, protocol, row, before.iterations))
+            steps.add(
+                CHANGE,
+                "%s: remove %s" % (label, _row(row, protocol, mark)),
+                jool.pool4_remove(key, mark, protocol, row, quick),
+                *undo,
+                drops_sessions="" if quick else "those that use these addresses",
+            )
     _add_entries(steps, key, now, want)
 
 

@@ -12,7 +12,7 @@ from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from ..model import OptionValue, StaticMapping
 from ..operations import Run
-from ..pool4 import Pool4, Range, Rectangle, ranges, table_of
+from ..pool4 import Pool4, Range, Rectangle, Table, ranges, table_of
 from ..state import MAIN, Framework, Instance, InstanceKey, Kind
 
 PROTOCOLS = ("TCP", "UDP", "ICMP")
@@ -155,19 +155,15 @@ def update_global(key: InstanceKey, name: str, value: str) -> Run:
     return command(key, "global", "update", name, value or "null")
 
 
-def pool4_add(key: InstanceKey, mark: int, protocol: str, row: Range, iterations: str) -> Run:
-    return command(
-        key,
-        "pool4",
-        "add",
-        row.prefix,
-        _ports(row),
-        "--" + protocol.lower(),
-        "--mark",
-        str(mark),
-        "--max-iterations",
-        iterations,
-    )
+def pool4_add(key: InstanceKey, mark: int, protocol: str, row: Range) -> Run:
+    return command(key, "pool4", "add", row.prefix, _ports(row), "--" + protocol.lower(), "--mark", str(mark))
+
+
+def pool4_iterations(key: InstanceKey, mark: int, protocol: str, row: Range, iterations: str) -> Run:
+    """Of the whole table. `row` has to be in it: where Jool 4.1.13 has to make room for one, it writes the number into memory that it
+    has freed already."""
+    run = pool4_add(key, mark, protocol, row)
+    return Run(run.argv + ("--max-iterations", iterations))
 
 
 def pool4_remove(key: InstanceKey, mark: int, protocol: str, row: Range, quick: bool) -> Run:
@@ -209,17 +205,7 @@ def file_text(key: InstanceKey, instance: Instance) -> str:
         "global": {name: _json_value(name, value) for name, value in sorted(instance.globals.items()) if value != standard.get(name)},
     }
     if key.kind is Kind.NAT64:
-        content["pool4"] = [
-            {
-                "mark": mark,
-                "protocol": protocol,
-                "prefix": row.prefix,
-                "port range": _ports(row),
-                "max-iterations": _json_iterations(table.iterations),
-            }
-            for (mark, protocol), table in sorted(instance.pool4.tables.items())
-            for row in ranges(table.runs)
-        ]
+        content["pool4"] = [entry for table, each in sorted(instance.pool4.tables.items()) for entry in _json_table(table, each)]
         if instance.bib:
             content["bib"] = [_json_entry(entry) for entry in sorted(instance.bib)]
     else:
@@ -243,6 +229,19 @@ def _json_value(name: str, value: str) -> object:
     if value == "":
         return None
     return int(value) if value.isdigit() else value
+
+
+def _json_table(table: Tuple[int, str], content: Table) -> List[Dict[str, object]]:
+    mark, protocol = table
+    rows: List[Dict[str, object]] = [
+        {"mark": mark, "protocol": protocol, "prefix": row.prefix, "port range": _ports(row)} for row in ranges(content.runs)
+    ]
+    if content.iterations != "auto":
+        # With the row that makes the table; see pool4_iterations. A network is a row for each of its addresses, so one address makes it.
+        first = content.runs[0]
+        single = Range(first.first, 32, first.ports[0])
+        rows.insert(0, {**rows[0], "prefix": single.prefix, "port range": _ports(single), "max-iterations": _json_iterations(content.iterations)})
+    return rows
 
 
 def _json_iterations(iterations: str) -> object:
@@ -296,7 +295,7 @@ def read_pool4(texts: Iterable[str]) -> Pool4:
             first = int.from_bytes(socket.inet_aton(address), "big")
             last = first + (1 << (32 - int(length or 32))) - 1
             rectangles.setdefault(table, []).append((first, last, int(row["Min port"]), int(row["Max port"])))
-            iterations[table] = row["Iterations"] if row["Iterations fixed"] == "1" else "auto"
+            iterations[table] = "auto" if row["Iterations fixed"] == "0" else row["Iterations"].replace("infinite", "infinity")
     return Pool4({table: table_of(rows, iterations[table]) for table, rows in rectangles.items()})
 
 
