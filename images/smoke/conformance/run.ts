@@ -54,7 +54,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
             if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
             throw error
           })) : { verdict: 'fail' as const, detail: refused }
-          note(entry, setup, kind, outcome, refused === undefined && lost === undefined)
+          note(entry, setup, kind, outcome, refused === undefined)
         }
       }
       if (lost === undefined) await setup.remove()

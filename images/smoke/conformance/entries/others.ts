@@ -3,7 +3,7 @@ import { encode } from '../../packets/encode.ts'
 import { differences } from '../../packets/difference.ts'
 import { icmp, ip4, ip6, pattern, tcp, udp, type Payload } from '../../packets/packet.ts'
 import { demandEqual, shown } from '../bench.ts'
-import { stateful, stateless, type Entry } from '../entry.ts'
+import { entries, stateful, stateless, type Entry } from '../entry.ts'
 import { as6, from4 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -15,7 +15,7 @@ const told = (src: string, ttl: number) => ip4({ src, dst: s4, ttl, payload: icm
 /** Behind the customer's side. */
 const [customer4, customer6, customers] = ['192.168.77.2', '2001:db8:6464:77::2', { ipv4: '192.168.77.0/24', ipv6: '2001:db8:6464:77::/120' }]
 
-export const others: readonly Entry[] = [
+export const others = entries([
   {
     id: 'rfc6877-464xlat', rfc: 6877, section: '6', title: '464XLAT: an IPv4 host behind the customer\'s translator reaches IPv4 through the provider\'s, and is answered', kinds: stateful,
     config: (kind) => plainConfig(kind, { clat: customers }),
@@ -88,4 +88,4 @@ export const others: readonly Entry[] = [
       },
     }
   }),
-]
+])

@@ -1,7 +1,7 @@
 import { demand } from '../../checks/check.ts'
 import { embed } from '../../packets/address.ts'
 import { ip4, ip6, pattern, udp } from '../../packets/packet.ts'
-import { both, joolSource, type Entry } from '../entry.ts'
+import { both, entries, joolSource, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { a6, a4, port, peerPort } = world
@@ -17,7 +17,7 @@ const examples: readonly [prefix: string, address: string][] = [
   ['2001:db8:122:344::/96', '2001:db8:122:344::c000:221'],
 ]
 
-export const rfc6052: readonly Entry[] = [
+export const rfc6052 = entries([
   ...examples.map(([prefix, address]): Entry => ({
     id: `rfc6052-${prefix.split('/')[1] ?? ''}`, rfc: 6052, section: '2.4', title: `192.0.2.33 under ${prefix}, both ways`, kinds: both,
     config: (kind) => plainConfig(kind, { prefix }),
@@ -46,4 +46,4 @@ export const rfc6052: readonly Entry[] = [
       return '64:ff9b:1::10.1.2.3'
     },
   },
-]
+])

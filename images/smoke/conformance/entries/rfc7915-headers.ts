@@ -1,6 +1,6 @@
 import { pattern, tcp, udp, type Extension } from '../../packets/packet.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
-import { both, joolSource, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateless, type Entry, type Limit } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { port, peerPort } = world
@@ -13,7 +13,7 @@ const routing = (segmentsLeft: number): Extension => ({ kind: 'routing', data: B
 
 const sourceRouted: readonly Limit[] = [{ engine: 'jool', modes: ['isolated'], what: 'the router before the translator drops source-routed packets without a word (accept_source_route)', source: 'https://docs.kernel.org/networking/ip-sysctl.html' }]
 
-export const rfc7915Headers: readonly Entry[] = [
+export const rfc7915Headers = entries([
   {
     ...header, id: 'rfc7915-64-header', section: '5.1', title: 'IPv6 to IPv4: the hop limit falls by one, the flow label is forgotten, a small packet may be fragmented',
     run: async (bench) => {
@@ -166,4 +166,4 @@ export const rfc7915Headers: readonly Entry[] = [
       return 'protocols 33, 47, 132, 253'
     },
   },
-]
+])

@@ -1,6 +1,6 @@
 import { encode } from '../../packets/encode.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, type IPv4, type IPv6 } from '../../packets/packet.ts'
-import { both, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -74,7 +74,7 @@ const answered: readonly Limit[] = [{ engine: 'jool', kinds: ['nat64'], what: 'J
 function named({ type, code, rest, to, why }: Row, words: string): { id: string; title: string } {
   const what = `${String(type)}/${String(code)}${why === undefined ? '' : ` (${why})`}`
   return {
-    id: `${String(type)}-${String(code)}${/^pointer/.test(why ?? '') ? `-p${String(type === 12 ? (rest ?? 0) >>> 24 : rest)}` : ''}`,
+    id: `${String(type)}-${String(code)}${why?.startsWith('pointer') === true ? `-p${String(type === 12 ? (rest ?? 0) >>> 24 : rest)}` : ''}`,
     title: `${words} ${what} ${to === undefined ? 'is dropped' : `becomes ${String(to.type)}/${String(to.code)}`}`,
   }
 }
@@ -106,7 +106,7 @@ const table: readonly Entry[] = [
   }),
 ]
 
-export const rfc7915Icmp: readonly Entry[] = [
+export const rfc7915Icmp = entries([
   {
     ...header, id: 'rfc7915-64-echo', section: '5.2', title: 'ICMPv6 echo request and reply 128/129 become 8/0',
     run: async (bench) => {
@@ -216,4 +216,4 @@ export const rfc7915Icmp: readonly Entry[] = [
       return `33 words become ${String(translated.length / 8)} double words; the extension unchanged`
     },
   },
-]
+])
