@@ -28,6 +28,11 @@ export interface Entry {
   run: (bench: Bench) => Promise<string>
 }
 
+/** Part of the table. */
+export function entries(list: readonly Entry[]): readonly Entry[] {
+  return list
+}
+
 export const both = ['nat64', 'nat46'] as const
 export const stateful = ['nat64'] as const
 export const stateless = ['nat46'] as const

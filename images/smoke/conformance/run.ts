@@ -36,8 +36,6 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
     input.onResult?.(result)
   }
   let lost: string | undefined
-  // An entry's failure sets it, which the compiler does not follow.
-  const routerThere = (): boolean => lost === undefined
   for (const kind of input.kinds) {
     for (const setup of input.setups) {
       const groups = grouped(input.entries, kind)
@@ -56,7 +54,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
             if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
             throw error
           })) : { verdict: 'fail' as const, detail: refused }
-          note(entry, setup, kind, outcome, refused === undefined && routerThere())
+          note(entry, setup, kind, outcome, refused === undefined)
         }
       }
       if (lost === undefined) await setup.remove()

@@ -89,7 +89,7 @@ function decodePayload(protocol: number, data: Buffer, fragment: boolean, trunca
     const bits = data.readUInt8(13)
     return {
       kind: 'tcp', src: data.readUInt16BE(0), dst: data.readUInt16BE(2), seq: data.readUInt32BE(4), ack: data.readUInt32BE(8),
-      flags: Array.from(tcpFlags).filter((_, bit) => (bits >> bit & 1) === 1).join(''), window: data.readUInt16BE(14), checksum: data.readUInt16BE(16), urgent: data.readUInt16BE(18),
+      flags: tcpFlags.filter((_, bit) => (bits >> bit & 1) === 1).join(''), window: data.readUInt16BE(14), checksum: data.readUInt16BE(16), urgent: data.readUInt16BE(18),
       options: data.subarray(20, headerBytes), data: data.subarray(headerBytes),
     }
   }

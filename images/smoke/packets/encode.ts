@@ -3,7 +3,8 @@ import type { Extension, IPv4, IPv6, Packet, Payload, Tcp } from './packet.ts'
 
 /** IP's protocol numbers. */
 export const protocols = { hopByHop: 0, icmp: 1, tcp: 6, udp: 17, routing: 43, fragment: 44, icmpv6: 58, destination: 60 } as const
-export const tcpFlags = 'FSRPAUEC'
+/** From the lowest bit on. */
+export const tcpFlags = ['F', 'S', 'R', 'P', 'A', 'U', 'E', 'C'] as const
 
 /** The bytes of a packet from its IP header on. Lengths and, where not given, checksums are right. */
 export function encode(packet: Packet): Buffer {
@@ -70,7 +71,7 @@ function encodeTcp(segment: Tcp): Buffer {
   header.writeUInt32BE(segment.seq, 4)
   header.writeUInt32BE(segment.ack, 8)
   header.writeUInt8((20 + options.length) / 4 << 4, 12)
-  header.writeUInt8(Array.from(segment.flags).reduce((bits, letter) => bits | 1 << tcpFlags.indexOf(letter), 0), 13)
+  header.writeUInt8(tcpFlags.reduce((bits, letter, bit) => bits | Number(segment.flags.includes(letter)) << bit, 0), 13)
   header.writeUInt16BE(segment.window, 14)
   header.writeUInt16BE(segment.urgent, 18)
   return Buffer.concat([header, options, segment.data])

@@ -2,8 +2,8 @@ import { demand } from '../../checks/check.ts'
 import { encode } from '../../packets/encode.ts'
 import { differences } from '../../packets/difference.ts'
 import { icmp, ip4, ip6, pattern, tcp, udp, type Payload } from '../../packets/packet.ts'
-import { demandEqual, shown, type Bench } from '../bench.ts'
-import { stateful, stateless, type Entry } from '../entry.ts'
+import { demandEqual, shown } from '../bench.ts'
+import { entries, stateful, stateless, type Entry } from '../entry.ts'
 import { as6, from4 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -15,11 +15,11 @@ const told = (src: string, ttl: number) => ip4({ src, dst: s4, ttl, payload: icm
 /** Behind the customer's side. */
 const [customer4, customer6, customers] = ['192.168.77.2', '2001:db8:6464:77::2', { ipv4: '192.168.77.0/24', ipv6: '2001:db8:6464:77::/120' }]
 
-export const others: readonly Entry[] = [
+export const others = entries([
   {
     id: 'rfc6877-464xlat', rfc: 6877, section: '6', title: '464XLAT: an IPv4 host behind the customer\'s translator reaches IPv4 through the provider\'s, and is answered', kinds: stateful,
     config: (kind) => plainConfig(kind, { clat: customers }),
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       // The router itself, the customer's side, the provider's.
       const ttl = 64 - 2 - bench.setup.hops
       const question = (src: string, from: number, left: number) => ip4({ src, dst: t4, ttl: left, payload: udp(from, 53, pattern(30)) })
@@ -38,14 +38,14 @@ export const others: readonly Entry[] = [
   {
     id: 'rfc6791-pool', rfc: 6791, section: '4', title: 'an ICMPv6 error of a router without an IPv4 address comes from the pool for such routers', kinds: stateless,
     config: (kind) => plainConfig(kind, { options: { 'rfc6791v4-prefix': '203.0.113.104/32' } }),
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await bench.translates('v6', complaint, told('203.0.113.104', bench.hop(64)))
       return 'from 203.0.113.104'
     },
   },
   {
     id: 'rfc6791-no-pool', rfc: 6791, section: '4', title: 'without such a pool, it comes from an address of the translator', kinds: stateless, config: plainConfig,
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const seen = await bench.exchange('v6', complaint)
       const got = seen.v4[0]
       demand(got !== undefined && seen.v4.length === 1 && seen.v6.length === 0, `expected one packet on v4, got ${shown(seen)}`)
@@ -57,7 +57,7 @@ export const others: readonly Entry[] = [
   },
   {
     id: 'rfc6146-error-far-router', rfc: 6146, section: '3.5', title: 'an ICMPv6 error of a router on the path comes from the address of the mapping', kinds: stateful, config: plainConfig,
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await bench.translates('v6', complaint, told(a4, bench.hop(64)))
       return `from ${a4}`
     },
@@ -70,7 +70,7 @@ export const others: readonly Entry[] = [
         engine: 'jool', what: 'Jool translates addresses in headers only; FTP\'s control channel is passed on as it is',
         source: 'https://github.com/NICMx/Jool/issues/114',
       }],
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const host = b6
         const from = 4100 + command.length
         const opened = await bench.exchange('v6', ip6({ src: host, dst: s6, payload: tcp(from, 21, 'S', { seq: 100 }) }))
@@ -88,4 +88,4 @@ export const others: readonly Entry[] = [
       },
     }
   }),
-]
+])

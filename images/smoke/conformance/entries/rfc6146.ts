@@ -4,7 +4,7 @@ import { encode } from '../../packets/encode.ts'
 import { differences, innerPacket } from '../../packets/difference.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, udp, type IPv6, type Packet, type Payload } from '../../packets/packet.ts'
 import { kernelsOwn, shown, type Bench, type Seen } from '../bench.ts'
-import { stateful, type Entry } from '../entry.ts'
+import { entries, stateful, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 import type { Protocol } from '../translator.ts'
 
@@ -155,7 +155,7 @@ function demandHairpin(seen: Seen, expected: IPv6): void {
   demand(found.length === 0, found.join('; '))
 }
 
-export const rfc6146: readonly Entry[] = [
+export const rfc6146 = entries([
   ...protocolEntries,
   {
     ...header, id: 'rfc6146-tcp-life', section: '3.5.2.2', title: 'TCP: a connection is opened, used and closed, and has the timeouts of its states',
@@ -352,4 +352,4 @@ export const rfc6146: readonly Entry[] = [
       return 'four ports, four mappings; the fifth is refused'
     },
   },
-]
+])

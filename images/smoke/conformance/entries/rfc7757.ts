@@ -2,7 +2,7 @@ import { demand } from '../../checks/check.ts'
 import { embed } from '../../packets/address.ts'
 import { ip4, ip6, pattern, udp } from '../../packets/packet.ts'
 import { shown, type Bench } from '../bench.ts'
-import { stateless, type Entry } from '../entry.ts'
+import { entries, stateless, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { s4, s6, a6, a4, b6, b4, prefix } = world
@@ -24,7 +24,7 @@ async function mappedBack(bench: Bench, ipv6: string, ipv4: string): Promise<voi
 
 const hairpin = (mode: string) => ({ ...header, config: (kind: 'nat64' | 'nat46') => plainConfig(kind, { options: { 'eam-hairpin-mode': mode } }) })
 
-export const rfc7757: readonly Entry[] = [
+export const rfc7757 = entries([
   {
     ...header, id: 'rfc7757-map', section: '3.3', title: 'an explicit map wins over the prefix, and keeps the suffix',
     run: async (bench: Bench): Promise<string> => {
@@ -93,4 +93,4 @@ export const rfc7757: readonly Entry[] = [
       return `nothing arrives at ${b6}`
     },
   },
-]
+])

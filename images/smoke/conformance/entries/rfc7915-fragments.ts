@@ -3,7 +3,7 @@ import { encode, encodePayload } from '../../packets/encode.ts'
 import { fragment4, fragment6, reassembled } from '../../packets/fragments.ts'
 import { echoRest, icmp, pattern, udp, type Packet } from '../../packets/packet.ts'
 import { demandEqual, kernelsOwn, shown, type Bench, type Seen, type Side } from '../bench.ts'
-import { both, joolSource, stateful, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateful, stateless, type Entry, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -45,7 +45,7 @@ async function inAnyOrder(bench: Bench, side: Side, parts: (order: number) => re
   return 'all six orders of three fragments, put together again each time'
 }
 
-export const rfc7915Fragments: readonly Entry[] = [
+export const rfc7915Fragments = entries([
   {
     ...header, id: 'rfc7915-64-fragment', kinds: stateless, section: '5.1.1', title: 'IPv6 fragments become IPv4 fragments: offset and M kept, 16 bits of the identification, DF clear',
     run: async (bench: Bench): Promise<string> => {
@@ -203,4 +203,4 @@ export const rfc7915Fragments: readonly Entry[] = [
     ...header, id: 'rfc7915-64-fragments-stateless', section: '5.1.1', kinds: stateless, title: 'IPv6 fragments are translated in any order',
     run: async (bench: Bench): Promise<string> => await inAnyOrder(bench, 'v6', (order) => fragment6(from6({}, 2400), 808, id + order), as4({}, 2400)),
   },
-]
+])

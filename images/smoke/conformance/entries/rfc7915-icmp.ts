@@ -1,7 +1,6 @@
 import { encode } from '../../packets/encode.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, type IPv4, type IPv6 } from '../../packets/packet.ts'
-import type { Bench } from '../bench.ts'
-import { both, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -85,7 +84,7 @@ const table: readonly Entry[] = [
     const { id, title } = named(row, 'ICMP')
     return {
       ...header, id: `rfc7915-46-icmp-${id}`, section: '4.2', title, ...row.type >= 13 && row.type <= 18 ? { limits: answered } : {},
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const sent = complaint4(row)
         if (row.to === undefined) await bench.drops('v4', sent)
         else await bench.translates('v4', sent, ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(row.to.type, row.to.code, row.to.rest ?? 0, encode(from6({ hopLimit: 60 }))) }))
@@ -97,7 +96,7 @@ const table: readonly Entry[] = [
     const { id, title } = named(row, 'ICMPv6')
     return {
       ...header, id: `rfc7915-64-icmp-${id}`, section: '5.2', title, ...row.type >= 128 ? { limits: answered } : {},
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const sent = complaint6(row)
         if (row.to === undefined) await bench.drops('v6', sent)
         else await bench.translates('v6', sent, ip4({ src: a4, dst: s4, ttl: bench.hop(64), payload: icmp(row.to.type, row.to.code, row.to.rest ?? 0, encode(from4({ ttl: 60 }))) }))
@@ -107,10 +106,10 @@ const table: readonly Entry[] = [
   }),
 ]
 
-export const rfc7915Icmp: readonly Entry[] = [
+export const rfc7915Icmp = entries([
   {
     ...header, id: 'rfc7915-64-echo', section: '5.2', title: 'ICMPv6 echo request and reply 128/129 become 8/0',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       for (const [type, becomes] of [[128, 8], [129, 0]] as const) {
         await bench.translates('v6', from6({ payload: icmp(type, 0, echoRest(port, 3), pattern(56)) }), as4({ ttl: bench.hop(64), payload: icmp(becomes, 0, echoRest(port, 3), pattern(56)) }))
       }
@@ -119,7 +118,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-echo', section: '4.2', title: 'ICMP echo request and reply 8/0 become 128/129',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       for (const [type, becomes] of [[8, 128], [0, 129]] as const) {
         await bench.translates('v4', from4({ payload: icmp(type, 0, echoRest(port, 4), pattern(57)) }), as6({ hopLimit: bench.hop(64), payload: icmp(becomes, 0, echoRest(port, 4), pattern(57)) }))
       }
@@ -129,7 +128,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   ...table,
   {
     ...header, id: 'rfc7915-46-mtu-zero', section: '4.2', title: 'Fragmentation Needed without an MTU: the next lower plateau of RFC 1191 is told',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const seen: string[] = []
       // The plateau below the length of the packet that was too big: 1006 and 1492.
       for (const [data, plateau] of [[1172, 1006], [1472, 1492]] as const) {
@@ -146,7 +145,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-mtu-minimum', section: '5', title: 'Packet Too Big never tells less than 1280',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       for (const small of [68, 576, 1259]) {
         await bench.translates('v4', complaint4({ type: 3, code: 4, rest: small }), ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(2, 0, 1280, encode(from6({ hopLimit: 60 }))) }))
       }
@@ -155,14 +154,14 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-mtu-nexthop', section: '4.2', title: 'Packet Too Big tells no more than the next networks carry',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await bench.translates('v4', complaint4({ type: 3, code: 4, rest: 9000 }), ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(2, 0, Math.min(9020, bench.setup.mtu), encode(from6({ hopLimit: 60 }))) }))
       return `MTU 9000 becomes ${String(Math.min(9020, bench.setup.mtu))}`
     },
   },
   {
     ...header, id: 'rfc7915-64-mtu-nexthop', section: '5.2', title: 'Fragmentation Needed tells no more than the next networks carry',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await bench.translates('v6', complaint6({ type: 2, code: 0, rest: 9000 }), ip4({ src: a4, dst: s4, ttl: bench.hop(64), payload: icmp(3, 4, Math.min(9000, bench.setup.mtu) - 20, encode(from4({ ttl: 60 }))) }))
       return `MTU 9000 becomes ${String(Math.min(9000, bench.setup.mtu) - 20)}`
     },
@@ -170,7 +169,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   {
     ...header, id: 'rfc7915-46-error-tcp', section: '4.3', title: 'an ICMP error about a TCP segment, of which eight bytes are quoted',
     limits: [{ engine: 'jool', what: 'Jool wants the whole TCP header in the packet that an error is about; RFC 792 promises eight bytes of it', source: joolSource('packet.c#L414') }],
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const segment = tcp(port, peerPort, 'S', { seq: 99 })
       const about = encode(as4({ ttl: 60, payload: segment })).subarray(0, 28)
       const inner = encode(from6({ hopLimit: 60, payload: segment })).subarray(0, 48)
@@ -180,7 +179,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-error-echo', section: '4.3', title: 'an ICMP error about an echo request: the message inside has its type and checksum translated',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const echo = (type: number) => icmp(type, 0, echoRest(port, 9), pattern(16))
       await bench.translates('v4', ip4({ src: r4, dst: a4, payload: icmp(11, 0, 0, encode(as4({ ttl: 1, payload: echo(8) }))) }),
         ip6({ src: r6, dst: a6, hopLimit: bench.hop(64), payload: icmp(3, 0, 0, encode(from6({ hopLimit: 1, payload: echo(128) }))) }))
@@ -189,7 +188,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-64-error-echo', section: '5.3', title: 'an ICMPv6 error about an echo request: the message inside has its type and checksum translated',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const echo = (type: number) => icmp(type, 0, echoRest(port, 9), pattern(16))
       await bench.translates('v6', ip6({ src: a6, dst: s6, payload: icmp(3, 0, 0, encode(as6({ hopLimit: 1, payload: echo(128) }))) }),
         ip4({ src: a4, dst: s4, ttl: bench.hop(64), payload: icmp(11, 0, 0, encode(from4({ ttl: 1, payload: echo(8) }))) }))
@@ -199,7 +198,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   {
     ...header, id: 'rfc7915-46-error-in-error', section: '4.3', title: 'an ICMP error about an ICMP error is dropped',
     limits: [{ engine: 'jool', kinds: ['nat46'], what: 'stateless, Jool looks for an error inside an error from IPv6 only', source: joolSource('packet.c#L424') }],
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const inner = as4({ payload: icmp(3, 3, 0, encode(from4())) })
       await bench.drops('v4', ip4({ src: r4, dst: a4, payload: icmp(3, 1, 0, encode(inner)) }))
       return 'nothing came of it'
@@ -207,7 +206,7 @@ export const rfc7915Icmp: readonly Entry[] = [
   },
   {
     ...header, id: 'rfc7915-46-error-extension', kinds: stateless, section: '4.2', title: 'an ICMP extension (RFC 4884) is passed on, and the length of what is before it adjusted',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       // 132 bytes of a packet, then an extension: version 2, checksum, an MPLS label object (RFC 4950).
       const extension = Buffer.from('20000000000801010001e101', 'hex')
       const about = encode(as4({ ttl: 60 }, 104))
@@ -217,4 +216,4 @@ export const rfc7915Icmp: readonly Entry[] = [
       return `33 words become ${String(translated.length / 8)} double words; the extension unchanged`
     },
   },
-]
+])

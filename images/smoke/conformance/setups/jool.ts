@@ -97,7 +97,7 @@ function isle({ namespace, devices: [outer, inner], v4, v6 }: Isle): string[] {
     `ip addr add ${v4[0]}/30 dev ${outer}`, `ip addr add ${v6[0]}/64 dev ${outer} nodad`, `ip link set ${outer} up`,
     `${run} link set lo up`, `${run} addr add ${v4[1]}/30 dev ${inner}`, `${run} addr add ${v6[1]}/64 dev ${inner} nodad`, `${run} link set ${inner} up`,
     `${run} route add default via ${v4[0]}`, `${run} -6 route add default via ${v6[0]}`,
-    `ip netns exec ${namespace} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.route.error_cost=0`,
+    `ip netns exec ${namespace} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0`,
     // The ends have to know each other: a packet that waits for its neighbour would be taken for one that was dropped.
     `ping -q -c 1 -W 5 ${v4[1]}`, `ping -q -c 1 -W 5 ${v6[1]}`,
   ]
