@@ -123,7 +123,7 @@ export const rfc7915Fragments = entries([
   {
     ...header, id: 'rfc7915-64-too-big', section: '5', title: 'an IPv6 packet that is too long for the IPv4 network is refused with Packet Too Big, MTU plus 20',
     limits: [{
-      engine: 'jool', modes: ['inline', 'iptables'], what: 'Jool compares with the MTU only what is in a packet\'s first buffer; of a long packet, many drivers put most elsewhere. It then goes to IPv4 with DF, and the kernel complains to the pool',
+      engine: 'jool', modes: ['inline', 'iptables'], sometimes: true, what: 'Jool compares with the MTU only what is in a packet\'s first buffer; of a long packet, many drivers put most elsewhere. It then goes to IPv4 with DF, and the kernel complains to the pool',
       source: joolSource('rfc7915/6to4.c#L389'),
     }],
     run: async (bench) => {
@@ -164,6 +164,7 @@ export const rfc7915Fragments = entries([
   },
   {
     ...header, id: 'rfc6146-46-split-zero-checksum', rfc: 6146, section: '3.4', kinds: stateful, title: 'a datagram without a checksum that has to be split gets the right one',
+    limits: [{ engine: 'jool', what: 'Jool leaves the checksum to the hardware, which sees only the first fragment', source: joolSource('rfc7915/4to6.c#L1514') }],
     run: async (bench) => {
       demandWhole(await bench.exchange('v4', from4({ identification: 410, payload: udp(peerPort, port, pattern(1400), 0) })), 'v6', as6({}, 1400), 1280)
       return 'two fragments, the checksum of IPv6 over both'
