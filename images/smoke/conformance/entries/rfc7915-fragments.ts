@@ -164,7 +164,7 @@ export const rfc7915Fragments = entries([
   },
   {
     ...header, id: 'rfc6146-46-split-zero-checksum', rfc: 6146, section: '3.4', kinds: stateful, title: 'a datagram without a checksum that has to be split gets the right one',
-    limits: [{ engine: 'jool', what: 'Jool leaves the checksum to the hardware, which sees only the first fragment', source: joolSource('rfc7915/4to6.c#L1514') }],
+    limits: [{ engine: 'jool', what: 'Jool leaves the checksum to the hardware, which sees only the first fragment', source: joolSource('rfc7915/4to6.c#L1508') }],
     run: async (bench) => {
       demandWhole(await bench.exchange('v4', from4({ identification: 410, payload: udp(peerPort, port, pattern(1400), 0) })), 'v6', as6({}, 1400), 1280)
       return 'two fragments, the checksum of IPv6 over both'
