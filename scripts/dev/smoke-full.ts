@@ -19,7 +19,7 @@ import type { BuildReport } from '../pipeline/report/report.ts'
 // The whole conformance table on a router image, in one boot: what the RFCs ask of a translator, packet by packet.
 //
 //   npm run smoke:full                         builds the default target's ISO if needed, all modes, NAT64 and NAT46
-//   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PATTERN] [--password PASSWORD] [--limit SECONDS]
+//   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PART-OF-A-NAME]… [--password PASSWORD] [--limit SECONDS]
 
 // Isolated first: what NAT64 turns on in the router itself, the isolated one turns on in its own namespace only.
 const modes = ['isolated', 'inline', 'iptables'] as const
@@ -31,12 +31,12 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     out: { type: 'string', default: 'out' }, mode: { type: 'string', multiple: true, default: [...modes, 'tayga'] }, kind: { type: 'string', multiple: true, default: [...kinds] },
-    only: { type: 'string' }, password: { type: 'string', default: 'router' }, limit: { type: 'string', default: '1200' },
+    only: { type: 'string', multiple: true, default: [] }, password: { type: 'string', default: 'router' }, limit: { type: 'string', default: '1200' },
   },
 })
 const chosenModes = modes.filter((mode) => values.mode.includes(mode))
 const chosenKinds = kinds.filter((kind) => values.kind.includes(kind))
-const entries = table.filter(({ id }) => values.only === undefined || id.includes(values.only))
+const entries = table.filter(({ id }) => values.only.length === 0 || values.only.some((part) => id.includes(part)))
 const limitMs = Number(values.limit) * 1000
 if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || !(limitMs > 0)) {
   process.stderr.write(`modes: ${modes.join(', ')} (of Jool), tayga; kinds: ${kinds.join(', ')}; --only is part of an entry's name; --limit is in seconds\n`)

@@ -7,6 +7,8 @@ export interface Limit {
   modes?: readonly Mode[]
   kinds?: readonly TranslationKind[]
   what: string
+  /** It shows in some runs only, by what else happened on the router: then a pass is a pass. */
+  sometimes?: true
   /** An issue or a document of the engine; where there is none, the line of its code that does it. */
   source: string
 }

@@ -80,7 +80,7 @@ export function grouped(entries: readonly Entry[], kind: TranslationKind): { con
 /** What an outcome means where it is known that the engine cannot. */
 export function judged({ verdict, detail }: Pick<ConformanceResult, 'verdict' | 'detail'>, limit: Limit | undefined): Pick<ConformanceResult, 'verdict' | 'detail'> {
   if (limit === undefined || verdict === 'skip') return { verdict, detail }
-  return { verdict: verdict === 'fail' ? 'known-limit' : 'limit-gone', detail }
+  return { verdict: verdict === 'fail' ? 'known-limit' : limit.sometimes === true ? verdict : 'limit-gone', detail }
 }
 
 function limitOf({ limits = [] }: Entry, { engine, mode }: TranslatorSetup, kind: TranslationKind): Limit | undefined {

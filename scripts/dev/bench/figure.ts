@@ -30,8 +30,9 @@ export const exec: Exec = createExec({ log: silentLog })
 /** Runs the program as a user would. Resolves to seconds and the peak memory of its Node process. */
 export async function runForge(words: readonly string[], context: BenchContext): Promise<{ seconds: number; peakMb: number }> {
   const report = join(context.workDir, 'peak-rss')
-  const argv = [process.execPath, '--require', join(projectDir, 'scripts/dev/bench/peak-rss.cjs'), join(projectDir, 'scripts/nat64-forge.mjs'), ...words] as unknown as Argv
-  const { seconds } = await timed(() => exec(argv, { env: { PEAK_RSS_FILE: report }, timeoutMs: 60 * 60_000, cwd: context.workDir, doing: `run nat64-forge ${words[0] ?? ''}` }))
+  // By its own first line, which says how Node is called.
+  const argv: Argv = [join(projectDir, 'scripts/nat64-forge.mjs'), ...words]
+  const { seconds } = await timed(() => exec(argv, { env: { PEAK_RSS_FILE: report, NODE_OPTIONS: `--require ${JSON.stringify(join(projectDir, 'scripts/dev/bench/peak-rss.cjs'))}` }, timeoutMs: 60 * 60_000, cwd: context.workDir, doing: `run nat64-forge ${words[0] ?? ''}` }))
   const { stdout } = await exec(['cat', report])
   return { seconds, peakMb: Math.round(Number(stdout) / 1000) }
 }

@@ -53,7 +53,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
   return [
     {
       ...header, id: `rfc6146-session-${protocol}`, section, title: `${name}: a packet from IPv6 makes a mapping from the pool, and the answer finds its way back`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const outside = await opens(bench, protocol, host(1), 4001)
         await answered(bench, protocol, outside, host(1), 4001)
         return `${host(1)}#4001 is ${outside.address}#${String(outside.port)}`
@@ -61,7 +61,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...header, id: `rfc6146-independent-${protocol}`, section, title: `${name}: one IPv6 transport address keeps its IPv4 transport address for all peers`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const first = await opens(bench, protocol, host(2), 4002)
         for (const [to4, to] of [[t4, peerPort], [s4, protocol === 'icmp' ? peerPort : peerPort + 1], [t4, 9]] as const) {
           const next = await opens(bench, protocol, host(2), 4002, to4, to)
@@ -72,7 +72,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...header, id: `rfc6146-distinct-${protocol}`, section, title: `${name}: two IPv6 transport addresses never share one, the same port on two hosts neither`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const used = new Set<string>()
         for (const [src, from] of [[host(3), 4003], [host(4), 4003], [host(3), 4004], [host(4), 4004]] as const) {
           const { address, port: outside } = await opens(bench, protocol, src, from)
@@ -84,7 +84,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...header, id: `rfc6146-static-${protocol}`, section, title: `${name}: a packet from IPv4 enters through a static mapping, and is answered from it`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const query = (version: 4 | 6): Payload => protocol === 'icmp' ? icmp(version === 4 ? 8 : 128, 0, echoRest(port, 5), 'x') : outgoing(protocol, peerPort + 5, port, version)
         await bench.translates('v4', ip4({ src: t4, dst: b4, payload: query(4) }), ip6({ src: t6, dst: b6, hopLimit: bench.hop(64), payload: query(6) }))
         const answer = (version: 4 | 6): Payload => protocol === 'icmp' ? icmp(version === 4 ? 0 : 129, 0, echoRest(port, 5), 'x') : incoming(protocol, port, peerPort + 5, version)
@@ -94,7 +94,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...header, id: `rfc6146-no-mapping-${protocol}`, section, title: protocol === 'tcp' ? 'TCP: a segment from IPv4 that is no SYN and has no mapping goes nowhere' : `${name}: a packet from IPv4 without a mapping goes nowhere; its sender is told Host Unreachable`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const payload: Payload = protocol === 'tcp' ? tcp(peerPort, 7999, 'A', { seq: 5, ack: 6 }) : protocol === 'udp' ? udp(peerPort, 7999, 'x') : icmp(8, 0, echoRest(7999, 1), 'x')
         const packet = ip4({ src: s4, dst: a4, payload })
         const seen = await bench.exchange('v4', packet)
@@ -106,7 +106,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...header, id: `rfc6146-any-peer-${protocol}`, section, title: `${name}: without address-dependent filtering, any peer may use a mapping`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const outside = await opens(bench, protocol, host(5), 4005)
         const query = (to: number, version: 4 | 6): Payload => protocol === 'icmp' ? icmp(version === 4 ? 0 : 129, 0, echoRest(to, 1), 'y') : outgoing(protocol, 99, to, version)
         await bench.translates('v4', ip4({ src: t4, dst: outside.address, payload: query(outside.port, 4) }), ip6({ src: t6, dst: host(5), hopLimit: bench.hop(64), payload: query(4005, 6) }))
@@ -115,7 +115,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
     },
     {
       ...adf, id: `rfc6146-filtering-${protocol}`, section, title: `${name}: with address-dependent filtering, only addresses that were spoken to may answer, from any port`,
-      run: async (bench: Bench): Promise<string> => {
+      run: async (bench) => {
         const outside = await opens(bench, protocol, host(6), 4006)
         await answered(bench, protocol, outside, host(6), 4006)
         if (protocol === 'udp') await answered(bench, protocol, outside, host(6), 4006, s4, 12345)
@@ -159,7 +159,7 @@ export const rfc6146 = entries([
   ...protocolEntries,
   {
     ...header, id: 'rfc6146-tcp-life', section: '3.5.2.2', title: 'TCP: a connection is opened, used and closed, and has the timeouts of its states',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const host = '2001:db8:6464:2::20'
       const outside = await opens(bench, 'tcp', host, 4020)
       const expiry = async (): Promise<number> => {
@@ -191,7 +191,7 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-tcp-reset', section: '3.5.2.2', title: 'TCP: after a RST the session has four minutes left, and data brings it back',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const host = '2001:db8:6464:2::21'
       const outside = await opens(bench, 'tcp', host, 4021)
       await answered(bench, 'tcp', outside, host, 4021)
@@ -209,7 +209,7 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-tcp-no-syn', section: '3.5.2.2', title: 'TCP: a segment from IPv6 that is no SYN and has no mapping is dropped',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const seen = await bench.exchange('v6', ip6({ src: '2001:db8:6464:2::22', dst: s6, payload: tcp(4022, peerPort, 'A', { seq: 3, ack: 4 }) }))
       demand(seen.v4.length === 0, `expected nothing on v4, got ${shown(seen)}`)
       return 'nothing on the IPv4 side'
@@ -218,7 +218,7 @@ export const rfc6146 = entries([
   {
     ...adf, id: 'rfc6146-tcp-simultaneous', section: '3.5.2.2', title: 'TCP: simultaneous open: a SYN from IPv4 waits, the SYN from IPv6 joins it, and the connection stands',
     waits: 7,
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const host = '2001:db8:6464:2::23'
       const outside = await opens(bench, 'tcp', host, 4023)
       const stranger = tcp(5023, outside.port, 'S', { seq: 70 })
@@ -235,7 +235,7 @@ export const rfc6146 = entries([
   {
     ...header, id: 'rfc6146-tcp-syn-unwanted', section: '3.5.2.2', title: 'TCP: a SYN from IPv4 that nobody joins is answered with Port Unreachable after six seconds, not before',
     waits: 10,
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const packet = ip4({ src: t4, dst: a4, payload: tcp(5024, 7998, 'S', { seq: 1 }) })
       const started = performance.now()
       await bench.drops('v4', packet)
@@ -250,7 +250,7 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-udp-timeout', section: '4', title: 'UDP: a session has five minutes, and each packet from IPv6 gives it them again',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await opens(bench, 'udp', '2001:db8:6464:1::30', 4030)
       const left = await bench.setup.sessionExpiry('udp', '2001:db8:6464:1::30', 4030)
       demand(left !== undefined && left > 240 && left <= 300, `${String(left)} s left`)
@@ -260,7 +260,7 @@ export const rfc6146 = entries([
   {
     ...header, id: 'rfc6146-icmp-timeout', section: '3.5.3', title: 'ICMP: a session ends after its timeout, and its identifier is free again',
     config: (kind) => plainConfig(kind, { options: { 'icmp-timeout': '2' } }), waits: 8,
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const host = '2001:db8:6464:3::31'
       const outside = await opens(bench, 'icmp', host, 4031)
       await answered(bench, 'icmp', outside, host, 4031)
@@ -277,14 +277,14 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-loop', section: '3.5', title: 'a packet from IPv6 whose source is in the translator\'s own prefix is dropped',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       await bench.drops('v6', ip6({ src: t6, dst: s6, payload: udp(1, 2, 'loop') }))
       return 'nothing came of it'
     },
   },
   {
     ...header, id: 'rfc6146-other-protocol', section: '3.4', title: 'a transport other than TCP, UDP and ICMP is not translated',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const sent: readonly Packet[] = [ip6({ src: a6, dst: s6, payload: { kind: 'opaque', protocol: 132, data: pattern(24) } })]
       const seen = await bench.exchange('v6', ...sent)
       demand(seen.v4.length === 0, `expected nothing on v4, got ${shown(seen)}`)
@@ -293,7 +293,7 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-error-unmapped', section: '3.5', title: 'an ICMP error about a packet that no mapping knows is dropped',
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const about = encode(ip4({ src: a4, dst: s4, payload: udp(7997, peerPort, 'never sent') }))
       const seen = await bench.exchange('v4', ip4({ src: s4, dst: a4, payload: icmp(3, 3, 0, about) }))
       demand(seen.v6.length === 0, `expected nothing on v6, got ${shown(seen)}`)
@@ -308,7 +308,7 @@ export const rfc6146 = entries([
         { protocol: 'tcp', address: '203.0.113.71', ports: '2000-2015' }, { protocol: 'udp', address: '203.0.113.72', ports: '3000-3015' }, { protocol: 'icmp', address: '203.0.113.73', ports: '4000-4015' },
       ],
     }),
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const seen: string[] = []
       for (const protocol of ['tcp', 'udp', 'icmp'] as const) {
         const outside = await opens(bench, protocol, a6, 4040)
@@ -321,7 +321,7 @@ export const rfc6146 = entries([
   {
     ...header, id: 'rfc6146-pools-by-mark', section: '3.5.1.1', title: 'packets that the router\'s firewall has marked take their mappings from the pool of that mark',
     config: (kind) => plainConfig(kind, { statics: [], pools: [{ protocol: 'udp', address: '203.0.113.75', ports: '6000-6015' }, { protocol: 'udp', address: '203.0.113.76', ports: '6100-6115', mark: 5 }] }),
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       // A mark is a packet's own within one namespace.
       if (bench.setup.mode === 'isolated') throw new CheckSkipped('a mark of the router\'s firewall does not enter the translator\'s namespace')
       const marked = '2001:db8:6464:9::/64'
@@ -342,7 +342,7 @@ export const rfc6146 = entries([
   {
     ...header, id: 'rfc6146-pool-exhausted', section: '3.5.1.1', title: 'a pool without a free port refuses new mappings and keeps the old ones',
     config: (kind) => plainConfig(kind, { statics: [], pools: [{ protocol: 'udp', address: '203.0.113.74', ports: '5000-5003' }] }),
-    run: async (bench: Bench): Promise<string> => {
+    run: async (bench) => {
       const outsides = []
       for (const from of [1, 2, 3, 4]) outsides.push(await opens(bench, 'udp', a6, 4050 + from))
       demand(new Set(outsides.map((outside) => outside.port)).size === 4, 'two mappings share a port')

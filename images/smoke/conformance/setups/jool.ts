@@ -16,6 +16,8 @@ const inside: Isle = { namespace: 'table', devices: ['table-out', 'table-in'], v
 const customer: Isle = { namespace: 'clat', devices: ['clat-out', 'clat-in'], v4: ['192.0.0.5', '192.0.0.6'], v6: ['2001:db8:6401::1', '2001:db8:6401::2'] }
 /** Larger than any link beside it: what is too long is the routers' to say, who are before and behind. */
 const insideMtu = 9216
+/** A routing table that leads nowhere. */
+const strayTable = '6465'
 /** The routing table of what IPv4 hosts behind the customer's side send. */
 const customerTable = '6464'
 
@@ -65,9 +67,11 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
  */
 function strayRules(config: TranslatorConfig, action: 'add' | 'delete', where = ''): string[] {
   const rules = (family: string, prefix: string): string[] => [
-    `ip ${where}${family}rule ${action} pref 64 iif lo to ${prefix} lookup main`, `ip ${where}${family}rule ${action} pref 65 to ${prefix} unreachable`,
+    `ip ${where}${family}rule ${action} pref 64 iif lo to ${prefix} lookup main`, `ip ${where}${family}rule ${action} pref 65 to ${prefix} lookup ${strayTable}`,
   ]
-  return [...intoTranslator(config).flatMap((prefix) => rules('', prefix)), ...rules('-6 ', config.prefix)]
+  // A route, not a rule: a rule would say that the network is unreachable, RFC 6146 wants to hear that the host is.
+  const route = (family: string): string => `ip ${where}${family}route ${action} unreachable default table ${strayTable}`
+  return [route(''), route('-6 '), ...intoTranslator(config).flatMap((prefix) => rules('', prefix)), ...rules('-6 ', config.prefix)]
 }
 
 function intoTranslator({ kind, pools, maps }: TranslatorConfig): string[] {

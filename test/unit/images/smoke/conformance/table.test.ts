@@ -44,6 +44,7 @@ describe('an outcome', () => {
   it('that fails as it is known to is a known limit; one that passes all the same is told', () => {
     expect(judged({ verdict: 'fail', detail: 'd' }, limit)).toEqual({ verdict: 'known-limit', detail: 'd' })
     expect(judged({ verdict: 'pass', detail: 'd' }, limit)).toEqual({ verdict: 'limit-gone', detail: 'd' })
+    expect(judged({ verdict: 'pass', detail: 'd' }, { ...limit, sometimes: true })).toEqual({ verdict: 'pass', detail: 'd' })
     expect(judged({ verdict: 'skip', detail: 'd' }, limit)).toEqual({ verdict: 'skip', detail: 'd' })
     expect(judged({ verdict: 'fail', detail: 'd' }, undefined)).toEqual({ verdict: 'fail', detail: 'd' })
   })
