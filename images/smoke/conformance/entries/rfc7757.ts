@@ -2,7 +2,7 @@ import { demand } from '../../checks/check.ts'
 import { embed } from '../../packets/address.ts'
 import { ip4, ip6, pattern, udp } from '../../packets/packet.ts'
 import { shown, type Bench } from '../bench.ts'
-import { entries, stateless, type Entry } from '../entry.ts'
+import { entries, stateless } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { s4, s6, a6, a4, b6, b4, prefix } = world

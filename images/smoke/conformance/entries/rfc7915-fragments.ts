@@ -3,7 +3,7 @@ import { encode, encodePayload } from '../../packets/encode.ts'
 import { fragment4, fragment6, reassembled } from '../../packets/fragments.ts'
 import { echoRest, icmp, pattern, udp, type Packet } from '../../packets/packet.ts'
 import { demandEqual, kernelsOwn, shown, type Bench, type Seen, type Side } from '../bench.ts'
-import { both, entries, joolSource, stateful, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateful, stateless, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 

@@ -1,6 +1,6 @@
 import { pattern, tcp, udp, type Extension } from '../../packets/packet.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
-import { both, entries, joolSource, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateless, type Limit } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { port, peerPort } = world
