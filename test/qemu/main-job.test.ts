@@ -7,7 +7,6 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { buildReport, type BuildReport } from '../../scripts/pipeline/report/report.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
-import { conformancePart } from '../support/conformance-part.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
@@ -64,16 +63,6 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     for (const id of ['boot', 'modules', 'icmp', 'tcp-small']) expect([id, verdicts.get(`uefi/${id}`)]).toEqual([id, 'pass'])
     expect(verdicts.get('bios/own-udp')).toBe('pass')
     expect(verdicts.get('bios/own-command')).toBe('pass')
-  })
-
-  it('keeps to the RFCs, packet by packet: all of the table that does not wait, NAT64 and NAT46, with Jool inline', async () => {
-    const { results, checks } = await conformancePart(join(out, 'lab-router.iso'), join(dir, 'table'), exec)
-    const wrong = (verdict: string): string[] => results.filter((result) => result.verdict === verdict).map(({ kind, id, detail }) => `${kind} ${id}: ${detail}`)
-    expect(wrong('fail')).toEqual([])
-    expect(wrong('limit-gone')).toEqual([])
-    expect(wrong('skip')).toEqual([])
-    expect(checks.map(({ id, verdict, detail }) => [id, verdict, detail])).toEqual([['bios/kernel-log', 'pass', expect.any(String)]])
-    expect(results.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(250)
   })
 
   it('publishes packages, repository, image, evidence and checksums that hold', async () => {
