@@ -16,6 +16,7 @@ import { keepSources } from './corresponding-source.ts'
 import { addConfiguration, openPackage, packPackage, signPackagedModules } from './packages.ts'
 import type { SourceKernelPlan } from './plan.ts'
 import { applyPatches, unpackSources } from './sources.ts'
+import { expectTrusted } from './trust.ts'
 import { openWorkshop, type Workshop } from './workshop.ts'
 
 /** Jool's sources are there when the plan reads them too. */
@@ -41,6 +42,7 @@ export async function provideSource(plan: SourceKernelPlan, deps: SourceDeps): P
   await applyPatches(plan, workshop, deps)
   const hash = configHash(await configure(plan, workshop, deps))
   const packages = await buildKernel(plan, workshop, deps)
+  if (key) await expectTrusted(join(workshop.dir, 'linux'), key.certificate)
 
   const image = await openPackage(packages.image, workshop)
   const signer = key && await signPackagedModules(image, plan, { key, hash }, workshop, deps)

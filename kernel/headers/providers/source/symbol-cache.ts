@@ -3,11 +3,10 @@ import { join } from 'node:path'
 
 // With MODVERSIONS every source that exports something is preprocessed a second time, for genksyms. That is a third of
 // the work of a build whose objects all come from ccache. Dressed as a compiler, genksyms has its results kept as well.
-// It gets what ccache preprocessed for its own key (NOCPP2); for the objects, that would switch ccache's depend mode off.
 
 /** Read by every make before the kernel's own files: their definition of this command gives way. */
 const makefile = [
-  'override cmd_gensymtypes_c = { CCACHE_NOCPP2=1 CCACHE_EXTRAFILES=scripts/genksyms/genksyms ccache /build/kernel/tools/gcc -D__GENKSYMS__ \\',
+  'override cmd_gensymtypes_c = { CCACHE_EXTRAFILES=scripts/genksyms/genksyms ccache /build/kernel/tools/gcc -D__GENKSYMS__ \\',
   '  $(filter-out -Wp$(comma)-MMD%,$(c_flags)) -c -o $@.crcs $< && cat $@.crcs && rm $@.crcs; }',
   // bindeb-pkg makes linux-libc-dev too, which nobody keeps: its thousand headers are copied, not cleaned by five programs each. With HEADERS_INSTALL the kernel's own programs read them.
   'ifneq ($(filter include/uapi arch/%/include/uapi,$(obj)),)',

@@ -37,8 +37,9 @@ function environment({ buildRoot, kernelPackageVersion }: SourceKernelPlan): Rec
     // gcc of this folder is ccache.
     PATH: '/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin',
     CCACHE_DIR: '/build/ccache', CCACHE_TEMPDIR: '/tmp', CCACHE_MAXSIZE: '2G',
-    // The compiler's own list of what a source includes is enough to find it again: nothing is preprocessed only to be looked up.
-    CCACHE_DEPEND: '1', CCACHE_INODECACHE: '1',
+    // What was preprocessed for the key is compiled as it is, not preprocessed again. Depend mode would preprocess nothing, and so never see `.incbin`: the
+    // kernel's certificates come in that way, and another build's would be taken from the cache.
+    CCACHE_NOCPP2: '1', CCACHE_INODECACHE: '1',
     // The root is read-only and its packages are known: their versions say which compiler it is, better than times do.
     CCACHE_COMPILERCHECK: `string:${compiler}`,
     SOURCE_DATE_EPOCH: String(buildRoot.sourceDateEpoch),
