@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError } from '../lib/describe-error.ts'
-import { check100k } from './bench/check-100k.ts'
 import { coldBuild } from './bench/cold-build.ts'
 import { kernelSource } from './bench/kernel-source.ts'
 import { inspectImage } from './bench/inspect.ts'
@@ -27,7 +26,6 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['matrix', 'matrix/wall'], run: matrix },
   { ids: ['check-100k', 'show-100k-rss'], run: nat64ctlOnLargeData },
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
-  { ids: ['check-100k'], run: check100k },
 ]
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' }, image: { type: 'string' } } })
