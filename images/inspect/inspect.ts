@@ -33,7 +33,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
   const given = await readGivenModules(modules, image.deps)
   const iso = image.iso ? await isoFacts(image, image.iso) : null
   // The kernel first: unpacking it takes the most memory, while the root's tables are not yet there.
-  const live = isoKernel(image)
+  const live = await isoKernel(image)
   const liveImage = live && await readKernelFile(image, live)
   const root = await image.root()
   const kernels = await kernelsIn(image)

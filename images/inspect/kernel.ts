@@ -3,6 +3,7 @@ import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import { readBzImage } from '../../scripts/formats/bzimage.ts'
 import { bytesAsSource, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { parseKernelConfig, type KernelConfig } from '../../scripts/formats/kconfig.ts'
+import { startedKernelsOf } from './command-lines.ts'
 import type { ImageRoot } from './image.ts'
 import type { RouterImage } from './router-image.ts'
 
@@ -29,12 +30,20 @@ export interface KernelFile { path: string; source: ByteSource }
 const maxKernelFileBytes = 128 * 1048576
 const names = /^vmlinuz(-.*)?$/
 
-/** The kernel that the ISO's boot loaders start; undefined for other images, and when the ISO keeps it elsewhere. */
-export function isoKernel({ iso }: RouterImage): KernelFile | undefined {
+/** The kernel that the ISO's boot loaders start; undefined for other images, and when the ISO keeps it elsewhere. @throws ForgeError E_ISO_DAMAGED */
+export async function isoKernel({ iso }: RouterImage): Promise<KernelFile | undefined> {
   if (!iso) return undefined
-  const folder = iso.squashfsEntry.path.split('/').slice(0, -1).join('/')
-  const entry = iso.entries.find(({ path, directory }) => !directory && path.slice(0, -1 - (path.split('/').at(-1) ?? '').length) === folder && names.test(path.split('/').at(-1) ?? ''))
+  const folder = iso.squashfsEntry.path.split('/').slice(0, -1)
+  // A link has no bytes of its own, and what it leads to is here under its own name.
+  const candidates = iso.entries.filter(({ path, directory, sizeBytes }) => !directory && sizeBytes > 0 && isKernelIn(folder, path.split('/')))
+  const started = candidates.length > 1 ? await startedKernelsOf(iso) : []
+  const entry = started.map((path) => candidates.find((candidate) => candidate.path === path)).find((found) => found !== undefined)
+    ?? candidates.find(({ path }) => path.endsWith('/vmlinuz')) ?? candidates[0]
   return entry && { path: entry.path, source: iso.open(entry) }
+}
+
+function isKernelIn(folder: readonly string[], path: readonly string[]): boolean {
+  return path.slice(0, -1).join('/') === folder.join('/') && names.test(path.at(-1) ?? '')
 }
 
 /** A kernel image in the root, in memory. */
@@ -46,9 +55,9 @@ export async function rootKernel(root: ImageRoot, path: string): Promise<KernelF
 /** The image's kernels, oldest first: all that have an image in `boot/` or a folder in `lib/modules/`. @throws ForgeError E_KERNEL_IMAGE */
 export async function kernelsIn(image: RouterImage): Promise<ImageKernel[]> {
   const root = await image.root()
-  const live = isoKernel(image)
+  const live = await isoKernel(image)
   const liveRelease = live && (await readBzImage(live.source)).release
-  const images = ((await root.list('boot')) ?? []).map((entry) => entry.name).filter((name) => name.startsWith('vmlinuz-')).map((name) => name.slice('vmlinuz-'.length))
+  const images = await imagesIn(root)
   const folders = ((await root.list('lib/modules')) ?? []).filter((entry) => entry.kind === 'directory').map((entry) => entry.name)
   const releases = [...new Set([...images, ...folders, ...(liveRelease === undefined ? [] : [liveRelease])])].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
   const kernels: ImageKernel[] = []
@@ -63,6 +72,13 @@ export async function kernelsIn(image: RouterImage): Promise<ImageKernel[]> {
     })
   }
   return kernels
+}
+
+/** Releases that have an image in `boot/`; a link that leads nowhere is none. */
+async function imagesIn(root: ImageRoot): Promise<string[]> {
+  const images: string[] = []
+  for (const { name } of (await root.list('boot')) ?? []) if (name.startsWith('vmlinuz-') && (await root.stat(`boot/${name}`))?.kind === 'file') images.push(name.slice('vmlinuz-'.length))
+  return images
 }
 
 /** The kernel that boots. @throws ForgeError E_IMAGE_KERNEL */

@@ -81,7 +81,8 @@ function lazily(source: ByteSource, deps: RouterImage['deps']): Pick<RouterImage
 }
 
 function onlySquashfs(iso: Iso9660, path: string): IsoEntry {
-  const found = iso.entries.filter((entry) => !entry.directory && /\.(squashfs|sfs)$/i.test(entry.path))
+  // A link to one has no bytes of its own.
+  const found = iso.entries.filter((entry) => !entry.directory && entry.sizeBytes > 0 && /\.(squashfs|sfs)$/i.test(entry.path))
   // Where live-boot looks first.
   const first = found.find((entry) => entry.path === 'live/filesystem.squashfs') ?? found[0]
   if (!first) throw new ForgeError('E_IMAGE_NO_ROOT', `${path} is an ISO without a squashfs: none of its ${String(iso.entries.length)} files is one`, { hint: 'a live ISO has live/filesystem.squashfs; give such a one, or the unpacked root' })

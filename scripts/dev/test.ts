@@ -14,6 +14,8 @@ import { failureRecap, sum, totalsLine, vitestTotals, type Totals } from './test
 //   npm test                     everything
 //   npm test -- --suite unit     only these (check, unit, tools, qemu; may be repeated)
 //   npm run test:full            with the long tests, *.full.test.ts
+//
+// Test files share a store, made for the run; NAT64_FORGE_TEST_STORE names one that stays.
 
 const suites = ['check', 'unit', 'tools', 'qemu']
 const hourMs = 60 * 60_000
@@ -30,8 +32,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 const exec = createExec({ log: silentLog, signal: interrupt.signal })
+const keptStore = process.env['NAT64_FORGE_TEST_STORE']
+const testStore = keptStore ?? await mkdtemp(join(tmpdir(), 'nat64-forge-test-store-'))
 const env: Record<string, string> = {
   ...inherited('CI', 'TERM', 'XDG_CACHE_HOME'),
+  NAT64_FORGE_TEST_STORE: testStore,
   ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
   ...(values.full ? { NAT64_FORGE_FULL: '1' } : {}),
 }
@@ -43,6 +48,7 @@ for (const suite of suites.filter((name) => values.suite.includes(name))) {
   totals.push(...(suite === 'check' ? await runChecks(exec) : [await runSuite(suite, exec)]))
 }
 if (interrupt.signal.aborted) totals.push({ passed: 0, failed: 1, skipped: 0 })
+if (keptStore === undefined) await rm(testStore, { recursive: true, force: true })
 const all = sum(totals)
 process.exitCode = all.failed > 0 || all.passed === 0 ? 1 : 0
 for (const recap of recaps) say(`\n${recap}`)

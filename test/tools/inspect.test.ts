@@ -1,8 +1,9 @@
-import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { bootedKernel, collectImageCrcs, inspect, openRouterImage, readKernelImage, type InspectReport } from '../../images/inspect/artifact.ts'
+import { isoKernel } from '../../images/inspect/kernel.ts'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { cli, program, start } from '../support/cli.ts'
@@ -234,6 +235,17 @@ describe.skipIf(!needsTools('xorriso', 'mksquashfs'))('an ISO', () => {
     await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', iso, '-r', '-e', 'efi.img', '-no-emul-boot', join(dir, 'tree')])
     await using image = await openRouterImage(iso, { exec })
     expect((await inspect(image)).iso).toMatchObject({ boot: [{ platform: 'uefi', bootable: true, path: 'efi.img' }], secureBoot: { shim: true, signer: null } })
+  })
+
+  test('with several kernels is judged by the one that its menu starts; a link to the squashfs is not a second one', async () => {
+    const dir = await temporaryFolder()
+    await write(join(dir, 'tree'), { 'live/filesystem.squashfs': squashfsImage().bytes, 'live/vmlinuz-1': 'one', 'live/vmlinuz-2': 'two', 'isolinux/live.cfg': 'label live\n  kernel /live/vmlinuz-2\n' })
+    await symlink('filesystem.squashfs', join(dir, 'tree/live/old.squashfs'))
+    await symlink('vmlinuz-1', join(dir, 'tree/live/vmlinuz'))
+    const iso = join(dir, 'x.iso')
+    await makeIso(join(dir, 'tree'), iso)
+    await using image = await openRouterImage(iso, { exec })
+    expect((await isoKernel(image))?.path).toBe('live/vmlinuz-2')
   })
 
   test('cut off in the middle has a code of its own', async () => {

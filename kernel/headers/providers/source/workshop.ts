@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runInRoot, type Bind, type RunInRootOptions } from '../../../../scripts/lib/build-root.ts'
 import type { Argv, Exec, ExecResult } from '../../../../scripts/lib/exec.ts'
+import { installCompilerCache } from './compiler-cache.ts'
 import type { SourceKernelPlan } from './plan.ts'
-import { installSymbolCache } from './symbol-cache.ts'
 
 /** The build root with a kernel's folder in it, the same for every step of its build. */
 export interface Workshop {
@@ -21,7 +21,7 @@ export const tree = '/build/kernel/linux'
 export async function openWorkshop(root: string, ccache: string, plan: SourceKernelPlan, { exec, workDir }: { exec: Exec; workDir: string }): Promise<Workshop> {
   const dir = join(workDir, 'kernel')
   await mkdir(join(dir, 'linux'), { recursive: true })
-  const env = { ...environment(plan), ...await installSymbolCache(join(dir, 'tools')) }
+  const env = { ...environment(plan), ...await installCompilerCache(join(dir, 'tools')) }
   return {
     root, dir,
     run: (argv, { binds = [], ...options }) => runInRoot(exec, argv, {
@@ -34,11 +34,8 @@ export async function openWorkshop(root: string, ccache: string, plan: SourceKer
 function environment({ buildRoot, kernelPackageVersion }: SourceKernelPlan): Record<string, string> {
   const compiler = buildRoot.packages.filter(({ name }) => /^(gcc|cpp|binutils)(-|$)/.test(name)).map(({ name, version }) => `${name}=${version}`).join(' ')
   return {
-    // gcc of this folder is ccache.
-    PATH: '/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin',
     CCACHE_DIR: '/build/ccache', CCACHE_TEMPDIR: '/tmp', CCACHE_MAXSIZE: '2G',
-    // What was preprocessed for the key is compiled as it is, not preprocessed again. Depend mode would preprocess nothing, and so never see `.incbin`: the
-    // kernel's certificates come in that way, and another build's would be taken from the cache.
+    // What was preprocessed for the key, where it has to be, is compiled as it is, not preprocessed again.
     CCACHE_NOCPP2: '1', CCACHE_INODECACHE: '1',
     // The root is read-only and its packages are known: their versions say which compiler it is, better than times do.
     CCACHE_COMPILERCHECK: `string:${compiler}`,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { commandLinesIn } from '../../../../images/inspect/command-lines.ts'
+import { commandLinesIn, startedKernelsIn } from '../../../../images/inspect/command-lines.ts'
 import { forcedBy, signingPolicyOf } from '../../../../images/inspect/kernel.ts'
 import { grubConfig, isolinuxConfig } from '../../../../images/iso/boot-menu.ts'
 import { parseKernelConfig } from '../../../../scripts/formats/kconfig.ts'
@@ -12,6 +12,13 @@ describe('the command lines in a boot menu', () => {
     expect(commandLinesIn('LABEL live\r\n\tKERNEL /live/vmlinuz\r\n\tAPPEND initrd=/live/initrd.img boot=live \r\n# append not=this\nmenuentry "x" {\n  linuxefi "/live/vmlinuz" quiet lockdown=integrity\n  linux /live/vmlinuz\n  set default=0\n}\n')).toEqual([
       'initrd=/live/initrd.img boot=live', 'quiet lockdown=integrity',
     ])
+  })
+
+  test('name the kernels they start', () => {
+    const entry = { label: 'router', commandLine: 'boot=live' }
+    expect(startedKernelsIn(isolinuxConfig(entry))).toEqual(['live/vmlinuz'])
+    expect(startedKernelsIn(grubConfig(entry))).toEqual(['live/vmlinuz'])
+    expect(startedKernelsIn('KERNEL live/a\r\nlinux ($root)/live/b quiet\nlinuxefi "/live/c" x\nlinux_old /live/d\nappend /live/e\nlinux')).toEqual(['live/a', 'live/b', 'live/c'])
   })
 
   test('are found in time that grows as the menu does', () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { inspect, openRouterImage, systemOf } from '../../../../images/inspect/artifact.ts'
 import { folderRoot } from '../../../../images/inspect/folder-root.ts'
+import { kernelsIn } from '../../../../images/inspect/kernel.ts'
 import { unpackModules } from '../../../../images/inspect/module-files.ts'
 import { createExec } from '../../../../scripts/lib/exec.ts'
 import { silentLog } from '../../../../scripts/lib/log.ts'
@@ -35,6 +36,13 @@ describe('a root file system', () => {
     expect(await image.list('a/b/c')).toBeUndefined()
     expect(await image.stat('etc/os-release')).toEqual({ name: 'os-release', kind: 'file', sizeBytes: 10 })
     expect(await rejection(image.readFile('a/b/c', { maxBytes: 4 }))).toMatchObject({ code: 'E_IMAGE', message: `${dir}: a/b/c has 5 bytes, more than the 4 that are plausible` })
+  })
+
+  test('has no image of a kernel where a link to it leads nowhere', async () => {
+    const dir = await root({ 'etc/x': '', 'boot/vmlinuz-6.1.1': 'x' })
+    await symlink('../gone', join(dir, 'boot/vmlinuz-6.1.2'))
+    await using image = await openRouterImage(dir, { exec })
+    expect((await kernelsIn(image)).map(({ release, imageFile }) => [release, imageFile])).toEqual([['6.1.1', 'boot/vmlinuz-6.1.1']])
   })
 
   test('says its suite, its VyOS version and its packages', async () => {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-// With MODVERSIONS every source that exports something is preprocessed a second time, for genksyms. That is a third of
+// How ccache is put before the compiler. With MODVERSIONS every source that exports something is preprocessed a second time, for genksyms. That is a third of
 // the work of a build whose objects all come from ccache. Dressed as a compiler, genksyms has its results kept as well.
 
 /** Read by every make before the kernel's own files: their definition of this command gives way. */
@@ -18,7 +18,7 @@ const makefile = [
 ].join('\n')
 
 /** "Compiles" a source, preprocessed or not, to the CRCs of what it exports. */
-const compiler = `#!/bin/sh
+const symbolCompiler = `#!/bin/sh
 for word; do
   if [ "$word" = -E ]; then exec /usr/bin/gcc "$@"; fi
   if [ "$before" = -o ]; then out=$word; fi
@@ -31,10 +31,31 @@ esac
 /usr/bin/gcc -E "$@" -o "$out.i" && scripts/genksyms/genksyms -r /dev/null < "$out.i" > "$out" && rm "$out.i"
 `
 
-/** Puts both into `dir`, seen as /build/kernel/tools, and resolves to the variables that make it work. */
-export async function installSymbolCache(dir: string): Promise<Record<string, string>> {
-  await mkdir(dir)
+/**
+ * ccache in depend mode preprocesses nothing for its key, and so never sees `.incbin`: the kernel's certificates come in that way, and another build's would be
+ * taken from the cache. What has it, or may have it, is compiled without ccache.
+ */
+const cachedCompiler = `#!/bin/sh
+for word; do
+  case $word in
+    *.S) exec /usr/bin/gcc "$@" ;;
+    *.c) if grep -qs incbin "$word"; then exec /usr/bin/gcc "$@"; fi ;;
+  esac
+done
+exec /usr/lib/ccache/gcc "$@"
+`
+
+/** Puts all three into `dir`, seen as /build/kernel/tools, and resolves to the variables that make them work. */
+export async function installCompilerCache(dir: string): Promise<Record<string, string>> {
+  await mkdir(join(dir, 'bin'), { recursive: true })
   await writeFile(join(dir, 'kbuild.mk'), makefile)
-  await writeFile(join(dir, 'gcc'), compiler, { mode: 0o755 })
-  return { MAKEFILES: '/build/kernel/tools/kbuild.mk' }
+  await writeFile(join(dir, 'gcc'), symbolCompiler, { mode: 0o755 })
+  await writeFile(join(dir, 'bin/gcc'), cachedCompiler, { mode: 0o755 })
+  return {
+    MAKEFILES: '/build/kernel/tools/kbuild.mk',
+    PATH: '/build/kernel/tools/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    // Where ccache looks for the compiler; in PATH it would find what calls it.
+    CCACHE_PATH: '/usr/bin',
+    CCACHE_DEPEND: '1',
+  }
 }
