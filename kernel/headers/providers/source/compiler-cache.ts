@@ -6,7 +6,8 @@ import { join } from 'node:path'
 
 /** Read by every make before the kernel's own files: their definition of this command gives way. */
 const makefile = [
-  'override cmd_gensymtypes_c = { CCACHE_EXTRAFILES=scripts/genksyms/genksyms ccache /build/kernel/tools/gcc -D__GENKSYMS__ \\',
+  // No list of headers, so no depend mode here: what was preprocessed for the key is compiled as it is.
+  'override cmd_gensymtypes_c = { CCACHE_NOCPP2=1 CCACHE_EXTRAFILES=scripts/genksyms/genksyms ccache /build/kernel/tools/gcc -D__GENKSYMS__ \\',
   '  $(filter-out -Wp$(comma)-MMD%,$(c_flags)) -c -o $@.crcs $< && cat $@.crcs && rm $@.crcs; }',
   // bindeb-pkg makes linux-libc-dev too, which nobody keeps: its thousand headers are copied, not cleaned by five programs each. With HEADERS_INSTALL the kernel's own programs read them.
   'ifneq ($(filter include/uapi arch/%/include/uapi,$(obj)),)',

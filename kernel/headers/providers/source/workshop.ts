@@ -35,8 +35,7 @@ function environment({ buildRoot, kernelPackageVersion }: SourceKernelPlan): Rec
   const compiler = buildRoot.packages.filter(({ name }) => /^(gcc|cpp|binutils)(-|$)/.test(name)).map(({ name, version }) => `${name}=${version}`).join(' ')
   return {
     CCACHE_DIR: '/build/ccache', CCACHE_TEMPDIR: '/tmp', CCACHE_MAXSIZE: '2G',
-    // What was preprocessed for the key, where it has to be, is compiled as it is, not preprocessed again.
-    CCACHE_NOCPP2: '1', CCACHE_INODECACHE: '1',
+    CCACHE_INODECACHE: '1',
     // The root is read-only and its packages are known: their versions say which compiler it is, better than times do.
     CCACHE_COMPILERCHECK: `string:${compiler}`,
     SOURCE_DATE_EPOCH: String(buildRoot.sourceDateEpoch),
