@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError } from '../lib/describe-error.ts'
+import { applyOfManyMappings } from './bench/apply.ts'
 import { coldBuild } from './bench/cold-build.ts'
+import { datapaths } from './bench/datapath.ts'
 import { kernelSource } from './bench/kernel-source.ts'
 import { inspectImage } from './bench/inspect.ts'
 import { matrix } from './bench/matrix.ts'
@@ -25,6 +27,8 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['inspect', 'inspect-rss', 'inspect-vs-unsquashfs'], run: inspectImage },
   { ids: ['matrix', 'matrix/wall'], run: matrix },
   { ids: ['check-100k', 'show-100k-rss'], run: nat64ctlOnLargeData },
+  { ids: ['apply-noop', 'apply-delta'], run: applyOfManyMappings },
+  { ids: ['datapath', 'datapath-isolated-vs-inline'], run: datapaths },
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
 ]
 
