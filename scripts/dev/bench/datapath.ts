@@ -7,7 +7,7 @@ import { withRouter, type BenchRouter } from './lab/router.ts'
 import { ipv6BehindTheRouter, tcpRate, udpRate, type Path } from './lab/traffic.ts'
 
 const rounds = 5
-const udpSeconds = 3
+const udpSeconds = 2
 const tcpSeconds = 2
 /** As TAYGA has no ports, and gives each host an address: a network, of which Jool needs one address. */
 const pool = `${topology.pool4}/28`

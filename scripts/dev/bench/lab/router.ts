@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { IsoArtifact } from '../../../../images/iso/artifact.ts'
 import { referenceDriver } from '../../../../images/smoke/drivers/reference.ts'
@@ -71,9 +71,12 @@ async function copied({ ipv6Host }: LabTree, must: BenchRouter['must'], file: st
   await ipv6Host.call('stop', { child })
 }
 
+/** The default target, with what the other engine and the other mode need beside. */
 async function builtIso(context: BenchContext): Promise<string> {
-  context.say('no image given with --image: building that of debian-12 if needed')
-  const { session, prepared } = await openPrepared(context)
+  context.say('no image given with --image: building that of debian-12 with tayga and iptables, if needed')
+  const target = join(context.workDir, 'bench-router.yaml')
+  await writeFile(target, 'target: bench-router\nsuite: bookworm\niso:\n  packages: [iptables, tayga]\n  compression: fast\n')
+  const { session, prepared } = await openPrepared(context, target)
   await using _session = session
   const results = await runStages(prepared, { until: 'iso' }, stages, session)
   const iso = results.find(({ name }) => name === 'iso')
