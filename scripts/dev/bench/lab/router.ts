@@ -30,17 +30,24 @@ export interface BenchRouter {
 
 const filePort = 8064
 
-/** Boots the image of --image, or the default target's, once; no NAT64 runs on it. @throws ForgeError E_LAB, E_BOOT */
-export async function withRouter<T>(name: string, context: BenchContext, work: (router: BenchRouter) => Promise<T>): Promise<T> {
+/**
+ * Boots the image of --image, or the default target's, once; no NAT64 runs on it.
+ * @param counting its clock counts the instructions of its one processor, a nanosecond each; emulated
+ * @throws ForgeError E_LAB, E_BOOT
+ */
+export async function withRouter<T>(name: string, context: BenchContext, work: (router: BenchRouter) => Promise<T>, counting = false): Promise<T> {
   const iso = context.image ?? await builtIso(context)
   const workDir = join(context.workDir, name)
   await mkdir(workDir, { recursive: true })
   const { signal } = new AbortController()
-  const { accelerator, speedFactor } = await probeAccelerator(exec, workDir)
+  const probe = await probeAccelerator(exec, workDir, counting ? ['tcg'] : undefined)
+  const { accelerator } = probe
+  // Its time goes slower than everybody else's.
+  const speedFactor = probe.speedFactor * (counting ? 4 : 1)
   const persistenceImage = await makePersistenceDisk(exec, workDir)
   await using tree = await startTree()
   await using guest = await Guest.start(tree, {
-    accelerator, firmware: 'bios', iso, memoryMiB: 768, cpus: 2, persistenceImage, speedFactor, workDir, consoleFile: join(workDir, 'console.log'), timeline: new Timeline(), signal,
+    accelerator, firmware: 'bios', iso, memoryMiB: 768, cpus: counting ? 1 : 2, counting, persistenceImage, speedFactor, workDir, consoleFile: join(workDir, 'console.log'), timeline: new Timeline(), signal,
   })
   await connectHosts(tree)
   context.say(`${name}: booting ${basename(iso)} (${accelerator})`)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { instructionFigures } from '../../../../scripts/dev/bench/datapath-instructions.ts'
 import { figures } from '../../../../scripts/dev/bench/datapath.ts'
 import { median } from '../../../../scripts/dev/bench/figure.ts'
 import { datapathPage, type DatapathResult } from '../../../../scripts/dev/bench/lab/chart.ts'
@@ -36,4 +37,11 @@ test('the chart draws the fastest across the whole width, names shares and sprea
   expect(page).toContain('lost were 3.')
   expect(page).toContain('not for cache misses')
   expect(datapathPage(results, { accelerator: 'kvm', kernel: '6.1.0-56-amd64', rounds: 3 })).not.toContain('not for cache misses')
+})
+
+test('instructions for a packet are compared the other way round: fewer are better', () => {
+  expect(instructionFigures(new Map([['forwarding', 5000], ['inline', 12000], ['isolated', 16000.4]])).map(({ id, value }) => [id, value])).toEqual([
+    ['datapath-instructions', 0.75], ['datapath-instructions/forwarding', 5000], ['datapath-instructions/inline', 12000], ['datapath-instructions/isolated', 16000],
+  ])
+  expect(instructionFigures(new Map([['forwarding', 5000]])).map(({ id }) => id)).toEqual(['datapath-instructions/forwarding'])
 })
