@@ -7,8 +7,8 @@ import { udpRate } from './lab/traffic.ts'
 import { openWays } from './lab/ways.ts'
 
 /** Of the router's time, which is slower than ours. */
-const windowSeconds = 4
-const trafficSeconds = 20
+const windowSeconds = 2
+const trafficSeconds = 25
 
 /** What a small UDP datagram costs the router in instructions, each way: a figure that no other load on this machine changes, nor how QEMU's network card works. */
 export const datapathInstructions: Measure = async (context) => await withRouter('datapath-instructions', context, async (router) => {
