@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeError } from '../lib/describe-error.ts'
+import { applyOfManyMappings } from './bench/apply.ts'
 import { coldBuild } from './bench/cold-build.ts'
+import { datapaths } from './bench/datapath.ts'
+import { datapathInstructions } from './bench/datapath-instructions.ts'
 import { kernelSource } from './bench/kernel-source.ts'
 import { inspectImage } from './bench/inspect.ts'
 import { matrix } from './bench/matrix.ts'
@@ -25,6 +28,9 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['inspect', 'inspect-rss', 'inspect-vs-unsquashfs'], run: inspectImage },
   { ids: ['matrix', 'matrix/wall'], run: matrix },
   { ids: ['check-100k', 'show-100k-rss'], run: nat64ctlOnLargeData },
+  { ids: ['apply-noop', 'apply-delta'], run: applyOfManyMappings },
+  { ids: ['datapath', 'datapath-isolated-vs-inline'], run: datapaths },
+  { ids: ['datapath-instructions'], run: datapathInstructions },
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
 ]
 

@@ -75,6 +75,14 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(nat64ctl("nonsense")[0], 64)
         self.assertEqual(nat64ctl()[0], 64)
 
+    def test_a_verb_is_read_without_the_others_which_are_there_when_it_is_none(self) -> None:
+        self.assertEqual(list(cli.verbs("check")), ["check"])
+        self.assertEqual(list(cli.verbs("debug-archive")), ["debug-archive"])
+        self.assertEqual(sorted(cli.verbs()), ["apply", "check", "debug-archive", "diff", "explain", "export", "monitor", "reset", "show"])
+        for word in ("nonsense", "command", "--help"):
+            _, out, errors = nat64ctl(word)
+            self.assertIn("debug-archive", out + errors, word)
+
     def test_ctrl_c_ends_what_only_looks_without_a_traceback(self) -> None:
         with mock.patch("nat64ctl.commands.diff.plan_for", side_effect=KeyboardInterrupt):
             self.assertEqual(nat64ctl("diff", self.file), (130, "", ""))

@@ -28,6 +28,12 @@ class Programs(unittest.TestCase):
         result = self.router.run([sys.executable, "-c", program], "pool6\n")
         self.assertEqual((result.status, result.stdout, result.stderr), (0, "6\npool6\n", ""))
 
+    def test_to_look_needs_no_room_on_a_disk(self) -> None:
+        with mock.patch("tempfile.TemporaryFile", side_effect=OSError(28, "No space left on device")):
+            self.assertEqual(self.router.run(["/bin/sh", "-c", "cat; echo out"]).stdout, "out\n")
+            with self.assertRaises(OSError):
+                self.router.run(["/bin/cat"], "pool6\n")
+
     def test_a_program_that_is_not_there_is_no_exception(self) -> None:
         result = self.router.run(["/nonexistent/jool"])
         self.assertEqual((result.status, result.stderr), (127, "/nonexistent/jool: no such program"))

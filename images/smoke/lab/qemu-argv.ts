@@ -11,6 +11,8 @@ export interface MachineOptions {
   cpus: number
   /** A file system labelled for live-boot; keeps the router's configuration over a reboot. */
   persistenceImage: string
+  /** Time goes by a nanosecond an instruction, for measuring; with TCG only, and one processor. */
+  counting?: boolean
   /** A variable store for OVMF, of this guest alone; needed for UEFI. */
   uefiVariables?: string
 }
@@ -24,11 +26,11 @@ export const ovmfSecureCode = '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'
 export const ovmfVariables = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 
 /** The guest as a person would have it: a PC with a DVD drive, a disk and two network cards. Stopped until `cont`. */
-export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, uefiVariables }: MachineOptions): [string, ...string[]] {
+export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, counting, uefiVariables }: MachineOptions): [string, ...string[]] {
   const secure = firmware === 'uefi-secure'
   return [
     'qemu-system-x86_64', '-S', '-nodefaults', '-no-user-config', '-display', 'none',
-    '-machine', `q35,usb=off,smm=${secure ? 'on' : 'off'}`, ...cpuArgv(accelerator), '-smp', String(cpus), '-m', String(memoryMiB),
+    '-machine', `q35,usb=off,smm=${secure ? 'on' : 'off'}`, ...cpuArgv(accelerator, counting), '-smp', String(cpus), '-m', String(memoryMiB),
     ...(secure ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
     ...(firmware !== 'bios' ? [
       '-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${comma(secure ? ovmfSecureCode : ovmfCode)}`,
@@ -57,8 +59,9 @@ function nic(id: string, tap: string, mac: string): string[] {
 // translations. That is what happens when the initramfs is freed and systemd is read into its pages. A small translation
 // buffer is thrown away as a whole now and then, which is cheap; and a guest without erms and fsrm clears by 8 bytes
 // a store instead of 1. Together: a second instead of half a minute.
-export function cpuArgv(accelerator: Accelerator): string[] {
-  return accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=64', '-cpu', 'max,erms=off,fsrm=off']
+export function cpuArgv(accelerator: Accelerator, counting = false): string[] {
+  if (accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', 'host']
+  return ['-accel', `tcg,thread=${counting ? 'single' : 'multi'},tb-size=64`, ...counting ? ['-icount', 'shift=0'] : [], '-cpu', 'max,erms=off,fsrm=off']
 }
 
 /** A comma in a file name is doubled in QEMU's option lists. */

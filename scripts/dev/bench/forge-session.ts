@@ -6,12 +6,12 @@ import { stages } from '../../pipeline/stages.ts'
 import { findTarget, loadTarget } from '../../pipeline/target.ts'
 import { projectDir, type BenchContext } from './figure.ts'
 
-/** The default target, prepared in the benchmark's store, for measures that time a single stage. */
-export async function openPrepared(context: BenchContext): Promise<{ session: Session; prepared: Prepared }> {
+/** A target, by default the default one, prepared in the benchmark's store, for measures that time a single stage. */
+export async function openPrepared(context: BenchContext, target = 'debian-12'): Promise<{ session: Session; prepared: Prepared }> {
   const session = await Session.open({
     storeDir: context.storeDir, outDir: join(context.workDir, 'out'), projectDir, mirrors: {}, offline: false, keepWorkdir: false,
     jobs: availableParallelism(), signal: new AbortController().signal, emit: () => undefined,
   })
-  const prepared = await prepare(await loadTarget(await findTarget('debian-12', projectDir), stages), { update: false }, stages, session)
+  const prepared = await prepare(await loadTarget(await findTarget(target, projectDir), stages), { update: false }, stages, session)
   return { session, prepared }
 }

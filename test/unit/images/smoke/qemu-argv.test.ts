@@ -87,3 +87,10 @@ it('an IPv4 address has its place in pool6', () => {
   expect(translated('198.51.100.2')).toBe('64:ff9b::c633:6402')
   expect(translated('192.0.2.254')).toBe('64:ff9b::c000:2fe')
 })
+
+it('a machine that counts its instructions is the same but for its clock, and one thread', () => {
+  const plain = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios' })
+  const counting = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios', counting: true })
+  expect(counting.filter((word) => !plain.includes(word))).toEqual(['tcg,thread=single,tb-size=64', '-icount', 'shift=0'])
+  expect(plain.filter((word) => !counting.includes(word))).toEqual(['tcg,thread=multi,tb-size=64'])
+})

@@ -97,15 +97,11 @@ class LocalSystem(System):
     def run(self, argv: Sequence[str], stdin: Optional[str] = None) -> Result:
         words = tuple(argv)
         try:
-            # A file and not a pipe: `jool file handle` seeks in what it reads. Without a name, so nothing is left behind.
-            with tempfile.TemporaryFile("w+", encoding="utf-8") as source:
-                if stdin is not None:
-                    source.write(stdin)
-                    source.seek(0)
+            with _standard_input(stdin) as source:
                 # A session of its own: Ctrl-C is for nat64ctl, which then undoes what was done.
                 process = subprocess.Popen(
                     words,
-                    stdin=source if stdin is not None else subprocess.DEVNULL,
+                    stdin=source,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     env=_environment(),
@@ -270,6 +266,19 @@ def _environment() -> Dict[str, str]:
 def _kill_group(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _standard_input(text: Optional[str]) -> Iterator[Union[int, IO[str]]]:
+    """A file and not a pipe: `jool file handle` seeks in what it reads. Without a name, so nothing is left behind."""
+    if text is None:
+        # To look needs no file, and so no room on a disk.
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as source:
+        source.write(text)
+        source.seek(0)
+        yield source
 
 
 class _Child:
