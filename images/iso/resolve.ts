@@ -11,7 +11,7 @@ import type { IsoLocked, IsoSpec } from './spec.ts'
 const routerPackages = [
   '?essential', '?priority(required)', 'apt', 'ca-certificates', 'systemd', 'systemd-sysv', 'udev', 'dbus', 'kmod', 'procps', 'less',
   'live-boot', 'live-boot-initramfs-tools', 'initramfs-tools', 'zstd',
-  'iproute2', 'iputils-ping', 'nftables', 'tcpdump', 'ethtool',
+  'iproute2', 'iputils-ping', 'nftables', 'tcpdump', 'ethtool', 'tayga',
   // What nat64ctl depends on, beside iproute2.
   'python3',
 ]

@@ -71,6 +71,7 @@ _NAMESPACE_SYSCTLS = {
     "net.ipv6.conf.default.accept_dad": "1",
     "net.ipv6.conf.default.accept_ra": "1",
     "net.ipv6.conf.default.addr_gen_mode": "0",
+    "net.ipv6.conf.default.keep_addr_on_down": "0",
     "net.ipv4.ip_unprivileged_port_start": "1024",
     "net.ipv4.ip_local_port_range": "32768\t60999",
 }
@@ -355,8 +356,10 @@ class FakeRouter(System):
         return self._changing(lambda: setattr(link, "mac", rest[1]))
 
     def link_down(self, namespace: str, name: str) -> None:
-        """What goes with it: its routes. IPv4 addresses stay."""
+        """What goes with it: its routes. IPv4 addresses stay; IPv6 ones where the kernel was told so."""
         where = self.namespaces[namespace]
+        if where.sysctls.get("net.ipv6.conf.default.keep_addr_on_down") != "1":
+            where.links[name].addresses = {each for each in where.links[name].addresses if ":" not in each}
         where.links[name].up = False
         where.routes = {key: route for key, route in where.routes.items() if route[0] != name}
 
@@ -400,7 +403,8 @@ class FakeRouter(System):
                 "mtu": link.mtu,
                 "linkinfo": {"info_kind": link.kind},
                 "addr_info": [
-                    {"family": "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])} for each in sorted(link.addresses)
+                    {"family": "inet6" if ":" in each else "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])}
+                    for each in sorted(link.addresses)
                 ],
             }
             if link.mac:
@@ -430,7 +434,7 @@ class FakeRouter(System):
                 raise Refused('Cannot find device "%s"' % device)
             if not link.up:
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
-            if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses):
+            if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
                 raise Refused("Error: Nexthop has invalid gateway.", 2)
         if verb == "add" and key in where.routes:
             raise Refused("RTNETLINK answers: File exists", 2)
@@ -462,7 +466,9 @@ class FakeRouter(System):
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
                     rows.extend(
-                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []} for each in link.addresses
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []}
+                        for each in link.addresses
+                        if ":" not in each
                     )
         return json.dumps(rows)
 

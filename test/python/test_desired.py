@@ -91,7 +91,7 @@ class Merging(unittest.TestCase):
             (rules, message),
             (
                 ("nat64 source rule 1", "nat64 source rule 2"),
-                ("they share an inline instance of Jool, and set f-args to 10 and 11; give one of them `mode isolated`"),
+                ("they share an instance of Jool, and set f-args to 10 and 11; give one of them `mode isolated`"),
             ),
         )
 
@@ -176,6 +176,27 @@ class Isolated(unittest.TestCase):
         state = desired_state(configuration(source(100, pool("192.0.2.1"), mode=Mode.ISOLATED, disabled=True)))
         self.assertEqual([key for key in state.routes if key.namespace == MAIN], [])
 
+    def test_nat46_rules_of_one_prefix_share_a_namespace_called_after_the_lowest(self) -> None:
+        state = desired_state(
+            configuration(
+                destination(5, "198.51.100.5", "2001:db8::5/128", mode=Mode.ISOLATED),
+                destination(6, "198.51.100.6", "2001:db8::6/128", mode=Mode.ISOLATED),
+                destination(7, "198.51.100.7", "2001:db8::7/128", mode=Mode.ISOLATED, disabled=True),
+                destination(8, "198.51.100.8", "2001:db8::8/128", mode=Mode.ISOLATED, prefix="2001:db8:47::/96"),
+            )
+        )
+        self.assertEqual({key.name: sorted(four for _, four in each.eamt) for key, each in state.instances.items()}, {
+            "nat46-5": ["198.51.100.5/32", "198.51.100.6/32"], "nat46-8": ["198.51.100.8/32"],
+        })
+        self.assertEqual(state.namespaces, {"nat46-5", "nat46-8"})
+        self.assertEqual(
+            sorted((key.destination, route.device) for key, route in state.routes.items() if key.namespace == MAIN),
+            [
+                ("198.51.100.5", "nat46-5"), ("198.51.100.6", "nat46-5"), ("198.51.100.8", "nat46-8"), ("2001:db8:46::/96", "nat46-5"),
+                ("2001:db8:47::/96", "nat46-8"), ("fd64:6464:6464::c613:ffef", "nat46-8"), ("fd64:6464:6464::c613:fff5", "nat46-5"),
+            ],
+        )
+
     def test_links_keep_their_addresses_when_other_rules_come(self) -> None:
         few = isolated.pairs(["nat64-100", "nat46-100", "nat46-clat"])
         many = isolated.pairs(["nat64-%d" % number for number in range(1, 900)] + ["nat46-%d" % number for number in range(1, 900)] + ["nat46-clat"])
@@ -258,6 +279,20 @@ class Tayga(unittest.TestCase):
             ("TAYGA has one pool, and 192.0.2.0/25, 198.51.100.0/25 are not one network"),
         )
 
+    def test_nat46_rules_of_one_prefix_are_one_tayga(self) -> None:
+        state = desired_state(
+            configuration(
+                destination(4, "198.51.100.4", "2001:db8::4/128", engine=Engine.TAYGA, disabled=True),
+                destination(5, "198.51.100.5", "2001:db8::5/128", engine=Engine.TAYGA),
+                destination(6, "198.51.100.6", "2001:db8::6/128", engine=Engine.TAYGA),
+            )
+        )
+        self.assertEqual(list(state.daemons), [("nat64-tayga", "nat46-5")])
+        self.assertIn("map 198.51.100.5 2001:db8::5\nmap 198.51.100.6 2001:db8::6\n", state.daemons["nat64-tayga", "nat46-5"])
+        self.assertEqual(
+            sorted(key.destination for key in state.routes), ["198.19.255.245", "198.51.100.5", "198.51.100.6", "2001:db8:46::/96"],
+        )
+
     def test_ports_are_refused(self) -> None:
         self.assertEqual(
             refused(
@@ -283,6 +318,7 @@ class Clats(unittest.TestCase):
             {
                 RouteKey(MAIN, 4, "465000000", "default"): Route("nat46-clat", "198.19.255.255"),
                 RouteKey(MAIN, 6, "main", "2001:db8:c1a7::/120"): Route("nat46-clat", "fe80::64:ff:fe00:2"),
+                RouteKey(MAIN, 6, "main", "fd64:6464:6464::c613:ffff"): Route("nat46-clat", "fe80::64:ff:fe00:2"),
             },
         )
 

@@ -207,6 +207,7 @@ class Whole(unittest.TestCase):
                 ),
                 "ip address add 198.19.0.200/31 dev nat64-100",
                 "ip -n nat64-100 address add 198.19.0.201/31 dev router",
+                "ip -n nat64-100 address add fd64:6464:6464::c613:c9/128 dev router",
                 "ip link set dev nat64-100 up",
                 "ip -n nat64-100 link set dev router up",
                 exec_ + "jool file handle /dev/stdin",
@@ -216,6 +217,7 @@ class Whole(unittest.TestCase):
                 "ip -n nat64-100 -6 route add default via fe80::64:ff:fe00:1 dev router",
                 "ip -4 route add 192.0.2.0/28 via 198.19.0.201 dev nat64-100",
                 "ip -6 route add 64:ff9b::/96 via fe80::64:ff:fe00:2 dev nat64-100",
+                "ip -6 route add fd64:6464:6464::c613:c9 via fe80::64:ff:fe00:2 dev nat64-100",
                 "write /run/jool/instance-100.json",
             ],
         )

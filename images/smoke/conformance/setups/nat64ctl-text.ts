@@ -6,7 +6,8 @@ const flags = ['address-dependent-filtering', 'drop-externally-initiated-tcp', '
 const paths: Readonly<Record<string, string>> = { 'icmp-timeout': 'timeout icmp', 'eam-hairpin-mode': 'option eam-hairpin', 'rfc6791v4-prefix': 'option rfc6791 address' }
 /** Jool's tool says `off` where its own documents and nat64ctl say `none`. */
 const values: Readonly<Record<string, string>> = { off: 'none' }
-const firstRule = 100
+/** Of a table that is configured. */
+export const firstRule = 100
 
 /** The configuration as nat64ctl reads it: `set` lines, one end each. */
 export function nat64ctlText(config: TranslatorConfig, engine: Engine, mode: Mode): string {

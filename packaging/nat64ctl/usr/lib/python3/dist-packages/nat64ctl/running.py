@@ -7,7 +7,7 @@ router may have a million of them.
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import isolated
@@ -112,11 +112,17 @@ def _read_links(rows: List[Dict[str, Any]]) -> Dict[str, Link]:
         addresses = frozenset(
             "%s/%d" % (each["local"], each["prefixlen"])
             for each in row.get("addr_info", [])
-            if each.get("family") == "inet" and IPv4Address(each["local"]) in isolated.PAIRS
+            if _ours(each)
         )
         veth = kind is LinkKind.VETH
         links[row["ifname"]] = Link(kind, row.get("address", "") if veth else "", row["mtu"] if veth else 0, "UP" in row.get("flags", []), addresses)
     return links
+
+
+def _ours(address: Dict[str, Any]) -> bool:
+    if address.get("family") == "inet":
+        return IPv4Address(address["local"]) in isolated.PAIRS
+    return address.get("family") == "inet6" and IPv6Address(address["local"]) in isolated.OWN6
 
 
 def _sysctls(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, str], Link]) -> Dict[Tuple[str, str], str]:

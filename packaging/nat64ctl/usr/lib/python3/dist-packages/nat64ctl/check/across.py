@@ -39,8 +39,9 @@ class _Instance:
 
 
 def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat]) -> List[_Instance]:
-    """In inline mode Jool's rules of a kind are one instance; all others are one each."""
+    """In inline mode Jool's rules of a kind are one instance; of others, NAT46 rules with an interface share one of their prefix."""
     inline: Dict[str, List[Checked]] = {}
+    apart: Dict[Tuple[Engine, str, IPv6Network], List[Checked]] = {}
     instances: List[_Instance] = []
     every: List[Checked] = [*sources, *destinations]
     if clat is not None:
@@ -49,9 +50,13 @@ def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedD
         engine, mode = _engine_and_mode(checked)
         if engine is Engine.JOOL and mode is Mode.INLINE:
             inline.setdefault(_kind(checked), []).append(checked)
+        elif isinstance(checked, CheckedDestination) and (engine is Engine.TAYGA or mode is Mode.ISOLATED):
+            apart.setdefault((engine, _kind(checked), _prefix_of(checked)), []).append(checked)
         else:
             instances.append(_Instance((checked,), engine is Engine.TAYGA or mode is Mode.ISOLATED))
-    return [_Instance(tuple(members), False) for members in inline.values()] + instances
+    return (
+        [_Instance(tuple(members), False) for members in inline.values()] + [_Instance(tuple(members), True) for members in apart.values()] + instances
+    )
 
 
 def _kind(checked: Checked) -> str:
@@ -83,7 +88,7 @@ def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
             refuse(
                 collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}",
                 ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
-                f"{_each('the same', different)}, or mode isolated or iptables",
+                f"{_each('the same', different)}, or {'another source prefix' if instance.whole_addresses else 'mode isolated or iptables'}",
             )
 
 

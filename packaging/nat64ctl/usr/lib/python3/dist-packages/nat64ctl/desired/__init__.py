@@ -2,25 +2,26 @@
 
 Jool takes one netfilter instance of each kind a network namespace, so inline rules are merged into one where they can be:
 they share their prefix, and do not contradict each other's options. The instance is called after the lowest of them.
+Of NAT46 rules elsewhere, those with one prefix share a translator too: a prefix is routed to one interface.
 """
 
 from __future__ import annotations
 
-from typing import List
+from typing import Dict, List, Tuple
 
 from .. import isolated
 from ..engines import tayga
-from ..model import Configuration, Engine, Mode
+from ..model import Configuration, DestinationRule, Engine, Mode
 from ..state import MAIN, Framework, Kind, State, rule_file
 from .building import Building, Unplannable
 from .clat import CLAT_NAME, add_clat
 from .instances import Part, add_instance, destination_part, source_part
 from .iptables import iptables_destination, iptables_source
-from .isolated_rules import isolated_destination, isolated_source
+from .isolated_rules import isolated_destinations, isolated_source
 from .joold import add_synchronization
 from .journal import add_logging
 from .rule_files import rule_file_text
-from .tayga_rules import tayga_destination, tayga_source
+from .tayga_rules import tayga_destinations, tayga_source
 
 __all__ = ["Unplannable", "desired_state"]
 
@@ -44,10 +45,12 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
             iptables_source(building, rule, part)
         else:
             isolated_source(building, path, rule, part)
+    apart: Dict[Tuple[Kind, str], List[Tuple[DestinationRule, Part]]] = {}
+    by_tayga: Dict[str, List[DestinationRule]] = {}
     for destination in configuration.destination_rules:
         path = "nat46 destination rule %d" % destination.number
         if destination.engine is Engine.TAYGA:
-            tayga_destination(building, path, destination, persistent_data)
+            by_tayga.setdefault(str(destination.source_prefix), []).append(destination)
             continue
         part = destination_part(path, destination, configuration.nat46_synchronization)
         if destination.mode is Mode.INLINE:
@@ -56,7 +59,11 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
             add_instance(building, MAIN, Framework.IPTABLES, [part])
             iptables_destination(building, destination, part)
         else:
-            isolated_destination(building, path, destination, part)
+            apart.setdefault((part.kind, part.pool6), []).append((destination, part))
+    for rules in apart.values():
+        isolated_destinations(building, rules)
+    for destinations in by_tayga.values():
+        tayga_destinations(building, destinations, persistent_data)
     if configuration.clat is not None:
         add_clat(building, configuration.clat, inline, persistent_data)
     for kind in Kind:

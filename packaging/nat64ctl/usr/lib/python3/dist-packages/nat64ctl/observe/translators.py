@@ -41,8 +41,9 @@ class JoolInstance:
 
     @property
     def shared(self) -> bool:
-        """Whether inline rules may share it."""
-        return self.ours and self.key.namespace == MAIN and self.framework is Framework.NETFILTER
+        """Whether rules may share it: inline ones, and those of NAT46 in a namespace."""
+        inline = self.key.namespace == MAIN and self.framework is Framework.NETFILTER
+        return self.ours and (inline or self.key.namespace.startswith("nat46-"))
 
     @property
     def label(self) -> str:
