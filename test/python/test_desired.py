@@ -323,6 +323,14 @@ class Clats(unittest.TestCase):
         )
 
 
+    def test_a_route_to_a_single_address_is_written_as_the_kernel_shows_it(self) -> None:
+        for engine, mode in ((Engine.JOOL, Mode.ISOLATED), (Engine.TAYGA, Mode.INLINE)):
+            with self.subTest(engine):
+                clat = Clat(engine, mode, IPv6Network("64:ff9b::/96"), IPv4Network("192.168.7.9/32"), IPv6Network("2001:db8:c1a7::9/128"))
+                keys = [key.destination for key in desired_state(configuration(clat=clat)).routes if "c1a7" in key.destination]
+                self.assertEqual(set(keys), {"2001:db8:c1a7::9"})
+
+
 class Synchronizations(unittest.TestCase):
     def test_each_instance_has_a_joold_and_a_port_of_its_own(self) -> None:
         state = desired_state(

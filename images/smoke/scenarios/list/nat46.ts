@@ -9,8 +9,8 @@ const server = v6.host
 const prefix = '2001:db8:46::/96'
 /** The IPv4 host, as an IPv6 server sees it. */
 const client = '2001:db8:46::c633:6402'
-/** An IPv4 host that is nowhere but behind the PLAT, and the same as IPv6 has it. */
-const beyond = { v4: '203.0.113.9', v6: '64:ff9b::cb00:7109' }
+/** An IPv4 host that is nowhere but behind the PLAT. */
+const beyond4 = '203.0.113.9'
 const clatPrefix = '2001:db8:c1a7::/120'
 
 /** From the IPv4 host, both protocols and ICMP; whom the server saw. */
@@ -66,20 +66,23 @@ const clat = (['inline', 'isolated', 'tayga'] as const).map((name): Scenario => 
   run: async (context) => {
     const { router, ipv6Host, transit } = context
     if (name === 'tayga' && (await router.run('command -v tayga')).status !== 0) throw new CheckSkipped('no tayga here')
+    // TAYGA translates no documentation address under the well-known prefix.
+    const plat = name === 'tayga' ? '2001:db8:64ff::' : '64:ff9b::'
+    const beyond6 = `${plat}cb00:7109`
     // The IPv6 host plays the PLAT and what is behind it.
-    await ipv6Host.must('ip', 'address', 'replace', `${beyond.v6}/128`, 'dev', 'eth0', 'nodad')
-    await ipv6Host.call('serve', { host: beyond.v6, port })
-    await transit.must('ip', 'route', 'replace', beyond.v4, 'via', v4.router)
-    await must(router, `ip -6 route replace 64:ff9b::/96 via ${v6.host}; ip route replace ${far.host.replace(/\d+$/, '0')}/${String(far.prefixLength)} via ${v4.transit}`)
+    await ipv6Host.must('ip', 'address', 'replace', `${beyond6}/128`, 'dev', 'eth0', 'nodad')
+    await ipv6Host.call('serve', { host: beyond6, port })
+    await transit.must('ip', 'route', 'replace', beyond4, 'via', v4.router)
+    await must(router, `ip -6 route replace ${plat}/96 via ${v6.host}; ip route replace ${far.host.replace(/\d+$/, '0')}/${String(far.prefixLength)} via ${v4.transit}`)
     try {
-      await apply(router, ['nat46 clat plat-prefix 64:ff9b::/96', `nat46 clat ipv4 address ${far.host}/32`, `nat46 clat ipv6 prefix ${name === 'tayga' ? clatPrefix.replace('::/120', '::2/128') : clatPrefix}`, `nat46 clat ${mode(name)}`])
-      const peer = await reaches(context, beyond.v4, port)
+      await apply(router, [`nat46 clat plat-prefix ${plat}/96`, `nat46 clat ipv4 address ${far.host}/32`, `nat46 clat ipv6 prefix ${name === 'tayga' ? clatPrefix.replace('::/120', '::2/128') : clatPrefix}`, `nat46 clat ${mode(name)}`])
+      const peer = await reaches(context, beyond4, port)
       demand(peer.startsWith('2001:db8:c1a7::'), `the PLAT saw ${peer}`)
       return `TCP, UDP and ICMP; the PLAT sees ${peer}`
     } finally {
-      await router.run('ip -6 route delete 64:ff9b::/96')
-      await transit.must('ip', 'route', 'delete', beyond.v4)
-      await ipv6Host.must('ip', 'address', 'delete', `${beyond.v6}/128`, 'dev', 'eth0')
+      await router.run(`ip -6 route delete ${plat}/96`)
+      await transit.must('ip', 'route', 'delete', beyond4)
+      await ipv6Host.must('ip', 'address', 'delete', `${beyond6}/128`, 'dev', 'eth0')
     }
   },
 }))

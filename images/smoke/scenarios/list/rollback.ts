@@ -30,7 +30,7 @@ const after = [
 function wrapper(program: string): string {
   return [
     '#!/bin/sh',
-    'case "$*" in *show*|*display*|*list*|*--version*|*is-active*|"") ;; *)',
+    'case "$*" in *show*|*display*|*list*|*--version*|*"sysctl -e"*|"") ;; *)',
     `  count=$(($(cat ${fault}/count) + 1)); echo $count > ${fault}/count; echo "${program} $*" >> ${fault}/calls`,
     `  if [ "$count" = "$(cat ${fault}/fail)" ]; then echo "injected failure" >&2; exit 1; fi ;;`,
     'esac',
@@ -48,6 +48,11 @@ async function standIn(context: ScenarioContext): Promise<void> {
   await arm(context, 0)
   for (const program of programs) await putFile(context.router, `/usr/local/sbin/${program}`, wrapper(program))
   await must(context.router, `chmod 755 ${programs.map((program) => `/usr/local/sbin/${program}`).join(' ')}; hash -r`)
+}
+
+/** Starts an apply, and goes on when it tells of its so-and-so-many-th operation; `$pid` is its process. */
+function applyUntil(operation: number): string {
+  return `rm -f /tmp/said; nat64ctl apply ${wanted} 2>/tmp/said & pid=$!; until [ "$(grep -c -E '^(instance|nat64|nat46|route|policy|masq)' /tmp/said)" -ge ${String(operation)} ] || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done`
 }
 
 export const rollbackScenarios = scenarios([
@@ -93,8 +98,7 @@ export const rollbackScenarios = scenarios([
       demand(readOnly.status === 1 && readOnly.output.includes('Read-only file system'), `with /run/jool read-only: exit status ${String(readOnly.status)}: ${readOnly.output.slice(-300)}`)
       await demandSettled(router)
       await demandEchoed(context, 'after a file could not be written')
-      // The third operation that it tells is under way when the signal comes.
-      const ended = await router.run(`rm -f /tmp/said; nat64ctl apply ${wanted} 2>/tmp/said & pid=$!; until [ "$(wc -l < /tmp/said)" -ge 3 ]; do sleep 0.05; done; kill -TERM $pid; wait $pid`, 240_000)
+      const ended = await router.run(`${applyUntil(3)}; kill -TERM $pid; wait $pid`, 240_000)
       const said = await must(router, 'cat /tmp/said')
       demand(ended.status === 1 && said.includes('SIGTERM'), `after SIGTERM: exit status ${String(ended.status)}: ${said.slice(-300)}`)
       await demandSettled(router)
@@ -111,12 +115,12 @@ export const rollbackScenarios = scenarios([
       await configure(router, after, wanted)
       let kills = 0
       for (const lines of [2, 6, 10, 14, 18, 22]) {
-        await router.run(`rm -f /tmp/said; nat64ctl apply ${wanted} 2>/tmp/said & pid=$!; until [ "$(wc -l < /tmp/said)" -ge ${String(lines)} ] || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done; kill -KILL $pid 2>/dev/null; wait $pid`, 240_000)
+        await router.run(`${applyUntil(lines)}; kill -KILL $pid 2>/dev/null; wait $pid`, 240_000)
         const left = await must(router, `nat64ctl diff ${wanted} 2>/dev/null | wc -l`, 120_000)
         if (Number(left) > 0) kills++
         await must(router, 'nat64ctl apply', 240_000)
         await demandSettled(router)
-        await demandEchoed(context, `repaired after ${String(lines)} lines`)
+        await demandEchoed(context, `repaired after ${String(lines)} operations`)
       }
       demand(kills >= 4, `only ${String(kills)} of 6 came before the end`)
       return `killed ${String(kills)} times half-way; each next apply ended with an empty diff and packets flowing`

@@ -75,10 +75,15 @@ function stateOf(mode: 'inline' | 'isolated') {
       demand(JSON.stringify(back).includes(v6.host), `explain ${pool4}:6400: ${JSON.stringify(back)}`)
 
       // Whoever watches sees a connection come.
-      await must(router, 'rm -f /run/watched; timeout 40 nat64ctl monitor --json > /run/watched 2>/run/watched.said & sleep 4; true')
-      const peer = await tcp(context)
-      demand(peer === pool4, `the IPv4 host saw ${peer}`)
-      const watched = await must(router, 'for i in 1 2 3 4 5 6 7 8 9 10; do grep -q session /run/watched && break; sleep 1; done; kill %1 2>/dev/null; cat /run/watched /run/watched.said')
+      await must(router, 'rm -f /run/watched; nat64ctl monitor --json > /run/watched 2>/run/watched.said & echo $! > /run/watching; true')
+      // When it has begun, nobody knows: connections until it has seen one.
+      let watched = ''
+      for (const until = performance.now() + scaled(30_000); !watched.includes(v6.host) && performance.now() < until;) {
+        const peer = await tcp(context)
+        demand(peer === pool4, `the IPv4 host saw ${peer}`)
+        watched = await must(router, 'sleep 1; cat /run/watched /run/watched.said')
+      }
+      await must(router, 'kill $(cat /run/watching)')
       demand(watched.includes('"event"') && watched.includes(v6.host), `monitor printed: ${watched.slice(0, 300) || 'nothing'}`)
       const journal = await must(router, `journalctl --namespace=nat64 --output=json --no-pager NAT64_OUTSIDE_ADDRESS=${pool4} | tail -n 1`)
       demand(journal.includes('binding-added') || journal.includes('binding-removed'), `the journal has: ${journal.slice(0, 300) || 'nothing'}`)

@@ -22,6 +22,7 @@ def add_clat(building: Building, clat: Clat, inline: List[Part], persistent_data
     path = "nat46 clat"
     pool6 = jool.prefix6(clat.plat_prefix)
     prefix = jool.prefix6(clat.ipv6_prefix)
+    inside = isolated.destination6(clat.ipv6_prefix)
     part = Part(path, CLAT_NAME, Kind.SIIT, pool6, True, {}, eamt=frozenset({(prefix, str(clat.ipv4_address))}))
     if clat.engine is Engine.JOOL and clat.mode is Mode.INLINE:
         inline.append(part)
@@ -35,15 +36,15 @@ def add_clat(building: Building, clat: Clat, inline: List[Part], persistent_data
     if clat.engine is Engine.TAYGA:
         maps = ((clat.ipv4_address, clat.ipv6_prefix),)
         add_tayga(building, tayga.Translator(CLAT_NAME, building.pairs[CLAT_NAME].inner, clat.plat_prefix, maps, None, False), persistent_data)
-        building.add_routes(path, {RouteKey(MAIN, 4, table, "default"): Route(CLAT_NAME), RouteKey(MAIN, 6, "main", prefix): Route(CLAT_NAME)})
+        building.add_routes(path, {RouteKey(MAIN, 4, table, "default"): Route(CLAT_NAME), RouteKey(MAIN, 6, "main", inside): Route(CLAT_NAME)})
     else:
         add_namespace(building, CLAT_NAME)
         add_instance(building, CLAT_NAME, Framework.NETFILTER, [part])
         pair = building.pairs[CLAT_NAME]
         building.add_routes(path, isolated.own_route(CLAT_NAME, pair))
-        building.add_routes(path, isolated.inner_routes(CLAT_NAME, pair, [(6, prefix)]))
+        building.add_routes(path, isolated.inner_routes(CLAT_NAME, pair, [(6, inside)]))
         building.add_routes(path, isolated.outer_routes(CLAT_NAME, pair, table, [(4, "default")]))
-        building.add_routes(path, isolated.outer_routes(CLAT_NAME, pair, "main", [(6, prefix)]))
+        building.add_routes(path, isolated.outer_routes(CLAT_NAME, pair, "main", [(6, inside)]))
     source = str(clat.ipv4_address)
     building.policy_rules |= {
         PolicyRule(4, LOCAL_PRIORITY, "main", source, suppress_prefix_length=0),
