@@ -24,7 +24,9 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
     missing: async (kind) => {
       if (kind === 'nat64' && engine === 'tayga') return 'TAYGA is stateless'
       const { status } = await router.run(`command -v nat64ctl && command -v ${engine === 'tayga' ? 'tayga' : joolTool(kind)}`)
-      return status === 0 ? undefined : `no nat64ctl or no ${engine} here`
+      if (status !== 0) return `no nat64ctl or no ${engine} here`
+      if (mode === 'iptables' && (await router.run('command -v ip6tables-restore')).status !== 0) return 'no iptables here'
+      return undefined
     },
     apply: async (config) => { await apply(nat64ctlText(config, engine, mode)) },
     remove: async () => { await apply('') },
