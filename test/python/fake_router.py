@@ -443,12 +443,14 @@ class FakeRouter(System):
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
         options = dict(zip(rest[::2], rest[1::2]))
-        wanted = options.get("dev")
+        wanted, asked = options.get("dev"), options.get("table", "main")
         if wanted is not None and wanted not in where.links:
             raise Refused('Cannot find device "%s"' % wanted)
+        if asked.isdigit() and not any(each == family and table == asked for each, table, _ in where.routes):
+            raise Refused("Error: ipv%d: FIB table does not exist.\nDump terminated" % family, 2)
         rows: List[Dict[str, Any]] = []
         for (each, table, destination), (device, via) in where.routes.items():
-            if each != family or (wanted is not None and device != wanted) or ("table" not in options and table != "main"):
+            if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
                 continue
             if not device:
                 rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {})})
@@ -458,10 +460,10 @@ class FakeRouter(System):
                 row["gateway"] = via
             if wanted is None:
                 row["dev"] = device
-            if table != "main":
+            if asked == "all" and table != "main":
                 row["table"] = table
             rows.append(row)
-        if family == 4:
+        if family == 4 and not asked.isdigit():
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
@@ -488,8 +490,11 @@ class FakeRouter(System):
         for each, words in self.policy:
             if each != family:
                 continue
-            options = dict(zip(words[::2], words[1::2]))
+            pairs = [word for word in words if word != "not"]
+            options = dict(zip(pairs[::2], pairs[1::2]))
             row: Dict[str, Any] = {"priority": int(options["priority"]), "table": options["lookup"]}
+            if "not" in words:
+                row["not"] = None
             for name, label in (("from", "src"), ("to", "dst")):
                 network = options.get(name, "all")
                 row[label], _, length = network.partition("/")
@@ -632,9 +637,9 @@ class FakeRouter(System):
         if mode == "instance":
             return self._jool_instance(namespace, tool, verb, arguments)
         if mode == "file":
-            assert stdin is not None and arguments == ["/dev/stdin"]
+            assert stdin is not None and arguments[:1] == ["/dev/stdin"] and arguments[1:] in ([], ["--force"])
             content = json.loads(stdin)
-            return self._changing(lambda: self._handle(namespace, tool, content))
+            return self._changing(lambda: self._handle(namespace, tool, content, "--force" in arguments))
         instance = self.instances.get((namespace, tool, name))
         if instance is None:
             raise Refused("Error: The kernel module returned error 3: This namespace lacks an instance named '%s'." % name)
@@ -684,7 +689,9 @@ class FakeRouter(System):
             raise Refused("Error: The kernel module returned error 3: The requested instance does not exist.")
         return self._changing(lambda: self.instances.pop(key))
 
-    def _handle(self, namespace: str, tool: str, content: Dict[str, Any]) -> None:
+    def _handle(self, namespace: str, tool: str, content: Dict[str, Any], force: bool) -> None:
+        # It also lets pools pass that break the router's own connections.
+        assert not (force and tool == "jool")
         allowed = {"instance", "framework", "global", "comment"} | ({"pool4", "bib"} if tool == "jool" else {"eamt", "denylist4"})
         for tag in content:
             if tag not in allowed:
@@ -707,7 +714,7 @@ class FakeRouter(System):
         for entry in content.get("bib", []) if old is None else []:
             self._bib_put(new, (entry["protocol"], entry["ipv6 address"], entry["ipv4 address"]))
         for entry in content.get("eamt", []):
-            self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"])
+            self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"], force)
         if old is not None:
             if old.framework != new.framework:
                 raise Refused("Error: The kernel module returned error 22: Sorry; you can't change an instance's framework for now.")
@@ -863,19 +870,24 @@ class FakeRouter(System):
     def _eamt(self, instance: FakeInstance, verb: str, arguments: List[str]) -> str:
         if verb == "display":
             return "".join(line + "\n" for line in ["IPv6 Prefix,IPv4 Prefix"] + ["%s,%s" % pair for pair in sorted(instance.eamt.items())])
-        six, four = arguments
+        six, four = arguments[:2]
         if verb == "add":
-            return self._changing(lambda: self._eamt_put(instance, six, four))
+            assert arguments[2:] in ([], ["--force"]), arguments
+            return self._changing(lambda: self._eamt_put(instance, six, four, "--force" in arguments))
         assert verb == "remove", verb
         if instance.eamt.get(six) != four:
             raise Refused("Error: The kernel module returned error 3: ")
         return self._changing(lambda: instance.eamt.pop(six))
 
     @staticmethod
-    def _eamt_put(instance: FakeInstance, six: str, four: str) -> None:
-        """Jool looks only for an entry that the new one's first address lies in."""
+    def _eamt_put(instance: FakeInstance, six: str, four: str, force: bool) -> None:
+        """Jool looks only for an entry that the new one's first address lies in; asked to, it takes all but a prefix that is there."""
         new6, new4 = IPv6Network(six), IPv4Network(four)
+        if six in instance.eamt or four in instance.eamt.values():
+            raise Refused("Error: The kernel module returned error 17: Existing EAM already contains prefix %s or %s." % (six, four))
         for other6, other4 in instance.eamt.items():
+            if force:
+                break
             if new6.network_address in IPv6Network(other6) or new4.network_address in IPv4Network(other4):
                 raise Refused(
                     "Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n"

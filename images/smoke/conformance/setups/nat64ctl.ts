@@ -33,7 +33,9 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
     missing: async (wanted) => {
       if (wanted === 'nat64' && tayga) return 'TAYGA is stateless'
       const { status } = await router.run(`command -v nat64ctl && command -v ${tayga ? 'tayga' : joolTool(wanted)}`)
-      return status === 0 ? undefined : `no nat64ctl or no ${engine} here`
+      if (status !== 0) return `no nat64ctl or no ${engine} here`
+      if (mode === 'iptables' && (await router.run('command -v ip6tables-restore')).status !== 0) return 'no iptables here'
+      return undefined
     },
     apply: async (config) => {
       kind = config.kind

@@ -148,11 +148,6 @@ def destinations(networks: List[IPv4Network]) -> List[Tuple[int, str]]:
     return [(4, destination4(network)) for network in networks]
 
 
-def destination6(network: IPv6Network) -> str:
-    """As `ip route` prints it."""
-    return str(network.network_address) if network.prefixlen == 128 else str(network)
-
-
 def destination4(network: IPv4Network) -> str:
     """As `ip route` prints it."""
     if network.prefixlen == 32:

@@ -16,11 +16,17 @@ from .services import FOLDER, PROGRAMS, Service
 from .state import (
     INNER_LINK,
     IPTABLES_CHAIN,
+    LOCAL_PRIORITY,
     MAIN,
     MASQUERADE_TABLE,
+    NOWHERE_TABLE,
     OUR_INSTANCE,
     OUR_LINK,
+    OWN_PRIORITY,
     RULE_FILE,
+    RULE_PRIORITY,
+    STRAY_PRIORITY,
+    STRAY_TABLE,
     Framework,
     Instance,
     InstanceKey,
@@ -112,14 +118,14 @@ def _read_links(rows: List[Dict[str, Any]]) -> Dict[str, Link]:
         addresses = frozenset(
             "%s/%d" % (each["local"], each["prefixlen"])
             for each in row.get("addr_info", [])
-            if _ours(each)
+            if _our_address(each)
         )
         veth = kind is LinkKind.VETH
         links[row["ifname"]] = Link(kind, row.get("address", "") if veth else "", row["mtu"] if veth else 0, "UP" in row.get("flags", []), addresses)
     return links
 
 
-def _ours(address: Dict[str, Any]) -> bool:
+def _our_address(address: Dict[str, Any]) -> bool:
     if address.get("family") == "inet":
         return IPv4Address(address["local"]) in isolated.PAIRS
     return address.get("family") == "inet6" and IPv6Address(address["local"]) in isolated.OWN6
@@ -164,7 +170,22 @@ def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, s
         for family in (4, 6):
             for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show"):
                 _take_route(routes, namespace, family, row)
+    for table in (STRAY_TABLE, NOWHERE_TABLE):
+        for family in (4, 6):
+            for row in _unreachable(system, family, table):
+                routes[RouteKey(MAIN, family, table, row["dst"])] = Route("")
     return routes
+
+
+def _unreachable(system: System, family: int, table: str) -> List[Dict[str, Any]]:
+    result = system.run(("ip", "-j", "-%d" % family, "route", "show", "table", table))
+    if result.status != 0:
+        # Before its first route there is no table; older kernels then print none.
+        if "table does not exist" in result.stderr:
+            return []
+        raise Unreadable(result)
+    rows: List[Dict[str, Any]] = json.loads(result.stdout.strip() or "[]")
+    return [row for row in rows if row.get("type") == "unreachable"]
 
 
 def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row: Dict[str, Any]) -> None:
@@ -182,23 +203,33 @@ def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
     rules: Set[PolicyRule] = set()
     for family in (4, 6):
         for row in _ask_json(system, "ip", "-j", "-%d" % family, "rule", "show"):
-            table = str(row.get("table", ""))
-            ours = len(table) == 9 and table.isdigit() and table.startswith(("640", "465")) and row["priority"] == 6464
-            if not ours and not (row["priority"] == 6463 and row.get("suppress_prefixlen") == 0):
+            if not _ours(row):
                 continue
             rules.add(
                 PolicyRule(
                     family,
                     row["priority"],
-                    table,
+                    str(row["table"]),
                     _network(row, "src"),
                     _network(row, "dst"),
                     row.get("iif", ""),
                     int(str(row.get("fwmark", "0")), 0),
                     int(row.get("suppress_prefixlen", -1)),
+                    "not" in row,
                 )
             )
     return frozenset(rules)
+
+
+def _ours(row: Dict[str, Any]) -> bool:
+    priority, table = row["priority"], str(row.get("table", ""))
+    if priority == RULE_PRIORITY:
+        return len(table) == 9 and table.isdigit() and table.startswith(("640", "465"))
+    if priority == LOCAL_PRIORITY:
+        return row.get("suppress_prefixlen") == 0
+    if priority == OWN_PRIORITY:
+        return table == "local" and "not" in row and row.get("iif") == "lo"
+    return priority == STRAY_PRIORITY and table in (STRAY_TABLE, NOWHERE_TABLE)
 
 
 def _network(row: Dict[str, Any], name: str) -> str:

@@ -63,9 +63,10 @@ def _route_label(key: RouteKey, route: Route) -> str:
 
 
 def policy_rules(steps: Steps, running: State, wanted: State) -> None:
-    for rule in sorted(wanted.policy_rules - running.policy_rules, key=_rule_words):
+    for rule in sorted(wanted.policy_rules - running.policy_rules, key=_rule_order):
         steps.add(LEAD, "policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("add", rule), _policy_rule("delete", rule))
-    for rule in sorted(running.policy_rules - wanted.policy_rules, key=_rule_words):
+    # Those that make exceptions go last.
+    for rule in sorted(running.policy_rules - wanted.policy_rules, key=_rule_order, reverse=True):
         steps.add(DIVERT, "remove policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("delete", rule), _policy_rule("add", rule))
 
 
@@ -73,8 +74,12 @@ def _policy_rule(verb: str, rule: PolicyRule) -> Run:
     return Run(ip_command(MAIN, rule.family) + ("rule", verb) + _rule_words(rule))
 
 
+def _rule_order(rule: PolicyRule) -> Tuple[Tuple[str, ...], int]:
+    return _rule_words(rule), rule.family
+
+
 def _rule_words(rule: PolicyRule) -> Tuple[str, ...]:
-    words: Tuple[str, ...] = ("priority", str(rule.priority))
+    words: Tuple[str, ...] = ("priority", str(rule.priority)) + (("not",) if rule.inverted else ())
     words += ("from", rule.source or "all")
     if rule.destination:
         words += ("to", rule.destination)

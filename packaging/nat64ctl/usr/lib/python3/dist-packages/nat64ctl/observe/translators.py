@@ -41,9 +41,8 @@ class JoolInstance:
 
     @property
     def shared(self) -> bool:
-        """Whether rules may share it: inline ones, and those of NAT46 in a namespace."""
-        inline = self.key.namespace == MAIN and self.framework is Framework.NETFILTER
-        return self.ours and (inline or self.key.namespace.startswith("nat46-"))
+        """Whether several rules may share it: inline ones, and those of NAT46 elsewhere."""
+        return self.ours and (self.mode == "inline" or self.key.name.startswith("nat46-"))
 
     @property
     def label(self) -> str:
