@@ -104,6 +104,8 @@ class FakeLink:
 class FakeNamespace:
     links: Dict[str, FakeLink] = field(default_factory=dict)
     sysctls: Dict[str, str] = field(default_factory=lambda: dict(_NAMESPACE_SYSCTLS))
+    #: Of another namespace than the router's own.
+    policy: List[Tuple[int, Tuple[str, ...]]] = field(default_factory=list)
     #: (family, table, destination) to (device, via); device "" is unreachable.
     routes: Dict[Tuple[int, str, str], Tuple[str, str]] = field(default_factory=dict)
 
@@ -285,7 +287,8 @@ class FakeRouter(System):
         if what == "route":
             return self._route(where, family, rest) if not as_json else self._show_routes(where, family, rest)
         assert what == "rule", what
-        return self._rule(family, rest) if not as_json else self._show_rules(family)
+        policy = self.policy if namespace == "" else where.policy
+        return self._rule(policy, family, rest) if not as_json else self._show_rules(policy, family)
 
     def _netns(self, rest: List[str]) -> str:
         verb, name = rest
@@ -453,7 +456,8 @@ class FakeRouter(System):
             if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
                 continue
             if not device:
-                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {})})
+                of_table = {"table": table} if asked == "all" and table != "main" else {}
+                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
                 continue
             row: Dict[str, Any] = {"dst": destination, "flags": []}
             if via:
@@ -474,20 +478,20 @@ class FakeRouter(System):
                     )
         return json.dumps(rows)
 
-    def _rule(self, family: int, rest: List[str]) -> str:
+    def _rule(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int, rest: List[str]) -> str:
         verb = rest.pop(0)
         rule = (family, tuple(rest))
         if verb == "add":
-            if rule in self.policy:
+            if rule in policy:
                 raise Refused("RTNETLINK answers: File exists", 2)
-            return self._changing(lambda: self.policy.append(rule))
-        if rule not in self.policy:
+            return self._changing(lambda: policy.append(rule))
+        if rule not in policy:
             raise Refused("RTNETLINK answers: No such file or directory", 2)
-        return self._changing(lambda: self.policy.remove(rule))
+        return self._changing(lambda: policy.remove(rule))
 
-    def _show_rules(self, family: int) -> str:
+    def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
         rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
-        for each, words in self.policy:
+        for each, words in policy:
             if each != family:
                 continue
             pairs = [word for word in words if word != "not"]

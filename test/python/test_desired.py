@@ -14,7 +14,7 @@ from nat64ctl.desired import Unplannable, desired_state
 from nat64ctl.engines import jool
 from nat64ctl.model import Clat, Configuration, Engine, Mode, PortRange, Protocol, Synchronization
 from nat64ctl.pool4 import Run
-from nat64ctl.state import MAIN, Framework, InstanceKey, Kind, Masquerade, PolicyRule, Route, RouteKey
+from nat64ctl.state import MAIN, Framework, InstanceKey, Kind, Masquerade, PolicyRule, Route, RouteKey, State
 
 INSTANCE_1 = InstanceKey(MAIN, Kind.NAT64, "instance-1")
 
@@ -25,6 +25,10 @@ def refused(what: Configuration) -> Tuple[Tuple[str, ...], str]:
     except Unplannable as error:
         return error.rules, error.message
     raise AssertionError("it was not refused")
+
+
+def in_main(state: State) -> Set[PolicyRule]:
+    return {rule for rule in state.policy_rules if rule.namespace == MAIN}
 
 
 class RuleFiles(unittest.TestCase):
@@ -159,7 +163,7 @@ class Isolated(unittest.TestCase):
                 source(100, pool("192.0.2.1"), mode=Mode.ISOLATED, source_address=IPv6Network("2001:db8:a::/48"), inbound_interface="eth1", mark=7)
             )
         )
-        self.assertEqual(state.policy_rules, {PolicyRule(6, 6464, "640000100", "2001:db8:a::/48", "64:ff9b::/96", "eth1", 7)})
+        self.assertEqual(in_main(state), {PolicyRule(6, 6464, "640000100", "2001:db8:a::/48", "64:ff9b::/96", "eth1", 7)})
         self.assertEqual(state.routes[RouteKey(MAIN, 6, "640000100", "64:ff9b::/96")], Route("nat64-100", "fe80::64:ff:fe00:2"))
         self.assertNotIn(RouteKey(MAIN, 6, "main", "64:ff9b::/96"), state.routes)
         # The mark does not come along into the namespace.
@@ -320,7 +324,7 @@ class Strays(unittest.TestCase):
         for rule in (source(1, pool("192.0.2.1"), disabled=True), source(1, pool("192.0.2.0/24", None), engine=Engine.TAYGA)):
             self.assertEqual((self.nowhere(configuration(rule)), desired_state(configuration(rule)).policy_rules), (set(), frozenset()))
         isolated_rule = configuration(source(1, pool("192.0.2.1"), mode=Mode.ISOLATED))
-        self.assertEqual([key for key in desired_state(isolated_rule).routes if key.table.startswith("641")], [])
+        self.assertEqual([key for key in desired_state(isolated_rule).routes if key.table.startswith("641") and key.namespace == MAIN], [])
 
     def test_what_a_match_leaves_to_others_is_theirs(self) -> None:
         rule = source(1, pool("192.0.2.1"), mode=Mode.IPTABLES, mark=5, inbound_interface="eth1", source_address=IPv6Network("2001:db8::/48"))
@@ -403,7 +407,7 @@ class Clats(unittest.TestCase):
             )
         )
         self.assertEqual(
-            state.policy_rules,
+            in_main(state),
             {PolicyRule(4, 6463, "main", "192.168.7.0/24", suppress_prefix_length=0), PolicyRule(4, 6464, "465000000", "192.168.7.0/24")},
         )
         self.assertEqual(

@@ -271,7 +271,7 @@ class Whole(unittest.TestCase):
         operations = difference(State(), desired_state(configuration(source(100, pool("192.0.2.0/28"), mode=Mode.ISOLATED))))
         exec_ = "ip netns exec nat64-100 "
         self.assertEqual(
-            [command for command in commands(operations) if "sysctl" not in command],
+            [command for command in every_command(operations) if "sysctl" not in command],
             [
                 "ip netns add nat64-100",
                 (
@@ -284,10 +284,12 @@ class Whole(unittest.TestCase):
                 "ip link set dev nat64-100 up",
                 "ip -n nat64-100 link set dev router up",
                 exec_ + "jool file handle /dev/stdin",
-                "ip -n nat64-100 -4 route add unreachable 192.0.2.0/28",
+                "ip -n nat64-100 -4 route add unreachable default table 641000001",
                 "ip -n nat64-100 -4 route add default via 198.19.0.200 dev router",
-                "ip -n nat64-100 -6 route add unreachable 64:ff9b::/96",
+                "ip -n nat64-100 -6 route add unreachable default table 641000001",
                 "ip -n nat64-100 -6 route add default via fe80::64:ff:fe00:1 dev router",
+                "ip -n nat64-100 -4 rule add priority 6466 from all iif router lookup 641000001",
+                "ip -n nat64-100 -6 rule add priority 6466 from all iif router lookup 641000001",
                 "ip -4 route add 192.0.2.0/28 via 198.19.0.201 dev nat64-100",
                 "ip -6 route add 64:ff9b::/96 via fe80::64:ff:fe00:2 dev nat64-100",
                 "ip -6 route add fd64:6464:6464::c613:c9 via fe80::64:ff:fe00:2 dev nat64-100",

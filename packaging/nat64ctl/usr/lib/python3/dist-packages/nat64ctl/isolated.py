@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Dict, Iterable, List, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Tuple
 
-from .state import INNER_LINK, MAIN, Link, LinkKind, Route, RouteKey
+from .state import INNER_LINK, MAIN, NOWHERE_TABLE, STRAY_PRIORITY, Link, LinkKind, PolicyRule, Route, RouteKey
 
 OUTER_MAC = "02:64:00:00:00:01"
 INNER_MAC = "02:64:00:00:00:02"
@@ -119,16 +119,20 @@ def link_sysctls(name: str) -> Dict[Tuple[str, str], str]:
     }
 
 
-def inner_routes(name: str, pair: Pair, own: Iterable[Tuple[int, str]]) -> Dict[RouteKey, Route]:
-    """Everything goes back to the router, but what only the translator may answer: else a packet that it does not take,
-    paused as it may be, would go to and fro until its hop limit ends."""
-    routes = {
+def inner_routes(name: str, pair: Pair) -> Dict[RouteKey, Route]:
+    """Everything that the translator makes goes back to the router; see inner_rules for the rest."""
+    return {
         RouteKey(name, 4, "main", "default"): Route(INNER_LINK, str(pair.outer)),
         RouteKey(name, 6, "main", "default"): Route(INNER_LINK, OUTER_LINK_LOCAL),
+        RouteKey(name, 4, NOWHERE_TABLE, "default"): Route(""),
+        RouteKey(name, 6, NOWHERE_TABLE, "default"): Route(""),
     }
-    for family, destination in own:
-        routes[RouteKey(name, family, "main", destination)] = Route("")
-    return routes
+
+
+def inner_rules(name: str) -> FrozenSet[PolicyRule]:
+    """What came in and is left alone by the translator, paused as it may be, would go to and fro until its hop limit ends. Jool's own look-ups,
+    which hairpinning needs, are not of packets that came in."""
+    return frozenset(PolicyRule(family, STRAY_PRIORITY, NOWHERE_TABLE, inbound=INNER_LINK, namespace=name) for family in (4, 6))
 
 
 def own_route(name: str, pair: Pair) -> Dict[RouteKey, Route]:

@@ -53,7 +53,7 @@ def running_state(system: System) -> State:
         links=links,
         sysctls=_sysctls(system, namespaces, links),
         routes=_routes(system, namespaces, links),
-        policy_rules=_policy_rules(system),
+        policy_rules=_policy_rules(system, namespaces),
         instances=_instances(system, namespaces),
         iptables=_iptables(system),
         masquerades=_masquerades(system),
@@ -168,7 +168,7 @@ def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, s
                 _take_route(routes, MAIN, family, dict(row, dev=name))
     for namespace in sorted(namespaces):
         for family in (4, 6):
-            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show"):
+            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show", "table", "all"):
                 _take_route(routes, namespace, family, row)
     for table in (STRAY_TABLE, NOWHERE_TABLE):
         for family in (4, 6):
@@ -192,17 +192,20 @@ def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row:
     # The kernel's own come and go with addresses and links.
     if row.get("protocol") in ("kernel", "ra", "redirect") or row.get("type", "unicast") not in ("unicast", "unreachable"):
         return
+    table = str(row.get("table", "main"))
     if row.get("type") == "unreachable":
-        if row["dst"] != "default":
-            routes[RouteKey(namespace, family, "main", row["dst"])] = Route("")
+        # Kernels have one of their own for IPv6.
+        if (table, row["dst"]) != ("main", "default"):
+            routes[RouteKey(namespace, family, table, row["dst"])] = Route("")
         return
-    routes[RouteKey(namespace, family, str(row.get("table", "main")), row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
+    routes[RouteKey(namespace, family, table, row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
 
 
-def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
+def _policy_rules(system: System, namespaces: FrozenSet[str]) -> FrozenSet[PolicyRule]:
     rules: Set[PolicyRule] = set()
-    for family in (4, 6):
-        for row in _ask_json(system, "ip", "-j", "-%d" % family, "rule", "show"):
+    for namespace, family in [(namespace, family) for namespace in [MAIN] + sorted(namespaces) for family in (4, 6)]:
+        where = ("ip",) if namespace == MAIN else ("ip", "-n", namespace)
+        for row in _ask_json(system, *where, "-j", "-%d" % family, "rule", "show"):
             if not _ours(row):
                 continue
             rules.add(
@@ -216,6 +219,7 @@ def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
                     int(str(row.get("fwmark", "0")), 0),
                     int(row.get("suppress_prefixlen", -1)),
                     "not" in row,
+                    namespace,
                 )
             )
     return frozenset(rules)

@@ -131,7 +131,7 @@ class Route:
 
 @dataclass(frozen=True)
 class PolicyRule:
-    """Which routing table packets take. In the main namespace; ours by its priority and table."""
+    """Which routing table packets take; ours by its priority and table."""
 
     family: int
     priority: int
@@ -144,6 +144,7 @@ class PolicyRule:
     suppress_prefix_length: int = -1
     #: For packets that it does *not* describe.
     inverted: bool = False
+    namespace: str = MAIN
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,6 @@ def add_clat(building: Building, clat: Clat, inline: List[Part], persistent_data
         add_instance(building, CLAT_NAME, Framework.NETFILTER, [part])
         pair = building.pairs[CLAT_NAME]
         building.add_routes(path, isolated.own_route(CLAT_NAME, pair))
-        building.add_routes(path, isolated.inner_routes(CLAT_NAME, pair, [(6, destination)]))
         building.add_routes(path, isolated.outer_routes(CLAT_NAME, pair, table, [(4, "default")]))
         building.add_routes(path, isolated.outer_routes(CLAT_NAME, pair, "main", [(6, destination)]))
     source = str(clat.ipv4_address)

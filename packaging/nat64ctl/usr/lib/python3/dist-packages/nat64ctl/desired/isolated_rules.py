@@ -18,8 +18,6 @@ def isolated_source(building: Building, path: str, rule: SourceRule, part: Part)
     add_namespace(building, name)
     add_instance(building, name, Framework.NETFILTER, [part])
     networks = list(collapse_addresses(pool.address for pool in rule.pools))
-    own = [(6, part.pool6)] + isolated.destinations(networks)
-    building.add_routes(path, isolated.inner_routes(name, building.pairs[name], own))
     if rule.disabled:
         return
     building.add_routes(path, isolated.own_route(name, building.pairs[name]))
@@ -38,9 +36,8 @@ def isolated_destinations(building: Building, rules: List[Tuple[DestinationRule,
     add_namespace(building, name)
     add_instance(building, name, Framework.NETFILTER, [part for _, part in rules])
     enabled = [rule.address for rule, _ in rules if not rule.disabled]
-    own = [(6, rules[0][1].pool6)] + isolated.destinations(list(collapse_addresses(enabled or (rule.address for rule, _ in rules))))
-    building.add_routes(path, isolated.inner_routes(name, building.pairs[name], own))
     if enabled:
+        own = [(6, rules[0][1].pool6)] + isolated.destinations(list(collapse_addresses(enabled)))
         building.add_routes(path, isolated.own_route(name, building.pairs[name]))
         building.add_routes(path, isolated.outer_routes(name, building.pairs[name], "main", own))
 
@@ -49,3 +46,5 @@ def add_namespace(building: Building, name: str) -> None:
     building.namespaces |= {name}
     building.links.update(isolated.links(name, building.pairs[name]))
     building.sysctls.update(isolated.sysctls(name))
+    building.routes.update(isolated.inner_routes(name, building.pairs[name]))
+    building.policy_rules |= isolated.inner_rules(name)
