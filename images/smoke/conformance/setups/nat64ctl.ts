@@ -1,5 +1,6 @@
 import type { RouterDriver } from '../../drivers/router-driver.ts'
 import { topology } from '../../lab/topology.ts'
+import { embed } from '../../packets/address.ts'
 import type { Engine, Mode, TranslationKind, TranslatorSetup } from '../translator.ts'
 import { joolTool } from './jool-commands.ts'
 import { sessionExpiry } from './jool-sessions.ts'
@@ -18,6 +19,9 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
   const tayga = engine === 'tayga'
   const apart = mode === 'isolated'
   let kind: TranslationKind = 'nat64'
+  let prefix = ''
+  // TAYGA's address is one of the prefix, but for the well-known one.
+  const own = (): TranslatorSetup['own'] => tayga && prefix !== topology.pool6 ? { v4: ownEnds[kind].v4, v6: embed(prefix, ownEnds[kind].v4) } : ownEnds[kind]
   const apply = async (text: string): Promise<void> => {
     await writeLines(router, file, text.split('\n').filter((line) => line !== ''))
     await mustAll(router, ['nat64ctl apply', unlimited])
@@ -26,9 +30,9 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
     name: tayga ? 'nat64ctl-tayga' : `nat64ctl-jool-${mode}`, engine, mode,
     // The router is before and behind a translator that is apart.
     hops: apart ? 3 : 1,
-    get own() { return apart ? ownEnds[kind] : routerItself },
+    get own() { return apart ? own() : routerItself },
     // TAYGA is a process, which works off its packets in their order, and those for itself too.
-    get marks() { return tayga ? ownEnds[kind] : routerItself },
+    get marks() { return tayga ? own() : routerItself },
     queues: apart && !tayga ? 2 : 0, mtu: apart && !tayga ? 9216 : topology.v6.mtu,
     missing: async (wanted) => {
       if (wanted === 'nat64' && tayga) return 'TAYGA is stateless'
@@ -38,7 +42,7 @@ export function nat64ctlSetup(engine: Engine, mode: Mode, router: RouterDriver):
       return undefined
     },
     apply: async (config) => {
-      kind = config.kind
+      ({ kind, prefix } = config)
       await apply(nat64ctlText(config, engine, tayga ? 'inline' : mode))
     },
     remove: async () => { await apply('') },
