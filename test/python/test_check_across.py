@@ -52,6 +52,13 @@ class Across(unittest.TestCase):
             ]),
         )
 
+    def test_nat46_rules_of_one_prefix_share_a_translator_in_every_mode(self) -> None:
+        second = {"address": "203.0.113.0/24", "target": "2001:db8:6::/120", "number": 20}
+        self.check(*(
+            (way, destination(way, address="198.51.100.0/24", target="2001:db8:5::/120") + destination(way, **second), [])
+            for way in ("mode isolated", "engine tayga")
+        ))
+
     def test_two_translators_do_not_share_an_address_and_port(self) -> None:
         self.check(
             (

@@ -70,7 +70,7 @@ export async function bootScenarios(input: ScenarioBootInput): Promise<{ acceler
 }
 
 /** No service's translator beside nat64ctl's; and what the lab's interfaces are called there. */
-export async function prepare(router: ScenarioContext['router']): Promise<ScenarioContext['devices']> {
+async function prepare(router: ScenarioContext['router']): Promise<ScenarioContext['devices']> {
   await must(router, 'systemctl stop jool jool_siit 2>/dev/null; ! jool instance display --csv 2>/dev/null | grep netfilter')
   const nameOf = async (mac: string): Promise<string> => (await must(router, `ip -o link | awk -F': ' '/${mac}/{print $2}'`)).trim()
   return { v6: await nameOf(topology.v6.mac), v4: await nameOf(topology.v4.mac) }

@@ -34,7 +34,7 @@ export async function apply(router: RouterDriver, lines: readonly string[]): Pro
 }
 
 /** What `diff` would do now: empty when the router is as the file says. @throws CheckFailed */
-export async function diff(router: RouterDriver, path = configFile): Promise<string> {
+async function diff(router: RouterDriver, path = configFile): Promise<string> {
   return (await must(router, `nat64ctl diff ${path} 2>/dev/null`, applyMs)).trim()
 }
 

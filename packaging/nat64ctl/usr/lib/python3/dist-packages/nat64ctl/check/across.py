@@ -43,7 +43,7 @@ class _Instance:
 
 
 def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat]) -> List[_Instance]:
-    """Of Jool, inline rules of a kind are one instance; NAT46 rules elsewhere share one, or a TAYGA, with those of their prefix; all others are one each."""
+    """Inline rules of a kind are one instance; NAT46 rules elsewhere share one, or a TAYGA, with those of their prefix; all others are one each."""
     inline: Dict[str, List[Checked]] = {}
     apart: Dict[Tuple[Engine, Mode, str, IPv6Network], List[Checked]] = {}
     instances: List[_Instance] = []

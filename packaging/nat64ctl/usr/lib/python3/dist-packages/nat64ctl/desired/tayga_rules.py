@@ -45,7 +45,8 @@ def tayga_destinations(building: Building, rules: List[DestinationRule], persist
     """Rules of one prefix: one TAYGA with a map for each, on an interface called after the lowest of them."""
     for rule in rules:
         if rule.stateful:
-            raise Unplannable(("nat46 destination rule %d" % rule.number,), "TAYGA knows no ports; take `engine jool`, or leave `destination port` out")
+            path = "nat46 destination rule %d" % rule.number
+            raise Unplannable((path,), "TAYGA knows no ports; take `engine jool`, or leave `destination port` out")
     enabled = [rule for rule in rules if not rule.disabled]
     if not enabled:
         return
@@ -55,7 +56,8 @@ def tayga_destinations(building: Building, rules: List[DestinationRule], persist
     maps = tuple((rule.address, rule.translation_address) for rule in enabled)
     add_tayga(building, tayga.Translator(name, building.pairs[name].inner, prefix, maps, None, False), persistent_data)
     building.add_routes(path, {RouteKey(MAIN, 6, "main", jool.prefix6(prefix)): Route(name)})
-    building.add_routes(path, {RouteKey(MAIN, 4, "main", isolated.destination4(network)): Route(name) for network in collapse_addresses(four for four, _ in maps)})
+    inside = collapse_addresses(four for four, _ in maps)
+    building.add_routes(path, {RouteKey(MAIN, 4, "main", isolated.destination4(network)): Route(name) for network in inside})
 
 
 def add_tayga(building: Building, translator: tayga.Translator, persistent_data: str) -> None:

@@ -106,7 +106,8 @@ def _running(
         if daemon.ours:
             pool = daemon.pool
             addresses = (str(pool),) if pool is not None else tuple(each.outside for each in daemon.static_maps)
-            rows.extend(RuleRow(label, "tayga", "", daemon.value("prefix"), addresses, "running", "", daemon.device) for label in _of_tayga(daemon, configuration))
+            for label in _of_tayga(daemon, configuration):
+                rows.append(RuleRow(label, "tayga", "", daemon.value("prefix"), addresses, "running", "", daemon.device))
     return rows
 
 
