@@ -4,7 +4,7 @@ from __future__ import annotations
 import unittest
 from typing import Any, Dict, List, Tuple
 
-from support.checking import heads
+from support.checking import ALL_IPV4, heads, result_of
 from support.lines import clat, destination, source, static
 
 NETWORK = destination(address="198.51.100.0/24", target="2001:db8:5::/120")
@@ -53,11 +53,9 @@ class Across(unittest.TestCase):
         )
 
     def test_nat46_rules_of_one_prefix_share_a_translator_in_every_mode(self) -> None:
-        second = {"address": "203.0.113.0/24", "target": "2001:db8:6::/120", "number": 20}
-        self.check(*(
-            (way, destination(way, address="198.51.100.0/24", target="2001:db8:5::/120") + destination(way, **second), [])
-            for way in ("mode isolated", "engine tayga")
-        ))
+        for way in ("mode isolated", "engine tayga"):
+            second = destination(way, address="203.0.113.0/24", target="2001:db8:6::/120", number=20)
+            self.check((way, destination(way, address="198.51.100.0/24", target="2001:db8:5::/120") + second, []))
 
     def test_two_translators_do_not_share_an_address_and_port(self) -> None:
         self.check(
@@ -200,6 +198,20 @@ class Across(unittest.TestCase):
                 "5:16: nat46 clat plat-prefix: 64:ff9b::/96 is also the prefix of nat46 destination rule 10",
             ]),
         )
+
+    def test_that_stateless_jool_takes_all_ipv4_where_the_router_forwards_it_is_said_once(self) -> None:
+        second = destination(number=20, address="198.51.100.8", target="2001:db8::8")
+        for title, text, expected in (
+            ("two maps", destination() + second, ["nat46 destination rule 10"]),
+            ("the first one disabled", destination("disable") + second, ["nat46 destination rule 20"]),
+            ("a CLAT", clat(), ["nat46 clat"]),
+            ("isolated", destination("mode isolated"), []),
+            ("by iptables", destination("mode iptables"), []),
+            ("TAYGA", destination("engine tayga"), []),
+            ("stateful", destination("destination port 80"), []),
+        ):
+            with self.subTest(title):
+                self.assertEqual([" ".join(problem.path) for problem in result_of(text).problems if problem.message == ALL_IPV4], expected)
 
     def test_bindings_are_one_to_one(self) -> None:
         self.check(

@@ -258,7 +258,7 @@ def _taken(rule: SourceRule, pools: List[Pool], question: Question) -> Iterator[
 
 def _map_length(rule: DestinationRule, address: Union[IPv4Address, IPv6Address]) -> int:
     """How much of an address a rule's explicit map is about; -1: nothing."""
-    network = rule.address if isinstance(address, IPv4Address) else rule.translation_address
+    network: Union[IPv4Network, IPv6Network] = rule.address if isinstance(address, IPv4Address) else rule.translation_address
     return -1 if rule.stateful or rule.disabled or address not in network else network.prefixlen
 
 

@@ -31,6 +31,7 @@ def check_across(
     if clat is not None:
         _clat(clat, instances, collector)
     _firewall(sources, destinations, clat, collector)
+    _all_ipv4(destinations, clat, collector)
 
 
 @dataclass(frozen=True)
@@ -418,5 +419,19 @@ def _firewall(
                 "Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. "
                 "This is said once, and holds for all rules in this mode.",
                 "mode isolated",
+            )
+            return
+
+
+def _all_ipv4(destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector) -> None:
+    every: List[Checked] = [*destinations, *([] if clat is None else [clat])]
+    for checked in every:
+        live = isinstance(checked, CheckedClat) or (isinstance(checked, CheckedDestination) and not checked.rule.disabled)
+        if live and _kind(checked) == "SIIT" and _engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE):
+            collector.warning(
+                checked.node.position, checked.node.path, "stateless and inline, Jool translates every IPv4 packet that this router forwards",
+                f"Addresses that no map has become IPv6 addresses in {_prefix_of(checked)}, at both ends of a packet; only the router's own are left "
+                "alone. This is said once, and holds for all such rules.",
+                "mode isolated or iptables, unless the router forwards no other IPv4",
             )
             return
