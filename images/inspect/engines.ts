@@ -27,11 +27,14 @@ type Mode = EngineVerdict['mode']
 /** Options that a way of translating needs, with what each is for. */
 const needs: Record<'every' | Mode, readonly [string, string][]> = {
   every: [['MODULES', 'loads modules'], ['NETFILTER', 'lets modules see packets'], ['IPV6', 'speaks IPv6']],
-  netfilter: [['NF_DEFRAG_IPV4', 'puts IPv4 fragments together'], ['NF_DEFRAG_IPV6', 'puts IPv6 fragments together'], ['NETFILTER_XTABLES', 'exports what Jool registers its iptables target with']],
+  netfilter: [['NF_DEFRAG_IPV4', 'puts IPv4 fragments together'], ['NF_DEFRAG_IPV6', 'puts IPv6 fragments together']],
   iptables: [['NF_DEFRAG_IPV4', 'puts IPv4 fragments together'], ['NF_DEFRAG_IPV6', 'puts IPv6 fragments together'], ['NETFILTER_XTABLES', 'is iptables\' base']],
-  'own namespace': [['NF_DEFRAG_IPV4', 'puts IPv4 fragments together'], ['NF_DEFRAG_IPV6', 'puts IPv6 fragments together'], ['NETFILTER_XTABLES', 'exports what Jool registers its iptables target with'], ['NET_NS', 'makes network namespaces'], ['VETH', 'joins network namespaces']],
+  'own namespace': [['NF_DEFRAG_IPV4', 'puts IPv4 fragments together'], ['NF_DEFRAG_IPV6', 'puts IPv6 fragments together'], ['NET_NS', 'makes network namespaces'], ['VETH', 'joins network namespaces']],
   tun: [['TUN', 'hands packets to a program']],
 }
+
+/** The release of Jool whose command for a new instance was compiled without iptables, its configuration file's reader with it. */
+const refusingTools = '4.1.13'
 
 /** The table of `inspect`: each way to translate, whether it works, why, and what to do. */
 export function judgeEngines(facts: EngineFacts): EngineVerdict[] {
@@ -52,11 +55,20 @@ function jool(engine: 'Jool NAT64' | 'Jool SIIT', mode: Exclude<Mode, 'tun'>, fa
     ...(facts.tools.some((path) => path.endsWith(`/${tool}`)) ? [] : [`the program ${tool}`]),
     ...(mode === 'iptables' && !facts.plugins.some((path) => path.endsWith(`/${plugin}`)) ? [`the iptables plug-in ${plugin}`] : []),
   ]
+  if (mode === 'iptables' && own && !refused && !own.forIptables) {
+    const why = `the image's modules of Jool ${versionOf(own)} load, but were compiled without their targets for iptables`
+    return facts.signing === 'forced'
+      ? row('no', `${why}, and the kernel loads no others`, 'use mode netfilter, or Jool in a network namespace of its own')
+      : row('with-packages', why, `${buildAndInstall(facts)} in their place; or use mode netfilter, or Jool in a network namespace of its own`)
+  }
   const version = own && /^\d+\.\d+\.\d+/.exec(own.version ?? '')?.[0]
   if (own && !refused && missing.length === 0 && version !== undefined && facts.toolsVersion !== undefined && facts.toolsVersion !== version) {
     return row('with-packages', `the image's modules are of Jool ${version} and load, its tools are of ${facts.toolsVersion}: they do not understand each other`, `install the tools of exactly Jool ${version}${facts.signing === 'forced' ? '' : ', or modules and tools of one other version'}`)
   }
-  if (own && !refused && missing.length === 0) return row('now', `Jool ${versionOf(own)} is in the image, and its modules load${shipped.every(({ signature }) => signature?.valid === true) ? '' : underSecureBoot(facts)}`)
+  if (own && !refused && missing.length === 0) {
+    const works = `Jool ${versionOf(own)} is in the image, and its modules load${shipped.every(({ signature }) => signature?.valid === true) ? '' : underSecureBoot(facts)}`
+    return row('now', works, mode === 'iptables' && version === refusingTools ? `make instances by \`${tool} file handle\` or nat64ctl: the tools' \`instance add --iptables\` refuses in this version (https://github.com/NICMx/Jool/issues/424)` : '')
+  }
   if (own && !refused) return row('with-packages', `the image's modules of Jool ${versionOf(own)} load; ${missing.join(' and ')} is missing`, `install the tools of exactly Jool ${versionOf(own)}: modules and tools of different versions do not understand each other`)
   if (facts.signing === 'forced') {
     return row('no', `${refused ? `the image's own modules are refused: ${refused.problems[0]?.message ?? ''}; and ` : ''}the kernel loads only modules signed by ${facts.trusted.length > 0 ? facts.trusted.map((name) => `"${name}"`).join(' or ') : 'a key that it knows, and it knows none'}`,
@@ -66,7 +78,11 @@ function jool(engine: 'Jool NAT64' | 'Jool SIIT', mode: Exclude<Mode, 'tun'>, fa
   const trimmed = facts.config?.isSet('TRIM_UNUSED_KSYMS') === true ? '; but it exports only what its own modules use (CONFIG_TRIM_UNUSED_KSYMS), which may not be all that Jool needs: the build tells' : ''
   const unchecked = facts.config === undefined ? '; the image has no kernel configuration, so what the kernel must offer was not checked' : ''
   const why = refused ? `the image's own modules are refused: ${refused.problems[0]?.message ?? ''}` : 'the image has no modules of Jool'
-  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}${trimmed}${underSecureBoot(facts)}`, `build against the headers of exactly ${facts.release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`)
+  return row('with-packages', `${why}; the kernel loads modules built for it${unchecked}${trimmed}${underSecureBoot(facts)}`, buildAndInstall(facts))
+}
+
+function buildAndInstall({ release }: EngineFacts): string {
+  return `build against the headers of exactly ${release ?? ''} (\`headers.provider: iso\` or \`packages\`) and install the packages`
 }
 
 function tayga(facts: EngineFacts): EngineVerdict {

@@ -50,7 +50,7 @@ const gplLicences = /^(GPL( v2)?|GPL and additional rights|Dual (BSD|MIT|MPL)\/G
 export function judgeModule({ file, bytes }: GivenModule, context: LoadContext): ModuleVerdict {
   const problems: ModuleProblem[] = []
   const notes: string[] = []
-  const verdict: ModuleVerdict = { file, name: null, version: null, vermagic: null, loads: false, problems, notes, signature: null, crcsChecked: 0 }
+  const verdict: ModuleVerdict = { file, name: null, version: null, vermagic: null, loads: false, problems, notes, signature: null, crcsChecked: 0, forIptables: false }
   judgeSignature(verdict, bytes, context)
   let module: KernelModule
   try {
@@ -67,6 +67,7 @@ export function judgeModule({ file, bytes }: GivenModule, context: LoadContext):
   verdict.name = modinfoField(module, 'name') ?? null
   verdict.version = modinfoField(module, 'version') ?? null
   verdict.vermagic = modinfoField(module, 'vermagic') ?? null
+  verdict.forIptables = module.imports.some((symbol) => /^xt_register_(target|match)(es|s)?$/.test(symbol))
   judgeVermagic(verdict, module, context)
   judgeSymbols(verdict, module, context)
   verdict.loads = problems.length === 0

@@ -142,6 +142,8 @@ export interface ModuleVerdict {
   signature: { signer: string; hash: string; keyId: string; valid: boolean | null } | null
   /** Imported symbols whose CRC was compared with what the image exports. */
   crcsChecked: number
+  /** It registers a target or match of iptables: without, a module of Jool knows no mode iptables. */
+  forIptables: boolean
 }
 
 export interface ModuleProblem {

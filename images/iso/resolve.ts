@@ -12,8 +12,8 @@ const routerPackages = [
   '?essential', '?priority(required)', 'apt', 'ca-certificates', 'systemd', 'systemd-sysv', 'udev', 'dbus', 'kmod', 'procps', 'less',
   'live-boot', 'live-boot-initramfs-tools', 'initramfs-tools', 'zstd',
   'iproute2', 'iputils-ping', 'nftables', 'tcpdump', 'ethtool',
-  // What nat64ctl depends on, beside iproute2.
-  'python3',
+  // What nat64ctl depends on, beside iproute2; for its mode iptables; and its other engine.
+  'python3', 'iptables', 'tayga',
 ]
 
 /** Libraries of Jool's tools when they are compiled here: known only after compiling, but always these. */

@@ -11,6 +11,12 @@ import { compileWithPrefixHeader } from './prefix-header.ts'
 /** In load order, each with its folder below src/mod. */
 export const joolModules = [['jool_common', 'common'], ['jool', 'nat64'], ['jool_siit', 'siit']] as const
 
+/**
+ * Which releases of Jool have their targets for iptables by default depends on the release: 4.1.13 only with the first of these macros, all others
+ * but with the second. A kernel without x_tables cannot load modules that have them.
+ */
+const iptablesFlag = '$(if $(CONFIG_NETFILTER_XTABLES),-DNETFILTER_XTABLES,-DXTABLES_DISABLED)'
+
 export interface JoolModulesInput {
   joolVersion: JoolVersion
   release: KernelRelease
@@ -36,7 +42,7 @@ export async function compileJoolModules(root: string, input: JoolModulesInput, 
   const work = join(deps.workDir, 'jool')
   await cp(join(input.sources, 'src'), join(work, 'src'), { recursive: true, verbatimSymlinks: true })
   await applyPatches(input.patches ?? [], work, { ...deps, root })
-  await writeFile(join(work, 'src/mod/Kbuild'), `obj-m += ${joolModules.map(([, folder]) => `${folder}/`).join(' ')}\n`)
+  await writeFile(join(work, 'src/mod/Kbuild'), `obj-m += ${joolModules.map(([, folder]) => `${folder}/`).join(' ')}\nsubdir-ccflags-y := ${iptablesFlag}\n`)
   deps.log.step(`compiling Jool ${input.joolVersion} for ${input.release}`)
   const kbuild = (target: string): Argv => [
     'make', `-j${String(deps.jobs)}`, '-C', input.buildTree, 'M=/build/jool/src/mod',

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runConformance, type ConformanceRun } from '../../images/smoke/conformance/boot.ts'
 import { table } from '../../images/smoke/conformance/table.ts'
+import { bootScenarios } from '../../images/smoke/scenarios/boot.ts'
+import { allScenarios } from '../../images/smoke/scenarios/list.ts'
 import { describeError } from '../lib/describe-error.ts'
 import { sha256File } from '../lib/digest.ts'
 import { ForgeError } from '../lib/errors.ts'
@@ -15,11 +17,15 @@ import { publish } from '../pipeline/publish.ts'
 import { renderHtml } from '../pipeline/report/html.ts'
 import { renderJUnit } from '../pipeline/report/junit.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
+import { randomConfigurations } from './random-configurations.ts'
 
-// The whole conformance table on a router image, in one boot: what the RFCs ask of a translator, packet by packet.
+// The whole conformance table on a router image, in one boot: what the RFCs ask of a translator, packet by packet. Then, in another boot, what
+// a router with nat64ctl has to come through: firewalls, flaps, failures, reboots.
 //
-//   npm run smoke:full                         builds the default target's ISO if needed, all modes, NAT64 and NAT46
-//   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PART-OF-A-NAME]… [--password PASSWORD] [--limit SECONDS]
+//   npm run smoke:full                         builds the default target's ISO if needed, all modes, NAT64 and NAT46, all scenarios
+//   npm run smoke:full -- ISO [--out DIR] [--mode inline]… [--kind nat64]… [--only PART-OF-A-NAME]… [--scenario PART-OF-A-NAME]… [--password PASSWORD] [--limit SECONDS]
+//
+// --mode, --kind or --only alone leave the scenarios out, --scenario alone the table; "--scenario firewall" is those of the firewall, "--scenario -" all of them.
 
 // Isolated first: what NAT64 turns on in the router itself, the isolated one turns on in its own namespace only.
 const modes = ['isolated', 'inline', 'iptables'] as const
@@ -31,15 +37,18 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     out: { type: 'string', default: 'out' }, mode: { type: 'string', multiple: true, default: [...modes, 'tayga'] }, kind: { type: 'string', multiple: true, default: [...kinds] },
-    only: { type: 'string', multiple: true, default: [] }, password: { type: 'string', default: 'router' }, limit: { type: 'string', default: '1200' },
+    only: { type: 'string', multiple: true, default: [] }, scenario: { type: 'string', multiple: true, default: [] }, password: { type: 'string', default: 'router' }, limit: { type: 'string', default: '1200' },
   },
 })
+const asked = (...names: (keyof typeof values)[]): boolean => names.some((name) => process.argv.slice(2).some((argument) => argument === `--${name}` || argument.startsWith(`--${name}=`)))
+const withTable = asked('mode', 'kind', 'only') || !asked('scenario')
+const scenarios = asked('scenario') || !asked('mode', 'kind', 'only') ? allScenarios.filter(({ id }) => values.scenario.length === 0 || values.scenario.some((part) => id.includes(part))) : []
 const chosenModes = modes.filter((mode) => values.mode.includes(mode))
 const chosenKinds = kinds.filter((kind) => values.kind.includes(kind))
 const entries = table.filter(({ id }) => values.only.length === 0 || values.only.some((part) => id.includes(part)))
 const limitMs = Number(values.limit) * 1000
-if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || !(limitMs > 0)) {
-  process.stderr.write(`modes: ${modes.join(', ')} (of Jool), tayga; kinds: ${kinds.join(', ')}; --only is part of an entry's name; --limit is in seconds\n`)
+if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || (asked('scenario') && scenarios.length === 0) || !(limitMs > 0)) {
+  process.stderr.write(`modes: ${modes.join(', ')} (of Jool), tayga; kinds: ${kinds.join(', ')}; --only is part of an entry's name, --scenario part of a scenario's; --limit is in seconds\n`)
   process.exit(64)
 }
 
@@ -69,32 +78,55 @@ async function builtIso(): Promise<string> {
   return join(out, iso)
 }
 
-/** Runs the table, writes the report; whether nothing failed. */
+/** Runs what was chosen, writes the report; whether nothing failed. */
 async function tested(iso: string): Promise<boolean> {
   const image = { name: basename(iso), sha256: await sha256File(iso), sizeBytes: (await stat(iso)).size }
-  const [consoleFile, tableFile] = [join(work, 'console-bios.log'), join(work, 'table.txt')]
+  const tableFile = join(work, 'table.txt')
   const lines = createWriteStream(tableFile)
-  const guestDir = join(work, 'guest')
-  await mkdir(guestDir)
-  const run = await runConformance({
-    iso, login: { user: 'root', password: values.password }, entries, modes: chosenModes, tayga: values.mode.includes('tayga'), kinds: chosenKinds, limitMs, exec, log, signal: abort.signal, workDir: guestDir, consoleFile,
-    onResult: ({ verdict, setup, kind, id, detail, limit }) => {
-      const line = `${verdict.padEnd(11)} ${setup} ${kind}  ${id}: ${detail}${limit ? ` [${limit.what}: ${limit.source}]` : ''}\n`
-      process.stdout.write(line)
-      lines.write(line)
-    },
-  }).catch(async (error: unknown) => {
-    if (!abort.signal.aborted) await copyFile(consoleFile, resolve(values.out, 'smoke-full-console.log')).catch(() => undefined)
+  const print = (line: string): void => {
+    process.stdout.write(line)
+    lines.write(line)
+  }
+  const consoles: string[] = []
+  /** A guest's own folder, and where its console is kept. */
+  const guest = async (name: string): Promise<{ workDir: string; consoleFile: string }> => {
+    const [workDir, consoleFile] = [join(work, name), join(work, `console-${name}.log`)]
+    await mkdir(workDir)
+    consoles.push(consoleFile)
+    return { workDir, consoleFile }
+  }
+  const common = { iso, login: { user: 'root', password: values.password }, exec, log, signal: abort.signal }
+  let run: ConformanceRun | undefined
+  let scenarioRun: Awaited<ReturnType<typeof bootScenarios>> | undefined
+  try {
+    if (withTable) {
+      run = await runConformance({
+        ...common, ...await guest('bios'), entries, modes: chosenModes, tayga: values.mode.includes('tayga'), kinds: chosenKinds, limitMs,
+        onResult: ({ verdict, setup, kind, id, detail, limit }) => { print(`${verdict.padEnd(11)} ${setup} ${kind}  ${id}: ${detail}${limit ? ` [${limit.what}: ${limit.source}]` : ''}\n`) },
+      })
+    }
+    if (scenarios.length > 0) {
+      scenarioRun = await bootScenarios({
+        ...common, ...await guest('scenarios'), scenarios, randomConfigurations: await randomConfigurations(exec, work, 50),
+        onResult: ({ verdict, id, detail }) => { print(`${verdict.padEnd(11)} ${id}: ${detail}\n`) },
+      })
+    }
+  } catch (error) {
+    if (!abort.signal.aborted) for (const file of consoles) await copyFile(file, resolve(values.out, `smoke-full-${basename(file)}`)).catch(() => undefined)
     throw error
-  })
+  }
   await new Promise<void>((done) => { lines.end(done) })
-  const report = await written(iso, image, run, { consoleFile, tableFile })
-  const count = (verdict: string): number => run.results.filter((result) => result.verdict === verdict).length
-  say(`${String(count('pass'))} passed, ${String(count('fail'))} failed, ${String(count('known-limit'))} known limits, ${String(count('limit-gone'))} limits gone, ${String(count('skip'))} not possible here`)
+  const results = run?.results ?? []
+  const checks = [...run?.checks ?? [], ...scenarioRun?.checks ?? []]
+  const milestones = [...run?.milestones ?? [], ...scenarioRun?.milestones ?? []]
+  const report = await written(iso, image, { accelerator: run?.accelerator ?? scenarioRun?.accelerator ?? 'tcg', milestones, checks, results }, { consoles, tableFile })
+  const count = (verdict: string): number => results.filter((result) => result.verdict === verdict).length
+  if (run !== undefined) say(`${String(count('pass'))} passed, ${String(count('fail'))} failed, ${String(count('known-limit'))} known limits, ${String(count('limit-gone'))} limits gone, ${String(count('skip'))} not possible here`)
+  if (scenarioRun !== undefined) say(`scenarios: ${(['pass', 'fail', 'skip'] as const).map((verdict) => `${String(scenarioRun.checks.filter((one) => one.verdict === verdict).length)} ${verdict}`).join(', ')}`)
   return report.verdict === 'pass'
 }
 
-async function written(iso: string, image: { name: string; sha256: string; sizeBytes: number }, run: ConformanceRun, files: { consoleFile: string; tableFile: string }): Promise<BuildReport> {
+async function written(iso: string, image: { name: string; sha256: string; sizeBytes: number }, run: ConformanceRun, files: { consoles: readonly string[]; tableFile: string }): Promise<BuildReport> {
   const { accelerator, milestones, checks, results } = run
   const name = `${image.name.replace(/\.iso$/i, '')}.smoke-full`
   const dir = resolve(values.out, name)
@@ -102,7 +134,7 @@ async function written(iso: string, image: { name: string; sha256: string; sizeB
     target: name, verdict: [...checks, ...results].some(({ verdict }) => verdict === 'fail') ? 'fail' : 'pass',
     stages: [{ name: 'smoke', key: image.sha256, cached: false, ms: Math.round(performance.now() - started) }], artifacts: [], smoke: { accelerator, milestones, checks, conformance: results },
   }
-  await publish(dir, [{ path: 'smoke/console-bios.log', from: { copy: files.consoleFile } }, { path: 'logs/table.txt', from: { copy: files.tableFile } }], (artifacts) => {
+  await publish(dir, [...files.consoles.map((file) => ({ path: `smoke/${basename(file)}`, from: { copy: file } })), { path: 'logs/table.txt', from: { copy: files.tableFile } }], (artifacts) => {
     report = { ...report, artifacts: [{ path: relative(dir, iso), sha256: image.sha256, sizeBytes: image.sizeBytes }, ...artifacts] }
     const notes = [`Tested image: ${image.name}, ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`]
     return [

@@ -175,7 +175,7 @@ def _random_destinations(dice: random.Random, nat64_prefix: str) -> Tuple[List[D
     for slot, number in enumerate((1, 5, 10, 77)):
         if dice.random() < 0.6:
             continue
-        kind = dice.choice(["inline", "inline", "stateful", "isolated", "isolated stateful", "iptables", "tayga"])
+        kind = dice.choice(["inline", "overlapping", "stateful", "isolated", "isolated stateful", "iptables", "tayga"])
         address = IPv4Address(int(IPv4Address("203.0.113.0")) + 32 * slot + dice.randrange(3))
         to = "2001:db8:beef:%x::%x" % (slot, dice.randint(1, 3))
         disabled = dice.random() < 0.1
@@ -197,10 +197,15 @@ def _random_destinations(dice: random.Random, nat64_prefix: str) -> Tuple[List[D
             )
         elif kind == "inline":
             rules.append(destination(number, str(address), to, prefix=siit_prefix, disabled=disabled))
+        elif kind == "overlapping":
+            mode, prefix = dice.choice([(Mode.INLINE, siit_prefix), (Mode.IPTABLES, "2001:db8:48::/96")])
+            network = ("203.0.113.%d/28" % (32 * slot), "2001:db8:beef:%x::10/124" % slot)
+            rules.append(destination(number, *network, prefix=prefix, mode=mode, disabled=disabled))
+            rules.append(destination(number + 100, str(address), to, prefix=prefix, mode=mode))
         elif kind == "tayga":
             rules.append(destination(number, str(address), to, prefix=own, engine=Engine.TAYGA, disabled=disabled))
         else:
             mode = Mode.ISOLATED if kind == "isolated" else Mode.IPTABLES
             network = dice.choice([(str(address), to), ("203.0.113.%d/28" % (32 * slot), "2001:db8:beef:%x::/124" % slot)])
             rules.append(destination(number, *network, prefix=own, mode=mode, disabled=disabled))
-    return rules, siit_prefix
+    return sorted(rules, key=lambda rule: rule.number), siit_prefix

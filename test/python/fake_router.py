@@ -71,6 +71,7 @@ _NAMESPACE_SYSCTLS = {
     "net.ipv6.conf.default.accept_dad": "1",
     "net.ipv6.conf.default.accept_ra": "1",
     "net.ipv6.conf.default.addr_gen_mode": "0",
+    "net.ipv6.conf.default.keep_addr_on_down": "0",
     "net.ipv4.ip_unprivileged_port_start": "1024",
     "net.ipv4.ip_local_port_range": "32768\t60999",
 }
@@ -103,6 +104,8 @@ class FakeLink:
 class FakeNamespace:
     links: Dict[str, FakeLink] = field(default_factory=dict)
     sysctls: Dict[str, str] = field(default_factory=lambda: dict(_NAMESPACE_SYSCTLS))
+    #: Of another namespace than the router's own.
+    policy: List[Tuple[int, Tuple[str, ...]]] = field(default_factory=list)
     #: (family, table, destination) to (device, via); device "" is unreachable.
     routes: Dict[Tuple[int, str, str], Tuple[str, str]] = field(default_factory=dict)
 
@@ -284,7 +287,8 @@ class FakeRouter(System):
         if what == "route":
             return self._route(where, family, rest) if not as_json else self._show_routes(where, family, rest)
         assert what == "rule", what
-        return self._rule(family, rest) if not as_json else self._show_rules(family)
+        policy = self.policy if namespace == "" else where.policy
+        return self._rule(policy, family, rest) if not as_json else self._show_rules(policy, family)
 
     def _netns(self, rest: List[str]) -> str:
         verb, name = rest
@@ -355,8 +359,10 @@ class FakeRouter(System):
         return self._changing(lambda: setattr(link, "mac", rest[1]))
 
     def link_down(self, namespace: str, name: str) -> None:
-        """What goes with it: its routes. IPv4 addresses stay."""
+        """What goes with it: its routes. IPv4 addresses stay; IPv6 ones where the kernel was told so."""
         where = self.namespaces[namespace]
+        if where.sysctls.get("net.ipv6.conf.default.keep_addr_on_down") != "1":
+            where.links[name].addresses = {each for each in where.links[name].addresses if ":" not in each}
         where.links[name].up = False
         where.routes = {key: route for key, route in where.routes.items() if route[0] != name}
 
@@ -400,7 +406,8 @@ class FakeRouter(System):
                 "mtu": link.mtu,
                 "linkinfo": {"info_kind": link.kind},
                 "addr_info": [
-                    {"family": "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])} for each in sorted(link.addresses)
+                    {"family": "inet6" if ":" in each else "inet", "local": each.split("/")[0], "prefixlen": int(each.split("/")[1])}
+                    for each in sorted(link.addresses)
                 ],
             }
             if link.mac:
@@ -430,7 +437,7 @@ class FakeRouter(System):
                 raise Refused('Cannot find device "%s"' % device)
             if not link.up:
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
-            if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses):
+            if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
                 raise Refused("Error: Nexthop has invalid gateway.", 2)
         if verb == "add" and key in where.routes:
             raise Refused("RTNETLINK answers: File exists", 2)
@@ -439,51 +446,59 @@ class FakeRouter(System):
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
         options = dict(zip(rest[::2], rest[1::2]))
-        wanted = options.get("dev")
+        wanted, asked = options.get("dev"), options.get("table", "main")
         if wanted is not None and wanted not in where.links:
             raise Refused('Cannot find device "%s"' % wanted)
+        if asked.isdigit() and not any(each == family and table == asked for each, table, _ in where.routes):
+            raise Refused("Error: ipv%d: FIB table does not exist.\nDump terminated" % family, 2)
         rows: List[Dict[str, Any]] = []
         for (each, table, destination), (device, via) in where.routes.items():
-            if each != family or (wanted is not None and device != wanted) or ("table" not in options and table != "main"):
+            if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
                 continue
             if not device:
-                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {})})
+                of_table = {"table": table} if asked == "all" and table != "main" else {}
+                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
                 continue
             row: Dict[str, Any] = {"dst": destination, "flags": []}
             if via:
                 row["gateway"] = via
             if wanted is None:
                 row["dev"] = device
-            if table != "main":
+            if asked == "all" and table != "main":
                 row["table"] = table
             rows.append(row)
-        if family == 4:
+        if family == 4 and not asked.isdigit():
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
                     rows.extend(
-                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []} for each in link.addresses
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []}
+                        for each in link.addresses
+                        if ":" not in each
                     )
         return json.dumps(rows)
 
-    def _rule(self, family: int, rest: List[str]) -> str:
+    def _rule(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int, rest: List[str]) -> str:
         verb = rest.pop(0)
         rule = (family, tuple(rest))
         if verb == "add":
-            if rule in self.policy:
+            if rule in policy:
                 raise Refused("RTNETLINK answers: File exists", 2)
-            return self._changing(lambda: self.policy.append(rule))
-        if rule not in self.policy:
+            return self._changing(lambda: policy.append(rule))
+        if rule not in policy:
             raise Refused("RTNETLINK answers: No such file or directory", 2)
-        return self._changing(lambda: self.policy.remove(rule))
+        return self._changing(lambda: policy.remove(rule))
 
-    def _show_rules(self, family: int) -> str:
+    def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
         rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
-        for each, words in self.policy:
+        for each, words in policy:
             if each != family:
                 continue
-            options = dict(zip(words[::2], words[1::2]))
+            pairs = [word for word in words if word != "not"]
+            options = dict(zip(pairs[::2], pairs[1::2]))
             row: Dict[str, Any] = {"priority": int(options["priority"]), "table": options["lookup"]}
+            if "not" in words:
+                row["not"] = None
             for name, label in (("from", "src"), ("to", "dst")):
                 network = options.get(name, "all")
                 row[label], _, length = network.partition("/")
@@ -626,9 +641,9 @@ class FakeRouter(System):
         if mode == "instance":
             return self._jool_instance(namespace, tool, verb, arguments)
         if mode == "file":
-            assert stdin is not None and arguments == ["/dev/stdin"]
+            assert stdin is not None and arguments[:1] == ["/dev/stdin"] and arguments[1:] in ([], ["--force"])
             content = json.loads(stdin)
-            return self._changing(lambda: self._handle(namespace, tool, content))
+            return self._changing(lambda: self._handle(namespace, tool, content, "--force" in arguments))
         instance = self.instances.get((namespace, tool, name))
         if instance is None:
             raise Refused("Error: The kernel module returned error 3: This namespace lacks an instance named '%s'." % name)
@@ -678,7 +693,9 @@ class FakeRouter(System):
             raise Refused("Error: The kernel module returned error 3: The requested instance does not exist.")
         return self._changing(lambda: self.instances.pop(key))
 
-    def _handle(self, namespace: str, tool: str, content: Dict[str, Any]) -> None:
+    def _handle(self, namespace: str, tool: str, content: Dict[str, Any], force: bool) -> None:
+        # It also lets pools pass that break the router's own connections.
+        assert not (force and tool == "jool")
         allowed = {"instance", "framework", "global", "comment"} | ({"pool4", "bib"} if tool == "jool" else {"eamt", "denylist4"})
         for tag in content:
             if tag not in allowed:
@@ -701,7 +718,7 @@ class FakeRouter(System):
         for entry in content.get("bib", []) if old is None else []:
             self._bib_put(new, (entry["protocol"], entry["ipv6 address"], entry["ipv4 address"]))
         for entry in content.get("eamt", []):
-            self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"])
+            self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"], force)
         if old is not None:
             if old.framework != new.framework:
                 raise Refused("Error: The kernel module returned error 22: Sorry; you can't change an instance's framework for now.")
@@ -857,19 +874,24 @@ class FakeRouter(System):
     def _eamt(self, instance: FakeInstance, verb: str, arguments: List[str]) -> str:
         if verb == "display":
             return "".join(line + "\n" for line in ["IPv6 Prefix,IPv4 Prefix"] + ["%s,%s" % pair for pair in sorted(instance.eamt.items())])
-        six, four = arguments
+        six, four = arguments[:2]
         if verb == "add":
-            return self._changing(lambda: self._eamt_put(instance, six, four))
+            assert arguments[2:] in ([], ["--force"]), arguments
+            return self._changing(lambda: self._eamt_put(instance, six, four, "--force" in arguments))
         assert verb == "remove", verb
         if instance.eamt.get(six) != four:
             raise Refused("Error: The kernel module returned error 3: ")
         return self._changing(lambda: instance.eamt.pop(six))
 
     @staticmethod
-    def _eamt_put(instance: FakeInstance, six: str, four: str) -> None:
-        """Jool looks only for an entry that the new one's first address lies in."""
+    def _eamt_put(instance: FakeInstance, six: str, four: str, force: bool) -> None:
+        """Jool looks only for an entry that the new one's first address lies in; asked to, it takes all but a prefix that is there."""
         new6, new4 = IPv6Network(six), IPv4Network(four)
+        if six in instance.eamt or four in instance.eamt.values():
+            raise Refused("Error: The kernel module returned error 17: Existing EAM already contains prefix %s or %s." % (six, four))
         for other6, other4 in instance.eamt.items():
+            if force:
+                break
             if new6.network_address in IPv6Network(other6) or new4.network_address in IPv4Network(other4):
                 raise Refused(
                     "Error: The kernel module returned error 17: Prefix %s overlaps with EAM [%s|%s].\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import unittest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Tuple
+from typing import Any, Set, Tuple
 
 from configurations import configuration, destination, pool, source, static
 from fake_router import FakeRouter
@@ -14,7 +14,7 @@ from nat64ctl.desired import Unplannable, desired_state
 from nat64ctl.engines import jool
 from nat64ctl.model import Clat, Configuration, Engine, Mode, PortRange, Protocol, Synchronization
 from nat64ctl.pool4 import Run
-from nat64ctl.state import MAIN, Framework, InstanceKey, Kind, Masquerade, PolicyRule, Route, RouteKey
+from nat64ctl.state import MAIN, Framework, InstanceKey, Kind, Masquerade, PolicyRule, Route, RouteKey, State
 
 INSTANCE_1 = InstanceKey(MAIN, Kind.NAT64, "instance-1")
 
@@ -25,6 +25,10 @@ def refused(what: Configuration) -> Tuple[Tuple[str, ...], str]:
     except Unplannable as error:
         return error.rules, error.message
     raise AssertionError("it was not refused")
+
+
+def in_main(state: State) -> Set[PolicyRule]:
+    return {rule for rule in state.policy_rules if rule.namespace == MAIN}
 
 
 class RuleFiles(unittest.TestCase):
@@ -91,7 +95,7 @@ class Merging(unittest.TestCase):
             (rules, message),
             (
                 ("nat64 source rule 1", "nat64 source rule 2"),
-                ("they share an inline instance of Jool, and set f-args to 10 and 11; give one of them `mode isolated`"),
+                ("they share an instance of Jool, and set f-args to 10 and 11; give one of them `mode isolated`"),
             ),
         )
 
@@ -159,7 +163,7 @@ class Isolated(unittest.TestCase):
                 source(100, pool("192.0.2.1"), mode=Mode.ISOLATED, source_address=IPv6Network("2001:db8:a::/48"), inbound_interface="eth1", mark=7)
             )
         )
-        self.assertEqual(state.policy_rules, {PolicyRule(6, 6464, "640000100", "2001:db8:a::/48", "64:ff9b::/96", "eth1", 7)})
+        self.assertEqual(in_main(state), {PolicyRule(6, 6464, "640000100", "2001:db8:a::/48", "64:ff9b::/96", "eth1", 7)})
         self.assertEqual(state.routes[RouteKey(MAIN, 6, "640000100", "64:ff9b::/96")], Route("nat64-100", "fe80::64:ff:fe00:2"))
         self.assertNotIn(RouteKey(MAIN, 6, "main", "64:ff9b::/96"), state.routes)
         # The mark does not come along into the namespace.
@@ -175,6 +179,27 @@ class Isolated(unittest.TestCase):
     def test_a_disabled_rule_gets_no_packets(self) -> None:
         state = desired_state(configuration(source(100, pool("192.0.2.1"), mode=Mode.ISOLATED, disabled=True)))
         self.assertEqual([key for key in state.routes if key.namespace == MAIN], [])
+
+    def test_nat46_rules_of_one_prefix_share_a_namespace_called_after_the_lowest(self) -> None:
+        state = desired_state(
+            configuration(
+                destination(5, "198.51.100.5", "2001:db8::5/128", mode=Mode.ISOLATED),
+                destination(6, "198.51.100.6", "2001:db8::6/128", mode=Mode.ISOLATED),
+                destination(7, "198.51.100.7", "2001:db8::7/128", mode=Mode.ISOLATED, disabled=True),
+                destination(8, "198.51.100.8", "2001:db8::8/128", mode=Mode.ISOLATED, prefix="2001:db8:47::/96"),
+            )
+        )
+        self.assertEqual({key.name: sorted(four for _, four in each.eamt) for key, each in state.instances.items()}, {
+            "nat46-5": ["198.51.100.5/32", "198.51.100.6/32"], "nat46-8": ["198.51.100.8/32"],
+        })
+        self.assertEqual(state.namespaces, {"nat46-5", "nat46-8"})
+        self.assertEqual(
+            sorted((key.destination, route.device) for key, route in state.routes.items() if key.namespace == MAIN),
+            [
+                ("198.51.100.5", "nat46-5"), ("198.51.100.6", "nat46-5"), ("198.51.100.8", "nat46-8"), ("2001:db8:46::/96", "nat46-5"),
+                ("2001:db8:47::/96", "nat46-8"), ("fd64:6464:6464::c613:ffef", "nat46-8"), ("fd64:6464:6464::c613:fff5", "nat46-5"),
+            ],
+        )
 
     def test_links_keep_their_addresses_when_other_rules_come(self) -> None:
         few = isolated.pairs(["nat64-100", "nat46-100", "nat46-clat"])
@@ -216,16 +241,109 @@ class Iptables(unittest.TestCase):
                 6: ("-s 2001:db8:b::/48 -d 64:ff9b::/96 -m mark --mark 0x9 " + target,),
                 4: (
                     "-d 192.0.2.4/32 -p tcp -m tcp --dport 61001:65535 " + target,
-                    "-d 192.0.2.5/32 -p tcp " + target,
                     "-d 192.0.2.4/32 -p udp -m udp --dport 61001:65535 " + target,
+                    "-d 192.0.2.5/32 -p tcp " + target,
                     "-d 192.0.2.4/31 -p icmp " + target,
                 ),
             },
         )
         self.assertEqual(state.instances[InstanceKey(MAIN, Kind.NAT64, "instance-4")].framework, Framework.IPTABLES)
 
+    def test_what_a_match_names_comes_before_what_the_rest_is_for(self) -> None:
+        rest, marked = source(1, pool("192.0.2.1"), mode=Mode.IPTABLES), source(2, pool("192.0.2.2"), mode=Mode.IPTABLES, mark=5)
+        state = desired_state(configuration(rest, marked))
+        self.assertEqual(
+            state.iptables[6], ("-d 64:ff9b::/96 -m mark --mark 0x5 -j JOOL --instance instance-2", "-d 64:ff9b::/96 -j JOOL --instance instance-1")
+        )
+
+    def test_nat46_rules_of_one_prefix_are_one_instance_to_which_errors_from_anywhere_find(self) -> None:
+        rules = (
+            destination(3, "203.0.113.0/28", "2001:db8:beef::/124", mode=Mode.IPTABLES),
+            destination(4, "203.0.113.3", "2001:db8:cafe::3", mode=Mode.IPTABLES),
+            destination(5, "203.0.113.64", "2001:db8:cafe::5", mode=Mode.IPTABLES, disabled=True),
+            destination(6, "203.0.113.65", "2001:db8:cafe::6", prefix="2001:db8:47::/96", mode=Mode.IPTABLES),
+        )
+        state = desired_state(configuration(*rules))
+        self.assertEqual(
+            {key.name: (each.framework, each.pool6, each.eamt) for key, each in state.instances.items()},
+            {
+                "nat46-3": (
+                    Framework.IPTABLES,
+                    "2001:db8:46::/96",
+                    {("2001:db8:beef::/124", "203.0.113.0/28"), ("2001:db8:cafe::3/128", "203.0.113.3/32")},
+                ),
+                "nat46-6": (Framework.IPTABLES, "2001:db8:47::/96", {("2001:db8:cafe::6/128", "203.0.113.65/32")}),
+            },
+        )
+        self.assertEqual(
+            state.iptables,
+            {
+                6: ("-d 2001:db8:46::/96 -j JOOL_SIIT --instance nat46-3", "-d 2001:db8:47::/96 -j JOOL_SIIT --instance nat46-6"),
+                4: (
+                    "-d 203.0.113.0/28 -j JOOL_SIIT --instance nat46-3",
+                    "-d 203.0.113.3/32 -j JOOL_SIIT --instance nat46-3",
+                    "-d 203.0.113.65/32 -j JOOL_SIIT --instance nat46-6",
+                ),
+            },
+        )
+
+    def test_a_clat_takes_all_that_comes_to_its_hosts(self) -> None:
+        clat = Clat(Engine.JOOL, Mode.IPTABLES, IPv6Network("64:ff9b::/96"), IPv4Network("192.168.7.0/24"), IPv6Network("2001:db8:c1a7::/120"))
+        self.assertEqual(
+            desired_state(configuration(clat=clat)).iptables,
+            {
+                6: ("-d 2001:db8:c1a7::/120 -j JOOL_SIIT --instance nat46-clat",),
+                4: ("-s 192.168.7.0/24 ! -d 192.168.7.0/24 -j JOOL_SIIT --instance nat46-clat",),
+            },
+        )
+
     def test_a_disabled_rule_gives_jool_nothing_since_it_would_drop_it(self) -> None:
         self.assertEqual(desired_state(configuration(source(4, pool("192.0.2.4"), mode=Mode.IPTABLES, disabled=True))).iptables, {})
+
+
+class Strays(unittest.TestCase):
+    own = frozenset(PolicyRule(family, 6465, "local", inbound="lo", inverted=True) for family in (4, 6))
+    leads_nowhere = frozenset(PolicyRule(family, 6466, "641000000", inbound="lo", inverted=True) for family in (4, 6))
+
+    def nowhere(self, what: Configuration) -> Set[str]:
+        return {"%s in %s" % (key.destination, key.table) for key, route in desired_state(what).routes.items() if route == Route("")}
+
+    def test_addresses_of_a_translator_in_the_router_s_own_namespace_have_no_other_way(self) -> None:
+        for mode in (Mode.INLINE, Mode.IPTABLES):
+            with self.subTest(mode):
+                rule = source(1, pool("192.0.2.0/31"), pool("192.0.2.2/31"), mode=mode)
+                what = configuration(rule, destination(2, "203.0.113.0/28", "2001:db8:beef::/124", mode=mode))
+                self.assertEqual(
+                    self.nowhere(what),
+                    {each + " in 641000000" for each in ("192.0.2.0/30", "64:ff9b::/96", "203.0.113.0/28", "2001:db8:46::/96")},
+                )
+                self.assertEqual(desired_state(what).policy_rules, self.own | self.leads_nowhere)
+
+    def test_the_router_s_own_pools_and_those_of_others_are_none(self) -> None:
+        self.assertEqual(self.nowhere(configuration(source(1))), {"64:ff9b::/96 in 641000000"})
+        for rule in (source(1, pool("192.0.2.1"), disabled=True), source(1, pool("192.0.2.0/24", None), engine=Engine.TAYGA)):
+            self.assertEqual((self.nowhere(configuration(rule)), desired_state(configuration(rule)).policy_rules), (set(), frozenset()))
+        isolated_rule = configuration(source(1, pool("192.0.2.1"), mode=Mode.ISOLATED))
+        self.assertEqual([key for key in desired_state(isolated_rule).routes if key.table.startswith("641") and key.namespace == MAIN], [])
+
+    def test_what_a_match_leaves_to_others_is_theirs(self) -> None:
+        rule = source(1, pool("192.0.2.1"), mode=Mode.IPTABLES, mark=5, inbound_interface="eth1", source_address=IPv6Network("2001:db8::/48"))
+        state = desired_state(configuration(rule))
+        self.assertEqual(self.nowhere(configuration(rule)), {"192.0.2.1 in 641000000", "default in 641000001"})
+        self.assertEqual(
+            {each for each in state.policy_rules if each.family == 6}, {PolicyRule(6, 6466, "641000001", "2001:db8::/48", "64:ff9b::/96", "eth1", 5)}
+        )
+
+    def test_other_ports_of_a_forwarded_address_are_a_host_s(self) -> None:
+        rule = destination(1, "203.0.113.9", "2001:db8::5", ports=PortRange(80, 80), protocols=(Protocol.TCP,))
+        self.assertEqual(self.nowhere(configuration(rule)), {"2001:db8:46::/96 in 641000000"})
+
+    def test_a_clat_s_hosts_and_its_provider_are_reached(self) -> None:
+        plat = IPv6Network("2001:db8:46::/96")
+        clat = Clat(Engine.JOOL, Mode.INLINE, plat, IPv4Network("192.168.7.9/32"), IPv6Network("2001:db8:c1a7::9/128"))
+        self.assertEqual(self.nowhere(configuration(clat=clat)), {"2001:db8:c1a7::9 in 641000000"})
+        beside = configuration(destination(2, "203.0.113.0/28", "2001:db8:beef::/124"), clat=clat)
+        self.assertEqual(self.nowhere(beside), {"2001:db8:c1a7::9 in 641000000", "203.0.113.0/28 in 641000000"})
 
 
 class Tayga(unittest.TestCase):
@@ -258,6 +376,20 @@ class Tayga(unittest.TestCase):
             ("TAYGA has one pool, and 192.0.2.0/25, 198.51.100.0/25 are not one network"),
         )
 
+    def test_nat46_rules_of_one_prefix_are_one_tayga(self) -> None:
+        state = desired_state(
+            configuration(
+                destination(4, "198.51.100.4", "2001:db8::4/128", engine=Engine.TAYGA, disabled=True),
+                destination(5, "198.51.100.5", "2001:db8::5/128", engine=Engine.TAYGA),
+                destination(6, "198.51.100.6", "2001:db8::6/128", engine=Engine.TAYGA),
+            )
+        )
+        self.assertEqual(list(state.daemons), [("nat64-tayga", "nat46-5")])
+        self.assertIn("map 198.51.100.5 2001:db8::5\nmap 198.51.100.6 2001:db8::6\n", state.daemons["nat64-tayga", "nat46-5"])
+        self.assertEqual(
+            sorted(key.destination for key in state.routes), ["198.19.255.245", "198.51.100.5", "198.51.100.6", "2001:db8:46::/96"],
+        )
+
     def test_ports_are_refused(self) -> None:
         self.assertEqual(
             refused(
@@ -275,7 +407,7 @@ class Clats(unittest.TestCase):
             )
         )
         self.assertEqual(
-            state.policy_rules,
+            in_main(state),
             {PolicyRule(4, 6463, "main", "192.168.7.0/24", suppress_prefix_length=0), PolicyRule(4, 6464, "465000000", "192.168.7.0/24")},
         )
         self.assertEqual(
@@ -283,8 +415,16 @@ class Clats(unittest.TestCase):
             {
                 RouteKey(MAIN, 4, "465000000", "default"): Route("nat46-clat", "198.19.255.255"),
                 RouteKey(MAIN, 6, "main", "2001:db8:c1a7::/120"): Route("nat46-clat", "fe80::64:ff:fe00:2"),
+                RouteKey(MAIN, 6, "main", "fd64:6464:6464::c613:ffff"): Route("nat46-clat", "fe80::64:ff:fe00:2"),
             },
         )
+
+    def test_a_single_host_s_routes_are_as_the_kernel_prints_them(self) -> None:
+        host = (IPv6Network("64:ff9b::/96"), IPv4Network("192.168.7.9/32"), IPv6Network("2001:db8:c1a7::9/128"))
+        for engine, mode in ((Engine.JOOL, Mode.ISOLATED), (Engine.TAYGA, Mode.INLINE)):
+            state = desired_state(configuration(clat=Clat(engine, mode, *host)))
+            routes = {key.destination for key in state.routes if key.family == 6 and key.namespace == MAIN}
+            self.assertEqual(routes - {"fd64:6464:6464::c613:ffff"}, {"2001:db8:c1a7::9"})
 
 
 class Synchronizations(unittest.TestCase):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import unittest
 from ipaddress import IPv6Network
 from typing import List
 
-from configurations import configuration, pool, source, static
+from configurations import configuration, destination, pool, source, static
 
 from nat64ctl.desired import desired_state
 from nat64ctl.difference import difference
+from nat64ctl.engines import jool
 from nat64ctl.model import Configuration, Engine, Mode, Protocol
 from nat64ctl.operations import Plan, RemoveFile, Run, WriteFile
 from nat64ctl.state import InstanceKey, Kind, State
@@ -20,12 +22,23 @@ def plan(before: Configuration, after: Configuration) -> Plan:
     return difference(desired_state(before), desired_state(after))
 
 
+#: What makes stray packets unreachable: of every plan of rules in the router's own namespace, and looked at in a class of its own.
+STRAYS = re.compile(r"table 6410000|lookup 6410000|priority 6465|policy rule: .*64(?:65|66)")
+
+
 def commands(operations: Plan) -> List[str]:
+    """Without those about stray packets."""
+    return [command for command in every_command(operations) if not STRAYS.search(command)]
+
+
+def every_command(operations: Plan) -> List[str]:
     return [command if isinstance(command, str) else str(command).split(" <<")[0] for operation in operations for command in operation.do]
 
 
 def inverses(operations: Plan) -> List[str]:
-    return [str(command).split(" <<")[0] for operation in operations for command in operation.undo]
+    """Likewise."""
+    every = [str(command).split(" <<")[0] for operation in operations for command in operation.undo]
+    return [command for command in every if not STRAYS.search(command)]
 
 
 class LiveInstance(unittest.TestCase):
@@ -44,7 +57,7 @@ class LiveInstance(unittest.TestCase):
         operations = self.changed(pool("192.0.2.1"), pool("192.0.2.2", protocols=(Protocol.UDP,)))
         self.assertEqual(commands(operations), ["jool -i instance-1 pool4 add 192.0.2.2 1024-65535 --udp --mark 0"])
         self.assertEqual(inverses(operations), ["jool -i instance-1 pool4 remove 192.0.2.2 1024-65535 --udp --mark 0"])
-        self.assertEqual([operation.drops_sessions for operation in operations], [""])
+        self.assertEqual({operation.drops_sessions for operation in operations}, {""})
 
     def test_ports_that_go_take_only_their_own_sessions(self) -> None:
         operations = self.changed(pool("192.0.2.1", (2000, 65535)))
@@ -59,7 +72,7 @@ class LiveInstance(unittest.TestCase):
         self.assertEqual(
             commands(operations), ["jool -i instance-1 pool4 remove 192.0.2.1 1024-65535 --tcp --mark 5 --quick", "rm -f /run/jool/instance-2.json"]
         )
-        self.assertEqual([operation.drops_sessions for operation in operations], ["", ""])
+        self.assertEqual({operation.drops_sessions for operation in operations}, {""})
 
     def test_max_iterations_alone_are_put_by_adding_what_is_there(self) -> None:
         operations = self.changed(
@@ -181,7 +194,7 @@ class Recreation(unittest.TestCase):
             configuration(source(2, pool("192.0.2.1"), mode=Mode.IPTABLES, prefix="2001:db8::/96")),
         )
         self.assertEqual(
-            [operation.what for operation in operations],
+            [operation.what for operation in operations if not STRAYS.search(operation.what)],
             [
                 "instance-2: create",
                 "iptables: 3 rules for instances of Jool",
@@ -193,12 +206,72 @@ class Recreation(unittest.TestCase):
         )
 
 
+class Strays(unittest.TestCase):
+    first = (
+        "ip -4 route add unreachable 192.0.2.1 table 641000000",
+        "ip -6 route add unreachable 64:ff9b::/96 table 641000000",
+        "ip -4 rule add priority 6465 not from all iif lo lookup local",
+        "ip -6 rule add priority 6465 not from all iif lo lookup local",
+        "ip -4 rule add priority 6466 not from all iif lo lookup 641000000",
+        "ip -6 rule add priority 6466 not from all iif lo lookup 641000000",
+    )
+
+    def test_an_address_is_unreachable_once_it_is_translated_and_no_longer(self) -> None:
+        rule = configuration(source(1, pool("192.0.2.1")))
+        self.assertEqual(every_command(plan(configuration(), rule)), ["jool file handle /dev/stdin", *self.first, "write /run/jool/instance-1.json"])
+        self.assertEqual(
+            every_command(plan(rule, configuration())),
+            [
+                "ip -4 route delete unreachable 192.0.2.1 table 641000000",
+                "ip -6 route delete unreachable 64:ff9b::/96 table 641000000",
+                # The router's own addresses are excepted to the last.
+                "ip -6 rule delete priority 6466 not from all iif lo lookup 641000000",
+                "ip -4 rule delete priority 6466 not from all iif lo lookup 641000000",
+                "ip -6 rule delete priority 6465 not from all iif lo lookup local",
+                "ip -4 rule delete priority 6465 not from all iif lo lookup local",
+                "jool instance remove instance-1",
+                "rm -f /run/jool/instance-1.json",
+            ],
+        )
+
+    def test_one_more_address_is_one_more_route(self) -> None:
+        one = configuration(source(1, pool("192.0.2.1")))
+        two = configuration(source(1, pool("192.0.2.1"), pool("192.0.2.9", protocols=(Protocol.TCP,))))
+        self.assertEqual(
+            every_command(plan(one, two))[:-1],
+            ["jool -i instance-1 pool4 add 192.0.2.9 1024-65535 --tcp --mark 0", "ip -4 route add unreachable 192.0.2.9 table 641000000"],
+        )
+
+
+class Maps(unittest.TestCase):
+    network, host = ("203.0.113.0/28", "2001:db8:beef::/124"), ("203.0.113.3", "2001:db8:cafe::3/128")
+
+    def test_maps_that_overlap_are_meant(self) -> None:
+        one = configuration(destination(1, *self.network))
+        both = configuration(destination(1, *self.network), destination(2, *self.host))
+        self.assertEqual(commands(plan(one, both)), ["jool_siit -i nat46-1 eamt add 2001:db8:cafe::3/128 203.0.113.3/32 --force"])
+        self.assertEqual(commands(plan(both, one)), ["jool_siit -i nat46-1 eamt remove 2001:db8:cafe::3/128 203.0.113.3/32"])
+        self.assertEqual(inverses(plan(both, one)), ["jool_siit -i nat46-1 eamt add 2001:db8:cafe::3/128 203.0.113.3/32 --force"])
+        self.assertEqual(commands(plan(configuration(), both)), ["jool_siit file handle /dev/stdin --force"])
+
+    def test_what_does_not_overlap_is_not_forced(self) -> None:
+        apart = configuration(destination(1, *self.network), destination(2, "203.0.113.16", "2001:db8:cafe::3/128"))
+        self.assertEqual(commands(plan(configuration(), apart)), ["jool_siit file handle /dev/stdin"])
+
+    def test_overlap_is_seen_on_either_side_and_whatever_stands_between(self) -> None:
+        apart = [("2001:db8:%x::/124" % number, "203.0.113.%d/32" % number) for number in range(1, 9)]
+        self.assertFalse(jool.overlapping(apart))
+        self.assertTrue(jool.overlapping([*apart, ("2001:db8:ff::/64", "203.0.113.0/30")]))
+        self.assertTrue(jool.overlapping([*apart, ("2001:db8::/44", "198.51.100.1/32")]))
+        self.assertTrue(jool.overlapping([("2001:db8::/32", "198.51.100.1/32"), *apart]))
+
+
 class Whole(unittest.TestCase):
     def test_an_isolated_translator_from_nothing(self) -> None:
         operations = difference(State(), desired_state(configuration(source(100, pool("192.0.2.0/28"), mode=Mode.ISOLATED))))
         exec_ = "ip netns exec nat64-100 "
         self.assertEqual(
-            [command for command in commands(operations) if "sysctl" not in command],
+            [command for command in every_command(operations) if "sysctl" not in command],
             [
                 "ip netns add nat64-100",
                 (
@@ -207,15 +280,19 @@ class Whole(unittest.TestCase):
                 ),
                 "ip address add 198.19.0.200/31 dev nat64-100",
                 "ip -n nat64-100 address add 198.19.0.201/31 dev router",
+                "ip -n nat64-100 address add fd64:6464:6464::c613:c9/128 dev router",
                 "ip link set dev nat64-100 up",
                 "ip -n nat64-100 link set dev router up",
                 exec_ + "jool file handle /dev/stdin",
-                "ip -n nat64-100 -4 route add unreachable 192.0.2.0/28",
+                "ip -n nat64-100 -4 route add unreachable default table 641000001",
                 "ip -n nat64-100 -4 route add default via 198.19.0.200 dev router",
-                "ip -n nat64-100 -6 route add unreachable 64:ff9b::/96",
+                "ip -n nat64-100 -6 route add unreachable default table 641000001",
                 "ip -n nat64-100 -6 route add default via fe80::64:ff:fe00:1 dev router",
+                "ip -n nat64-100 -4 rule add priority 6466 from all iif router lookup 641000001",
+                "ip -n nat64-100 -6 rule add priority 6466 from all iif router lookup 641000001",
                 "ip -4 route add 192.0.2.0/28 via 198.19.0.201 dev nat64-100",
                 "ip -6 route add 64:ff9b::/96 via fe80::64:ff:fe00:2 dev nat64-100",
+                "ip -6 route add fd64:6464:6464::c613:c9 via fe80::64:ff:fe00:2 dev nat64-100",
                 "write /run/jool/instance-100.json",
             ],
         )

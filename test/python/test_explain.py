@@ -50,6 +50,23 @@ class Questions(unittest.TestCase):
 
 
 class Answers(unittest.TestCase):
+    def test_of_maps_that_overlap_the_longest_has_an_address(self) -> None:
+        rules = configuration(
+            destination(5, "203.0.113.16/28", "2001:db8:beef::10/124"),
+            destination(6, "203.0.113.17", "2001:db8:cafe::17"),
+            destination(7, "203.0.113.17", "2001:db8:cafe::18", disabled=True),
+        )
+        self.assertEqual(
+            [(each.rule, each.ipv6, each.note) for each in ask(rules, "203.0.113.17")],
+            [
+                ("nat46-5", "2001:db8:beef::11", "a longer map wins"),
+                ("nat46-6", "2001:db8:cafe::17", ""),
+                ("nat46-7", "2001:db8:cafe::18", "the rule is disabled"),
+            ],
+        )
+        self.assertEqual([(each.rule, each.note) for each in ask(rules, "203.0.113.18") if each.mapping == "explicit map"], [("nat46-5", "")])
+        self.assertEqual([(each.rule, each.ipv4, each.note) for each in ask(rules, "2001:db8:beef::11")], [("nat46-5", "203.0.113.17", "")])
+
     def test_a_server_in_the_prefix_and_the_same_from_the_other_side(self) -> None:
         expected = ("nat64-100", "RFC 6052", "2001:db8:64:c633:64:700::", "198.51.100.7")
         self.assertEqual(short(ask(RULES, "2001:db8:64:c633:64:700::")), [expected])

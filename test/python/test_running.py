@@ -101,6 +101,8 @@ class Readers(unittest.TestCase):
                 ),
                 "ip -j -4 rule show": (
                     '[{"priority":6463,"src":"192.168.0.0","srclen":24,"table":"main","suppress_prefixlen":0},{"priority":6464,"src":"192.168.0.1","table":"465000000"},'
+                    '{"priority":6465,"src":"all","table":"local"},{"priority":6465,"not":null,"src":"all","iif":"lo","table":"local"},'
+                    '{"priority":6466,"not":null,"src":"all","iif":"lo","table":"641000000"},{"priority":6466,"src":"all","table":"100"},'
                     '{"priority":32767,"src":"all","table":"default"}]'
                 ),
             }
@@ -111,8 +113,35 @@ class Readers(unittest.TestCase):
                 PolicyRule(6, 6464, "640000100", "2001:db8::/48", "64:ff9b::/96", "eth1", 5),
                 PolicyRule(4, 6463, "main", "192.168.0.0/24", suppress_prefix_length=0),
                 PolicyRule(4, 6464, "465000000", "192.168.0.1/32"),
+                PolicyRule(4, 6465, "local", inbound="lo", inverted=True),
+                PolicyRule(4, 6466, "641000000", inbound="lo", inverted=True),
             },
         )
+
+    def test_what_leads_nowhere(self) -> None:
+        six = '{"type":"unreachable","dst":"%s","dev":"lo","metric":1024,"flags":[],"pref":"medium"}'
+        missing = Result(("ip",), 2, "[", "Error: ipv4: FIB table does not exist.\nDump terminated\n")
+        state = read(
+            {
+                "ip -j -4 route show table 641000000": (
+                    '[{"type":"unreachable","dst":"192.0.2.0/24","flags":[]},{"type":"unreachable","dst":"192.0.2.1","flags":[]}]'
+                ),
+                "ip -j -6 route show table 641000000": "[%s]" % (six % "64:ff9b::/96"),
+                "ip -j -4 route show table 641000001": missing,
+                "ip -j -6 route show table 641000001": "[%s]" % (six % "default"),
+            }
+        )
+        self.assertEqual(
+            state.routes,
+            {
+                RouteKey(MAIN, 4, "641000000", "192.0.2.0/24"): Route(""),
+                RouteKey(MAIN, 4, "641000000", "192.0.2.1"): Route(""),
+                RouteKey(MAIN, 6, "641000000", "64:ff9b::/96"): Route(""),
+                RouteKey(MAIN, 6, "641000001", "default"): Route(""),
+            },
+        )
+        with self.assertRaises(Unreadable):
+            read({"ip -j -4 route show table 641000000": Result(("ip",), 2, "", "Error: Operation not permitted\n")})
 
     def test_masquerade_and_a_rule_that_somebody_has_changed(self) -> None:
         rules = (

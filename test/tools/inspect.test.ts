@@ -102,7 +102,7 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
       certificates: [{ subject: 'VyOS build' }], modules: { count: 3, compression: 'none', signer: 'VyOS build', signatureValid: true }, config: { MODULE_SIG_FORCE: 'y', MODULE_SIG_HASH: 'sha512', TRIM_UNUSED_KSYMS: 'n' },
     }])
     expect(report.jool).toMatchObject({ package: { name: 'jool', version: '4.1.9+git-1' }, tools: ['usr/bin/jool'], modules: [{ name: 'jool', version: '4.1.9.0', loads: true }, { name: 'jool_common', loads: true }] })
-    expect(report.engines.slice(0, 4).map(({ engine, mode, works }) => `${engine}/${mode}: ${works}`)).toEqual(['Jool NAT64/netfilter: now', 'Jool NAT64/iptables: with-packages', 'Jool NAT64/own namespace: now', 'Jool SIIT/netfilter: no'])
+    expect(report.engines.slice(0, 4).map(({ engine, mode, works }) => `${engine}/${mode}: ${works}`)).toEqual(['Jool NAT64/netfilter: now', 'Jool NAT64/iptables: no', 'Jool NAT64/own namespace: now', 'Jool SIIT/netfilter: no'])
     expect(report.modules.map(({ file, loads, problems }) => `${file.slice(dir.length + 1)}: ${loads ? 'loads' : problems.map(({ check }) => check).join(' ')}`)).toEqual([
       'good.ko: loads', 'unsigned.ko: signature', 'other-key.ko: signature', 'changed.ko: signature', 'crc.ko: crc', 'good.ko.xz: loads', 'unsigned.ko.zst: signature',
     ])

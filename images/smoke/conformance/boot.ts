@@ -84,7 +84,7 @@ export async function runConformance(input: ConformanceInput): Promise<Conforman
 async function setupsOf({ modes, tayga }: Pick<ConformanceInput, 'modes' | 'tayga'>, router: RouterDriver): Promise<TranslatorSetup[]> {
   const { status } = await router.run('command -v nat64ctl')
   if (status !== 0) return [...modes.map((mode) => joolSetup(mode, router)), ...tayga ? [taygaSetup(router)] : []]
-  return [...modes.map((mode) => nat64ctlSetup('jool', mode, router)), ...tayga ? [nat64ctlSetup('tayga', 'inline', router)] : []]
+  return [...modes.map((mode) => nat64ctlSetup('jool', mode, router)), ...tayga ? [nat64ctlSetup('tayga', 'isolated', router)] : []]
 }
 
 /** The hosts that do not exist: routed to where the wires are, and thrown away by the kernels there. */

@@ -2,12 +2,15 @@ import { embed } from '../packets/address.ts'
 import { topology } from '../lab/topology.ts'
 import type { TranslatorConfig, TranslationKind } from './translator.ts'
 
+/** Not the well-known one: the addresses of the table are for documentation, and TAYGA translates none of these under that. */
+const prefix = '2001:db8:64ff::/96'
+
 /**
  * Who is who in the table. None of these hosts exists: both wires speak for all of them. IPv6 hosts are behind the lab's IPv6 host,
  * IPv4 hosts in a prefix that transit throws away, so that no kernel answers or complains.
  */
 export const world = {
-  prefix: topology.pool6,
+  prefix,
   /** The IPv6 hosts, and what IPv4 sees of the first two. */
   hosts6: '2001:db8:6464::/48',
   a6: '2001:db8:6464::a',
@@ -21,9 +24,9 @@ export const world = {
   s4: '203.0.113.130',
   t4: '203.0.113.131',
   r4: '203.0.113.254',
-  s6: embed(topology.pool6, '203.0.113.130'),
-  t6: embed(topology.pool6, '203.0.113.131'),
-  r6: embed(topology.pool6, '203.0.113.254'),
+  s6: embed(prefix, '203.0.113.130'),
+  t6: embed(prefix, '203.0.113.131'),
+  r6: embed(prefix, '203.0.113.254'),
   peerPort: 7100,
   /** An IPv6 router that has no IPv4 address. */
   far6: '2001:db8:6464:ffff::1',

@@ -9,8 +9,9 @@ from nat64ctl.check import CheckResult, RouterFacts, check_text
 from nat64ctl.model import Configuration
 from nat64ctl.problems import Severity
 
-#: Said of every configuration with a rule in mode inline, and of no interest to most tests.
+#: Said of every configuration with a rule, or a stateless one, in mode inline, and of no interest to most tests.
 FIREWALL = "the forward firewall does not see what is translated in mode inline"
+ALL_IPV4 = "stateless and inline, Jool translates every IPv4 packet that this router forwards"
 
 
 def result_of(text: str, facts: Optional[RouterFacts] = None) -> CheckResult:
@@ -18,8 +19,8 @@ def result_of(text: str, facts: Optional[RouterFacts] = None) -> CheckResult:
 
 
 def heads(text: str, facts: Optional[RouterFacts] = None) -> List[str]:
-    """First lines of all problems but the one about the firewall, without the file's name."""
-    found = [problem for problem in result_of(text, facts).problems if problem.message != FIREWALL]
+    """First lines of all problems but what is said of every inline rule, without the file's name."""
+    found = [problem for problem in result_of(text, facts).problems if problem.message not in (FIREWALL, ALL_IPV4)]
     return [str(problem).split("\n")[0][len("f:"):] for problem in found]
 
 

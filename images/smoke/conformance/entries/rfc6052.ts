@@ -29,7 +29,7 @@ export const rfc6052 = entries([
     },
   })),
   {
-    id: 'rfc6052-well-known-private', rfc: 6052, section: '3.1', title: 'the well-known prefix does not carry private IPv4 addresses', kinds: both, config: plainConfig,
+    id: 'rfc6052-well-known-private', rfc: 6052, section: '3.1', title: 'the well-known prefix does not carry private IPv4 addresses', kinds: both, config: (kind) => plainConfig(kind, { prefix: '64:ff9b::/96' }),
     limits: [{ engine: 'jool', what: 'Jool translates whatever is under the prefix', source: joolSource('rfc6052.c#L13') }],
     run: async (bench) => {
       for (const address of ['10.1.2.3', '172.16.9.9', '192.168.1.1']) {

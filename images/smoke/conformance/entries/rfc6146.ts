@@ -8,7 +8,7 @@ import { entries, stateful, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 import type { Protocol } from '../translator.ts'
 
-const { a6, b6, a4, b4, s4, s6, t4, t6, port, peerPort, prefix } = world
+const { a6, b6, a4, b4, s4, s6, t4, t6, port, peerPort, prefix, router4 } = world
 const header = { rfc: 6146, kinds: stateful, config: plainConfig } as const
 const adf = { ...header, config: (kind: 'nat64' | 'nat46') => plainConfig(kind, { options: { 'address-dependent-filtering': 'true' } }) }
 
@@ -337,6 +337,34 @@ export const rfc6146 = entries([
         await bench.router.run('nft delete table ip6 lab')
       }
       return 'unmarked from 203.0.113.75, mark 5 from 203.0.113.76'
+    },
+  },
+  {
+    ...header, id: 'rfc6146-router-address', section: '3.5.1.1', title: 'a pool of the router\'s own address takes its ports and identifiers only: everything else still reaches the router, VRFs or not',
+    config: (kind) => plainConfig(kind, { statics: [], pools: (['tcp', 'udp', 'icmp'] as const).map((protocol) => ({ protocol, address: router4, ports: '7000-7015' })) }),
+    run: async (bench) => {
+      if (bench.setup.mode === 'isolated') throw new CheckSkipped('addresses of an isolated translator are on no interface of the router')
+      const outside = await opens(bench, 'udp', a6, 4070)
+      await answered(bench, 'udp', outside, a6, 4070)
+      const router = async (): Promise<void> => {
+        const asked = await bench.exchange('v4', ip4({ src: s4, dst: router4, payload: icmp(8, 0, echoRest(6999, 1), 'router?') }))
+        bench.only(asked, 'v4', ip4({ src: router4, dst: s4, payload: icmp(0, 0, echoRest(6999, 1), 'router?') }), ['identification'])
+        for (const closed of [9, outside.port === 7015 ? 7014 : 7015]) await bench.refuses(ip4({ src: s4, dst: router4, payload: udp(4070, closed, 'nobody') }), { type: 3, code: 3 }, { by: 'router' })
+      }
+      await router()
+      // As VyOS has it where there are VRFs.
+      const move = async (from: number, to: number): Promise<void> => {
+        const { status, output } = await bench.router.run(`ip rule add pref ${String(to)} lookup local && ip rule delete pref ${String(from)} lookup local`)
+        demand(status === 0, `moving the rule for the router's own addresses: ${output.slice(-200)}`)
+      }
+      await move(0, 32765)
+      try {
+        await answered(bench, 'udp', outside, a6, 4070)
+        await router()
+      } finally {
+        await move(32765, 0)
+      }
+      return `${a6} is ${router4}#${String(outside.port)}; the router answers for itself`
     },
   },
   {

@@ -11,7 +11,10 @@ export function joolCommands(config: TranslatorConfig, framework: 'netfilter' | 
   const tool = joolTool(config.kind)
   const of = `${tool} -i ${joolInstance}`
   return [
-    `${tool} instance add ${joolInstance} --${framework} --pool6 ${config.prefix}`,
+    framework === 'netfilter'
+      ? `${tool} instance add ${joolInstance} --netfilter --pool6 ${config.prefix}`
+      // `instance add --iptables` of 4.1.13 refuses: https://github.com/NICMx/Jool/issues/424
+      : `echo '${JSON.stringify({ instance: joolInstance, framework, global: { pool6: config.prefix } })}' | ${tool} file handle /dev/stdin`,
     ...config.pools.map(({ protocol, address, ports, mark }) => `${of} pool4 add --${protocol} ${mark === undefined ? '' : `--mark ${String(mark)} `}${address} ${ports}`),
     ...config.statics.map(({ protocol, inside, insidePort, outside, outsidePort }) => `${of} bib add --${protocol} ${inside}#${String(insidePort)} ${outside}#${String(outsidePort)}`),
     // Maps may overlap on purpose: the longer prefix wins.

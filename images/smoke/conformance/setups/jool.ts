@@ -63,15 +63,13 @@ export function joolSetup(mode: Mode, router: RouterDriver): TranslatorSetup {
 
 /**
  * What Jool does not take goes on to the router's own routes: without these rules it would go back to where it came from, again and again. Jool's
- * own look-ups, which hairpinning needs, are not of a packet that came in, and go by the first of the two.
+ * own look-ups, which hairpinning needs, are not of a packet that came in. Wherever `local` stands, the router's own addresses come first.
  */
 function strayRules(config: TranslatorConfig, action: 'add' | 'delete', where = ''): string[] {
-  const rules = (family: string, prefix: string): string[] => [
-    `ip ${where}${family}rule ${action} pref 64 iif lo to ${prefix} lookup main`, `ip ${where}${family}rule ${action} pref 65 to ${prefix} lookup ${strayTable}`,
-  ]
+  const rules = (family: string): string[] => ['65 not iif lo lookup local', `66 not iif lo lookup ${strayTable}`].map((rule) => `ip ${where}${family}rule ${action} pref ${rule}`)
   // A route, not a rule: a rule would say that the network is unreachable, RFC 6146 wants to hear that the host is.
-  const route = (family: string): string => `ip ${where}${family}route ${action} unreachable default table ${strayTable}`
-  return [route(''), route('-6 '), ...intoTranslator(config).flatMap((prefix) => rules('', prefix)), ...rules('-6 ', config.prefix)]
+  const route = (family: string, prefix: string): string => `ip ${where}${family}route ${action} unreachable ${prefix} table ${strayTable}`
+  return [...intoTranslator(config).map((prefix) => route('', prefix)), route('-6 ', config.prefix), ...rules(''), ...rules('-6 ')]
 }
 
 function intoTranslator({ kind, pools, maps }: TranslatorConfig): string[] {

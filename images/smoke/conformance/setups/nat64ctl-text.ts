@@ -6,11 +6,14 @@ const flags = ['address-dependent-filtering', 'drop-externally-initiated-tcp', '
 const paths: Readonly<Record<string, string>> = { 'icmp-timeout': 'timeout icmp', 'eam-hairpin-mode': 'option eam-hairpin', 'rfc6791v4-prefix': 'option rfc6791 address' }
 /** Jool's tool says `off` where its own documents and nat64ctl say `none`. */
 const values: Readonly<Record<string, string>> = { off: 'none' }
-const firstRule = 100
+/** Of a table that is configured. */
+export const firstRule = 100
 
 /** The configuration as nat64ctl reads it: `set` lines, one end each. */
 export function nat64ctlText(config: TranslatorConfig, engine: Engine, mode: Mode): string {
-  const lines = config.kind === 'nat64' ? nat64(config) : nat46(config)
+  // The options are Jool's; TAYGA does what it does.
+  const taken = engine === 'jool' ? config : { ...config, options: {} }
+  const lines = taken.kind === 'nat64' ? nat64(taken) : nat46(taken)
   const chosen = lines.rules.flatMap((rule) => [...engine === 'jool' ? [] : [`${rule} engine ${engine}`], ...mode === 'inline' ? [] : [`${rule} mode ${mode}`]])
   const clat = config.clat === undefined ? [] : [`nat46 clat plat-prefix ${config.prefix}`, `nat46 clat ipv4 address ${config.clat.ipv4}`, `nat46 clat ipv6 prefix ${config.clat.ipv6}`, 'nat46 clat mode isolated']
   return [...lines.set, ...chosen, ...clat].map((line) => `set ${line}\n`).join('')

@@ -6,7 +6,7 @@ import { parseKernelConfig } from '../../../../scripts/formats/kconfig.ts'
 const options = ['MODULES', 'NETFILTER', 'IPV6', 'NF_DEFRAG_IPV4', 'NF_DEFRAG_IPV6', 'NETFILTER_XTABLES', 'NET_NS', 'VETH', 'TUN', 'NFT_COMPAT']
 const config = (without: readonly string[] = []): ReturnType<typeof parseKernelConfig> => parseKernelConfig(options.filter((name) => !without.includes(name)).map((name) => `CONFIG_${name}=m\n`).join(''))
 const module = (name: string, problem?: string): ModuleVerdict => ({
-  file: `${name}.ko`, name, version: '4.1.9.0', vermagic: '', loads: problem === undefined, notes: [], signature: null, crcsChecked: 0,
+  file: `${name}.ko`, name, version: '4.1.9.0', vermagic: '', loads: problem === undefined, notes: [], signature: null, crcsChecked: 0, forIptables: true,
   problems: problem === undefined ? [] : [{ check: 'signature', message: problem, remedy: '' }],
 })
 const facts: EngineFacts = {
@@ -45,6 +45,33 @@ describe('signatures that are forced', () => {
 
 test('tools of the right version are asked for where only modules are shipped', () => {
   expect(row({ shippedModules: all })).toBe('with-packages: the image\'s modules of Jool 4.1.9 load; the program jool is missing -> install the tools of exactly Jool 4.1.9: modules and tools of different versions do not understand each other')
+})
+
+describe('modules without Jool\'s targets for iptables', () => {
+  const deaf = { shippedModules: all.map((one) => ({ ...one, forIptables: false })), tools: ['usr/bin/jool', 'usr/bin/jool_siit'], plugins: ['x/libxt_JOOL.so', 'x/libxt_JOOL_SIIT.so'] }
+
+  test('translate in the other modes only', () => {
+    expect(table(deaf)).toEqual([
+      'Jool NAT64/netfilter: now', 'Jool NAT64/iptables: with-packages', 'Jool NAT64/own namespace: now', 'Jool SIIT/netfilter: now', 'Jool SIIT/iptables: with-packages', 'Jool SIIT/own namespace: now', 'TAYGA/tun: with-packages',
+    ])
+    expect(row(deaf, 'Jool SIIT', 'iptables')).toBe('with-packages: the image\'s modules of Jool 4.1.9 load, but were compiled without their targets for iptables -> build against the headers of exactly 6.6.54-vyos (`headers.provider: iso` or `packages`) and install the packages in their place; or use mode netfilter, or Jool in a network namespace of its own')
+  })
+
+  test('have no remedy where the kernel takes no others', () => {
+    expect(row({ ...deaf, signing: 'forced' }, 'Jool NAT64', 'iptables')).toBe('no: the image\'s modules of Jool 4.1.9 load, but were compiled without their targets for iptables, and the kernel loads no others -> use mode netfilter, or Jool in a network namespace of its own')
+  })
+})
+
+test('a kernel without x_tables translates in the other modes: modules can be built without their targets', () => {
+  expect(table({ config: config(['NETFILTER_XTABLES']) })).toEqual([
+    'Jool NAT64/netfilter: with-packages', 'Jool NAT64/iptables: no', 'Jool NAT64/own namespace: with-packages', 'Jool SIIT/netfilter: with-packages', 'Jool SIIT/iptables: no', 'Jool SIIT/own namespace: with-packages', 'TAYGA/tun: with-packages',
+  ])
+})
+
+test('tools of 4.1.13 make instances for iptables in one way only, and that is told', () => {
+  const shipped = { shippedModules: all.map((one) => ({ ...one, version: '4.1.13.0' })), tools: ['usr/bin/jool', 'usr/bin/jool_siit'], plugins: ['x/libxt_JOOL.so', 'x/libxt_JOOL_SIIT.so'] }
+  expect(row(shipped, 'Jool SIIT', 'iptables')).toBe('now: Jool 4.1.13 is in the image, and its modules load -> make instances by `jool_siit file handle` or nat64ctl: the tools\' `instance add --iptables` refuses in this version (https://github.com/NICMx/Jool/issues/424)')
+  expect(row(shipped)).toBe('now: Jool 4.1.13 is in the image, and its modules load -> ')
 })
 
 test('tools and modules of different versions do not work together', () => {

@@ -15,7 +15,15 @@ const parts: ObjectParts = {
 const judge = (object: ObjectParts, changes: Partial<LoadContext> = {}): ReturnType<typeof judgeModule> => judgeModule({ file: 'jool.ko', bytes: elfObject(object) }, { ...context, ...changes })
 
 test('a module that fits loads, and what was compared is told', () => {
-  expect(judge(parts)).toEqual({ file: 'jool.ko', name: 'jool', version: '4.1.13.0', vermagic, loads: true, problems: [], notes: [], signature: null, crcsChecked: 3 })
+  expect(judge(parts)).toEqual({ file: 'jool.ko', name: 'jool', version: '4.1.13.0', vermagic, loads: true, problems: [], notes: [], signature: null, crcsChecked: 3, forIptables: false })
+})
+
+test.each(['xt_register_targets', 'xt_register_target', 'xt_register_match'])('a module that calls %s is for iptables', (name) => {
+  expect(judge({ ...parts, symbols: [{ name: 'kfree' }, { name }] }, { complete: false }).forIptables).toBe(true)
+})
+
+test.each([['xt_unregister_targets', undefined], ['xt_register_targets', { weak: true }]])('a module that has %s only so is not', (name, more) => {
+  expect(judge({ ...parts, symbols: [{ name: 'kfree' }, { name, ...more }] }, { complete: false }).forIptables).toBe(false)
 })
 
 describe('a module is refused', () => {

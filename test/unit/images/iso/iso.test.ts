@@ -96,7 +96,7 @@ describe('resolving the image\'s packages', () => {
   test('adds the kernel, its metapackage, the tools\' libraries and what the target names', async () => {
     const names = await closure(debianSource, { packages: ['frr', 'mtr-tiny'] })
     expect(names.slice(-8)).toEqual(['linux-image-6.1.0-56-amd64', 'linux-image-amd64', 'libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12', 'frr', 'mtr-tiny'])
-    expect(names).toEqual(expect.arrayContaining(['?essential', 'live-boot', 'systemd-sysv', 'nftables', 'iproute2', 'kmod']))
+    expect(names).toEqual(expect.arrayContaining(['?essential', 'live-boot', 'systemd-sysv', 'nftables', 'iptables', 'iproute2', 'kmod']))
   })
 
   test('knows the libraries of tools that are compiled here', async () => {

@@ -61,7 +61,7 @@ describe('a configuration', () => {
       'jool -i table global update icmp-timeout 2',
     ])
     expect(joolCommands({ ...config, kind: 'nat46', pools: [], statics: [], options: {}, maps: [{ ipv4: '203.0.113.65', ipv6: '2001:db8::a' }] }, 'iptables')).toEqual([
-      'jool_siit instance add table --iptables --pool6 64:ff9b::/96', 'jool_siit -i table eamt add --force 203.0.113.65 2001:db8::a',
+      'echo \'{"instance":"table","framework":"iptables","global":{"pool6":"64:ff9b::/96"}}\' | jool_siit file handle /dev/stdin', 'jool_siit -i table eamt add --force 203.0.113.65 2001:db8::a',
     ])
   })
 

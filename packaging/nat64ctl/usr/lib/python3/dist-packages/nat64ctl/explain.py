@@ -82,8 +82,10 @@ def answers(configuration: Configuration, question: Question) -> List[Answer]:
     found: List[Answer] = []
     for rule in configuration.source_rules:
         found.extend(_noted(rule.disabled, _conditions(rule), _source(rule, question)))
-    for destination in configuration.destination_rules:
-        found.extend(_noted(destination.disabled, "", _destination(destination, question)))
+    lengths = [_map_length(rule, question.address) for rule in configuration.destination_rules]
+    for destination, length in zip(configuration.destination_rules, lengths):
+        behind = "a longer map wins" if 0 <= length < max(lengths) else ""
+        found.extend(_noted(destination.disabled, behind, _destination(destination, question)))
     if configuration.clat is not None:
         found.extend(_clat(configuration.clat, question))
     return found
@@ -252,6 +254,12 @@ def _taken(rule: SourceRule, pools: List[Pool], question: Question) -> Iterator[
 
 
 # nat46 destination rule
+
+
+def _map_length(rule: DestinationRule, address: Union[IPv4Address, IPv6Address]) -> int:
+    """How much of an address a rule's explicit map is about; -1: nothing."""
+    network: Union[IPv4Network, IPv6Network] = rule.address if isinstance(address, IPv4Address) else rule.translation_address
+    return -1 if rule.stateful or rule.disabled or address not in network else network.prefixlen
 
 
 def _destination(rule: DestinationRule, question: Question) -> Iterator[Answer]:

@@ -3,16 +3,17 @@
 The router's end is called as the namespace (`nat64-100`), the other end `router`. Both have fixed hardware addresses, from which the
 kernel makes their link-local addresses, and makes them anew when the link has been down: these are the IPv6 next hops. For
 IPv4 each pair has two addresses of 198.19.0.0/16 (RFC 2544: never on the Internet). With `masquerade` and no pool the inner one of
-them is what the translator translates to.
+them is what the translator translates to. For IPv6 the inner end has an address of fd64:6464:6464::/96, the lower half of which is its IPv4
+address: what the translator itself has to say, ICMPv6 errors above all, would be from a link-local address otherwise, and no router passes that on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-from typing import Dict, Iterable, List, Tuple
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Dict, FrozenSet, Iterable, List, Tuple
 
-from .state import INNER_LINK, MAIN, Link, LinkKind, Route, RouteKey
+from .state import INNER_LINK, MAIN, NOWHERE_TABLE, STRAY_PRIORITY, Link, LinkKind, PolicyRule, Route, RouteKey
 
 OUTER_MAC = "02:64:00:00:00:01"
 INNER_MAC = "02:64:00:00:00:02"
@@ -25,6 +26,8 @@ MTU = 9216
 
 #: Addresses of these on an interface of ours are ours, others are not.
 PAIRS = IPv4Network("198.19.0.0/16")
+#: The same for IPv6. Of this network are the sources of translators' own ICMPv6 errors.
+OWN6 = IPv6Network("fd64:6464:6464::/96")
 #: For dynamic maps of TAYGA behind `masquerade`, when no pool is written: 4,094 clients each.
 _POOLS = IPv4Network("198.18.0.0/16")
 _POOL_LENGTH = 20
@@ -70,10 +73,15 @@ def _order(name: str) -> Tuple[int, int]:
     return (0 if family == "nat64" else 1), (int(number) if number.isdigit() else 0)
 
 
+def own6(address: IPv4Address) -> str:
+    """The IPv6 address of a translator that has this IPv4 address, as `ip` prints it."""
+    return str(IPv6Address(int(OWN6.network_address) + int(address)))
+
+
 def links(name: str, pair: Pair) -> Dict[Tuple[str, str], Link]:
     return {
         (MAIN, name): Link(LinkKind.VETH, OUTER_MAC, MTU, True, frozenset({"%s/31" % pair.outer})),
-        (name, INNER_LINK): Link(LinkKind.VETH, INNER_MAC, MTU, True, frozenset({"%s/31" % pair.inner})),
+        (name, INNER_LINK): Link(LinkKind.VETH, INNER_MAC, MTU, True, frozenset({"%s/31" % pair.inner, "%s/128" % own6(pair.inner)})),
     }
 
 
@@ -91,6 +99,7 @@ def sysctls(name: str) -> Dict[Tuple[str, str], str]:
         "net.ipv6.conf.default.accept_dad": "0",
         "net.ipv6.conf.default.accept_ra": "0",
         "net.ipv6.conf.default.addr_gen_mode": "0",
+        "net.ipv6.conf.default.keep_addr_on_down": "1",
         # Nobody here opens connections; Jool 4.1.15 refuses pools that overlap with the ports for them.
         "net.ipv4.ip_unprivileged_port_start": "0",
         "net.ipv4.ip_local_port_range": "1 1",
@@ -110,16 +119,25 @@ def link_sysctls(name: str) -> Dict[Tuple[str, str], str]:
     }
 
 
-def inner_routes(name: str, pair: Pair, own: Iterable[Tuple[int, str]]) -> Dict[RouteKey, Route]:
-    """Everything goes back to the router, but what only the translator may answer: else a packet that it does not take,
-    paused as it may be, would go to and fro until its hop limit ends."""
-    routes = {
+def inner_routes(name: str, pair: Pair) -> Dict[RouteKey, Route]:
+    """Everything that the translator makes goes back to the router; see inner_rules for the rest."""
+    return {
         RouteKey(name, 4, "main", "default"): Route(INNER_LINK, str(pair.outer)),
         RouteKey(name, 6, "main", "default"): Route(INNER_LINK, OUTER_LINK_LOCAL),
+        RouteKey(name, 4, NOWHERE_TABLE, "default"): Route(""),
+        RouteKey(name, 6, NOWHERE_TABLE, "default"): Route(""),
     }
-    for family, destination in own:
-        routes[RouteKey(name, family, "main", destination)] = Route("")
-    return routes
+
+
+def inner_rules(name: str) -> FrozenSet[PolicyRule]:
+    """What came in and is left alone by the translator, paused as it may be, would go to and fro until its hop limit ends. Jool's own look-ups,
+    which hairpinning needs, are not of packets that came in."""
+    return frozenset(PolicyRule(family, STRAY_PRIORITY, NOWHERE_TABLE, inbound=INNER_LINK, namespace=name) for family in (4, 6))
+
+
+def own_route(name: str, pair: Pair) -> Dict[RouteKey, Route]:
+    """Where the translator's own IPv6 address is: a firewall that asks so of every source finds its errors where they come from."""
+    return {RouteKey(MAIN, 6, "main", own6(pair.inner)): Route(name, INNER_LINK_LOCAL)}
 
 
 def outer_routes(name: str, pair: Pair, table: str, destinations: Iterable[Tuple[int, str]]) -> Dict[RouteKey, Route]:

@@ -7,7 +7,7 @@ router may have a million of them.
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from . import isolated
@@ -16,11 +16,17 @@ from .services import FOLDER, PROGRAMS, Service
 from .state import (
     INNER_LINK,
     IPTABLES_CHAIN,
+    LOCAL_PRIORITY,
     MAIN,
     MASQUERADE_TABLE,
+    NOWHERE_TABLE,
     OUR_INSTANCE,
     OUR_LINK,
+    OWN_PRIORITY,
     RULE_FILE,
+    RULE_PRIORITY,
+    STRAY_PRIORITY,
+    STRAY_TABLE,
     Framework,
     Instance,
     InstanceKey,
@@ -47,7 +53,7 @@ def running_state(system: System) -> State:
         links=links,
         sysctls=_sysctls(system, namespaces, links),
         routes=_routes(system, namespaces, links),
-        policy_rules=_policy_rules(system),
+        policy_rules=_policy_rules(system, namespaces),
         instances=_instances(system, namespaces),
         iptables=_iptables(system),
         masquerades=_masquerades(system),
@@ -112,11 +118,17 @@ def _read_links(rows: List[Dict[str, Any]]) -> Dict[str, Link]:
         addresses = frozenset(
             "%s/%d" % (each["local"], each["prefixlen"])
             for each in row.get("addr_info", [])
-            if each.get("family") == "inet" and IPv4Address(each["local"]) in isolated.PAIRS
+            if _our_address(each)
         )
         veth = kind is LinkKind.VETH
         links[row["ifname"]] = Link(kind, row.get("address", "") if veth else "", row["mtu"] if veth else 0, "UP" in row.get("flags", []), addresses)
     return links
+
+
+def _our_address(address: Dict[str, Any]) -> bool:
+    if address.get("family") == "inet":
+        return IPv4Address(address["local"]) in isolated.PAIRS
+    return address.get("family") == "inet6" and IPv6Address(address["local"]) in isolated.OWN6
 
 
 def _sysctls(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, str], Link]) -> Dict[Tuple[str, str], str]:
@@ -156,43 +168,72 @@ def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, s
                 _take_route(routes, MAIN, family, dict(row, dev=name))
     for namespace in sorted(namespaces):
         for family in (4, 6):
-            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show"):
+            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show", "table", "all"):
                 _take_route(routes, namespace, family, row)
+    for table in (STRAY_TABLE, NOWHERE_TABLE):
+        for family in (4, 6):
+            for row in _unreachable(system, family, table):
+                routes[RouteKey(MAIN, family, table, row["dst"])] = Route("")
     return routes
+
+
+def _unreachable(system: System, family: int, table: str) -> List[Dict[str, Any]]:
+    result = system.run(("ip", "-j", "-%d" % family, "route", "show", "table", table))
+    if result.status != 0:
+        # Before its first route there is no table; older kernels then print none.
+        if "table does not exist" in result.stderr:
+            return []
+        raise Unreadable(result)
+    rows: List[Dict[str, Any]] = json.loads(result.stdout.strip() or "[]")
+    return [row for row in rows if row.get("type") == "unreachable"]
 
 
 def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row: Dict[str, Any]) -> None:
     # The kernel's own come and go with addresses and links.
     if row.get("protocol") in ("kernel", "ra", "redirect") or row.get("type", "unicast") not in ("unicast", "unreachable"):
         return
+    table = str(row.get("table", "main"))
     if row.get("type") == "unreachable":
-        if row["dst"] != "default":
-            routes[RouteKey(namespace, family, "main", row["dst"])] = Route("")
+        # Kernels have one of their own for IPv6.
+        if (table, row["dst"]) != ("main", "default"):
+            routes[RouteKey(namespace, family, table, row["dst"])] = Route("")
         return
-    routes[RouteKey(namespace, family, str(row.get("table", "main")), row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
+    routes[RouteKey(namespace, family, table, row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
 
 
-def _policy_rules(system: System) -> FrozenSet[PolicyRule]:
+def _policy_rules(system: System, namespaces: FrozenSet[str]) -> FrozenSet[PolicyRule]:
     rules: Set[PolicyRule] = set()
-    for family in (4, 6):
-        for row in _ask_json(system, "ip", "-j", "-%d" % family, "rule", "show"):
-            table = str(row.get("table", ""))
-            ours = len(table) == 9 and table.isdigit() and table.startswith(("640", "465")) and row["priority"] == 6464
-            if not ours and not (row["priority"] == 6463 and row.get("suppress_prefixlen") == 0):
+    for namespace, family in [(namespace, family) for namespace in [MAIN] + sorted(namespaces) for family in (4, 6)]:
+        where = ("ip",) if namespace == MAIN else ("ip", "-n", namespace)
+        for row in _ask_json(system, *where, "-j", "-%d" % family, "rule", "show"):
+            if not _ours(row):
                 continue
             rules.add(
                 PolicyRule(
                     family,
                     row["priority"],
-                    table,
+                    str(row["table"]),
                     _network(row, "src"),
                     _network(row, "dst"),
                     row.get("iif", ""),
                     int(str(row.get("fwmark", "0")), 0),
                     int(row.get("suppress_prefixlen", -1)),
+                    "not" in row,
+                    namespace,
                 )
             )
     return frozenset(rules)
+
+
+def _ours(row: Dict[str, Any]) -> bool:
+    priority, table = row["priority"], str(row.get("table", ""))
+    if priority == RULE_PRIORITY:
+        return len(table) == 9 and table.isdigit() and table.startswith(("640", "465"))
+    if priority == LOCAL_PRIORITY:
+        return row.get("suppress_prefixlen") == 0
+    if priority == OWN_PRIORITY:
+        return table == "local" and "not" in row and row.get("iif") == "lo"
+    return priority == STRAY_PRIORITY and table in (STRAY_TABLE, NOWHERE_TABLE)
 
 
 def _network(row: Dict[str, Any], name: str) -> str:

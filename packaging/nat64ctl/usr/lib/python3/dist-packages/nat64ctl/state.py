@@ -21,6 +21,20 @@ MAIN = ""
 OUR_INSTANCE = re.compile(r"(?:instance-[0-9]{1,6}|nat46-(?:[0-9]{1,6}|clat))\Z")
 OUR_LINK = re.compile(r"(?:nat64-[0-9]{1,6}|nat46-(?:[0-9]{1,6}|clat))\Z")
 
+#: Priorities of our policy rules. Behind those of VRFs (1000), and before the main table.
+#: What the router knows a specific route for does not go to a translator.
+LOCAL_PRIORITY = 6463
+#: What leads to a translator.
+RULE_PRIORITY = 6464
+#: What comes to an address of the router itself, where `local` does not stand first: VyOS moves it behind those of VRFs.
+OWN_PRIORITY = 6465
+#: What a translator in the router's own namespace left alone.
+STRAY_PRIORITY = 6466
+
+#: Routing tables with nothing but unreachable destinations: networks of translators; everything, for policy rules that name a network.
+STRAY_TABLE = "641000000"
+NOWHERE_TABLE = "641000001"
+
 #: nftables' table, and the chain in mangle of iptables, that are ours.
 MASQUERADE_TABLE = "nat64ctl"
 IPTABLES_CHAIN = "NAT64CTL"
@@ -117,7 +131,7 @@ class Route:
 
 @dataclass(frozen=True)
 class PolicyRule:
-    """Which routing table packets take. In the main namespace; ours by its table."""
+    """Which routing table packets take; ours by its priority and table."""
 
     family: int
     priority: int
@@ -128,6 +142,9 @@ class PolicyRule:
     mark: int = 0
     #: Take a route of that table only when it is longer than this; -1: any.
     suppress_prefix_length: int = -1
+    #: For packets that it does *not* describe.
+    inverted: bool = False
+    namespace: str = MAIN
 
 
 @dataclass(frozen=True)

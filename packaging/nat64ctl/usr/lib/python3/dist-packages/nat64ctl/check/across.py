@@ -2,18 +2,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from nat64ctl.model import Clat, DestinationRule, Engine, Mode, PortRange, Protocol
 from nat64ctl.problems import Collector, listed
 
+from .addresses import plain
 from .intervals import Block, Blocks
 from .nodes import Node
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse
 from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 
 ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
+ONE_TARGET = "NAT46 rules of mode iptables with the same prefix are one instance of Jool: nothing else tells which of them an IPv6 packet is for."
 
 
 def check_across(
@@ -26,7 +28,10 @@ def check_across(
         _maps(instance, collector)
     _outside_addresses(instances, collector)
     _prefixes(instances, collector)
+    if clat is not None:
+        _clat(clat, instances, collector)
     _firewall(sources, destinations, clat, collector)
+    _all_ipv4(destinations, clat, collector)
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,9 @@ class _Instance:
 
 
 def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat]) -> List[_Instance]:
-    """In inline mode Jool's rules of a kind are one instance; all others are one each."""
+    """Inline rules of a kind are one instance; NAT46 rules elsewhere share one, or a TAYGA, with those of their prefix; all others are one each."""
     inline: Dict[str, List[Checked]] = {}
+    apart: Dict[Tuple[Engine, Mode, str, IPv6Network], List[Checked]] = {}
     instances: List[_Instance] = []
     every: List[Checked] = [*sources, *destinations]
     if clat is not None:
@@ -49,9 +55,12 @@ def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedD
         engine, mode = _engine_and_mode(checked)
         if engine is Engine.JOOL and mode is Mode.INLINE:
             inline.setdefault(_kind(checked), []).append(checked)
+        elif isinstance(checked, CheckedDestination):
+            apart.setdefault((engine, mode, _kind(checked), checked.rule.source_prefix), []).append(checked)
         else:
             instances.append(_Instance((checked,), engine is Engine.TAYGA or mode is Mode.ISOLATED))
-    return [_Instance(tuple(members), False) for members in inline.values()] + instances
+    shared = [_Instance(tuple(members), engine is Engine.TAYGA or mode is Mode.ISOLATED) for (engine, mode, _, _), members in apart.items()]
+    return [_Instance(tuple(members), False) for members in inline.values()] + shared + instances
 
 
 def _kind(checked: Checked) -> str:
@@ -79,11 +88,16 @@ def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
                 )
                 continue
         different = [] if checked is first else _differences(first, checked)
-        if different:
+        if different and _engine_and_mode(first)[1] is Mode.IPTABLES:
+            refuse(
+                collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}", ONE_TARGET,
+                f"{_each('the same', different)}, or another prefix",
+            )
+        elif different:
             refuse(
                 collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}",
                 ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
-                f"{_each('the same', different)}, or mode isolated or iptables",
+                f"{_each('the same', different)}, or {'another source prefix' if instance.whole_addresses else 'mode isolated or iptables'}",
             )
 
 
@@ -177,28 +191,25 @@ def _doubled(collector: Collector, checked: CheckedSource, node: Node, rival: Tu
 
 
 def _maps(instance: _Instance, collector: Collector) -> None:
-    """Explicit address maps of one SIIT instance are apart on the IPv6 side; of the IPv4 side _outside_addresses tells."""
-    networks = [(_inside_network(checked), checked) for checked in instance.members if _kind(checked) == "SIIT"]
-    if len(networks) < 2:
-        return
-    ipv6: Blocks[Checked] = Blocks(128)
-    for network, checked in sorted(networks, key=lambda item: item[0].prefixlen):
-        block = (int(network.network_address), network.prefixlen, 0, 65535)
-        other = ipv6.find(block)
-        if other is not None:
-            later, earlier = (checked, other) if _place(checked) > _place(other) else (other, checked)
-            names = ("ipv6", "prefix") if isinstance(later, CheckedClat) else ("translation", "address")
-            refuse(
-                collector, leaf_or_self(later.node, *names), f"{_inside_network(later)} overlaps {_inside_network(earlier)} of {earlier.label}",
-                "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.", "networks that are apart",
-            )
-        ipv6.add(block, checked)
-
-
-def _inside_network(checked: Checked) -> IPv6Network:
-    if isinstance(checked, CheckedClat):
-        return checked.clat.ipv6_prefix
-    return checked.rule.translation_address if isinstance(checked, CheckedDestination) else checked.rule.prefix
+    """Explicit address maps of one SIIT instance may overlap, and then the longest prefix wins; but no prefix is there twice."""
+    ipv4: Dict[IPv4Network, Checked] = {}
+    ipv6: Dict[IPv6Network, Checked] = {}
+    for checked in instance.members:
+        if isinstance(checked, CheckedClat):
+            outside, inside, words = checked.clat.ipv4_address, checked.clat.ipv6_prefix, (("ipv4", "address"), ("ipv6", "prefix"))
+        elif isinstance(checked, CheckedDestination) and not checked.rule.stateful and not checked.rule.disabled:
+            outside, inside, words = checked.rule.address, checked.rule.translation_address, (("destination", "address"), ("translation", "address"))
+        else:
+            continue
+        for network, earlier, names in (
+            (plain(outside), ipv4.setdefault(outside, checked), words[0]), (plain(inside), ipv6.setdefault(inside, checked), words[1]),
+        ):
+            if earlier is not checked:
+                refuse(
+                    collector, leaf_or_self(checked.node, *names), f"{network} is already mapped by {earlier.label}",
+                    "An explicit address map is one to one. Maps may overlap, and the longest prefix wins (RFC 7757); of two equal ones neither can.",
+                    "another network, of whatever length",
+                )
 
 
 @dataclass(frozen=True)
@@ -245,29 +256,21 @@ def _order(claim: _Claim) -> Tuple[int, int, int]:
 
 
 def _rivals(claim: _Claim, other: _Claim) -> bool:
-    """Pools of one instance may overlap: each is for its mark, and none is given out twice."""
+    """Pools of one instance may overlap: each is for its mark, and none is given out twice. Of explicit maps _maps tells."""
+    if claim.instance != other.instance:
+        return True
     pools = isinstance(claim.checked, CheckedSource) and isinstance(other.checked, CheckedSource)
-    return claim.instance != other.instance or (not pools and claim.checked is not other.checked)
+    return not pools and claim.checked is not other.checked and _kind(claim.checked) == "NAT64"
 
 
 def _refuse_claim(collector: Collector, later: _Claim, earlier: _Claim) -> None:
     message = f"overlaps the addresses of {earlier.checked.label}"
     if later.instance != earlier.instance:
-        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if _whole(later) or _whole(earlier) else ""
+        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if _apart(later.checked) or _apart(earlier.checked) else ""
         refuse(collector, later.node, message, f"Two translators would use the same address and port{whole}.", "addresses or ports that are apart")
-    elif _kind(later.checked) == "SIIT":
-        refuse(
-            collector, later.node, message, "An explicit address map is one to one (RFC 7757); Jool refuses maps that overlap.",
-            "networks that are apart",
-        )
     else:
         reason = "One IPv4 transport address has one IPv6 transport address (RFC 6146 section 3.1)."
         refuse(collector, later.node, message, reason, "another address, port or protocol; or a static mapping in the nat64 rule")
-
-
-def _whole(claim: _Claim) -> bool:
-    engine, mode = _engine_and_mode(claim.checked)
-    return engine is Engine.TAYGA or mode is Mode.ISOLATED
 
 
 def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tuple[Protocol, Block, _Claim]]:
@@ -303,7 +306,8 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
     entries: List[Tuple[int, int, IPv6Network, int, Checked]] = []
     for index, instance in enumerate(instances):
         for checked in instance.members:
-            if not (isinstance(checked, (CheckedSource, CheckedDestination)) and checked.rule.disabled):
+            # Nobody sends packets to a CLAT by its provider's prefix.
+            if not isinstance(checked, CheckedClat) and not checked.rule.disabled:
                 prefix = _prefix_of(checked)
                 entries.append((int(prefix.network_address), prefix.prefixlen, prefix, index, checked))
     entries.sort(key=lambda entry: entry[:2])
@@ -342,6 +346,45 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
             )
 
 
+def _clat(clat: CheckedClat, instances: Sequence[_Instance], collector: Collector) -> None:
+    """Its packets go to the provider's prefix, and those to its own come to it. The provider's translator may be on this router."""
+    own = {id(member) for instance in instances if any(member is clat for member in instance.members) for member in instance.members}
+    plat, inside = clat.clat.plat_prefix, clat.clat.ipv6_prefix
+    for checked in (checked for instance in instances for checked in instance.members):
+        if isinstance(checked, CheckedClat) or checked.rule.disabled:
+            continue
+        prefix, node = _prefix_of(checked), leaf_or_self(clat.node, "plat-prefix")
+        if inside.overlaps(prefix):
+            refuse(
+                collector, leaf_or_self(clat.node, "ipv6", "prefix"), f"{inside} overlaps {prefix} of {checked.label}",
+                "A packet would belong to both.", "a network that is routed to this router",
+            )
+        if not plat.overlaps(prefix) or id(checked) in own:
+            continue
+        if plat != prefix:
+            refuse(
+                collector, node, f"{plat} overlaps {prefix} of {checked.label}", "A packet to the smaller one would belong to both.",
+                "prefixes that are apart, or the same",
+            )
+        elif isinstance(checked, CheckedDestination):
+            refuse(
+                collector, node, f"{plat} is also the prefix of {checked.label}",
+                "That rule's IPv4 clients are behind it, and not those that this side is to reach.", "another prefix",
+            )
+        elif not _apart(clat) and not _apart(checked):
+            refuse(
+                collector, node, f"{plat} is also the prefix of {checked.label}",
+                "What one Jool has translated in the router's own network namespace leaves it, and does not come to another one there.",
+                "mode isolated, here or in the rule",
+            )
+
+
+def _apart(checked: Checked) -> bool:
+    """Whether packets are routed to an interface of its own."""
+    engine, mode = _engine_and_mode(checked)
+    return engine is Engine.TAYGA or mode is Mode.ISOLATED
+
+
 def _match(checked: Checked) -> Tuple[int, Optional[IPv6Network], Optional[str]]:
     if isinstance(checked, CheckedSource):
         return (checked.rule.mark or 0, checked.rule.source_address, checked.rule.inbound_interface)
@@ -376,5 +419,19 @@ def _firewall(
                 "Jool's netfilter hook takes packets before the firewall's forward rules, zones and MSS clamp. "
                 "This is said once, and holds for all rules in this mode.",
                 "mode isolated",
+            )
+            return
+
+
+def _all_ipv4(destinations: Sequence[CheckedDestination], clat: Optional[CheckedClat], collector: Collector) -> None:
+    every: List[Checked] = [*destinations, *([] if clat is None else [clat])]
+    for checked in every:
+        live = isinstance(checked, CheckedClat) or (isinstance(checked, CheckedDestination) and not checked.rule.disabled)
+        if live and _kind(checked) == "SIIT" and _engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE):
+            collector.warning(
+                checked.node.position, checked.node.path, "stateless and inline, Jool translates every IPv4 packet that this router forwards",
+                f"Addresses that no map has become IPv6 addresses in {_prefix_of(checked)}, at both ends of a packet; only the router's own are left "
+                "alone. This is said once, and holds for all such rules.",
+                "mode isolated or iptables, unless the router forwards no other IPv4",
             )
             return

@@ -1,26 +1,28 @@
 """From a configuration to what has to exist on the router. Pure: the same file means the same on every router.
 
 Jool takes one netfilter instance of each kind a network namespace, so inline rules are merged into one where they can be:
-they share their prefix, and do not contradict each other's options. The instance is called after the lowest of them.
+they share their prefix, and do not contradict each other's options. The instance is called after the lowest of them. Of NAT46 rules
+elsewhere those with one prefix share a translator too: nothing else tells which of them an IPv6 packet is for.
 """
 
 from __future__ import annotations
 
-from typing import List
+from typing import Dict, List, Tuple
 
 from .. import isolated
 from ..engines import tayga
-from ..model import Configuration, Engine, Mode
+from ..model import Configuration, DestinationRule, Engine, Mode
 from ..state import MAIN, Framework, Kind, State, rule_file
 from .building import Building, Unplannable
 from .clat import CLAT_NAME, add_clat
 from .instances import Part, add_instance, destination_part, source_part
-from .iptables import iptables_destination, iptables_source
-from .isolated_rules import isolated_destination, isolated_source
+from .iptables import iptables_destinations, iptables_source
+from .isolated_rules import isolated_destinations, isolated_source
 from .joold import add_synchronization
 from .journal import add_logging
 from .rule_files import rule_file_text
-from .tayga_rules import tayga_destination, tayga_source
+from .strays import destination_strays, source_strays
+from .tayga_rules import tayga_destinations, tayga_source
 
 __all__ = ["Unplannable", "desired_state"]
 
@@ -30,6 +32,8 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
     building = Building()
     _allot(configuration, building)
     inline: List[Part] = []
+    #: By kind and prefix.
+    by_target: Dict[Tuple[Kind, str], List[Tuple[DestinationRule, Part]]] = {}
     for rule in configuration.source_rules:
         path = "nat64 source rule %d" % rule.number
         if rule.engine is Engine.TAYGA:
@@ -37,26 +41,38 @@ def desired_state(configuration: Configuration, persistent_data: str = tayga.PER
             continue
         part = source_part(building, path, rule, configuration.nat64_synchronization)
         building.files[rule_file(rule.number)] = rule_file_text(building, rule)
+        if rule.mode is Mode.ISOLATED:
+            isolated_source(building, path, rule, part)
+            continue
         if rule.mode is Mode.INLINE:
             inline.append(part)
-        elif rule.mode is Mode.IPTABLES:
+        else:
             add_instance(building, MAIN, Framework.IPTABLES, [part])
             iptables_source(building, rule, part)
-        else:
-            isolated_source(building, path, rule, part)
+        source_strays(building, rule)
+    isolated_by: Dict[Tuple[Kind, str], List[Tuple[DestinationRule, Part]]] = {}
+    tayga_by: Dict[str, List[DestinationRule]] = {}
     for destination in configuration.destination_rules:
         path = "nat46 destination rule %d" % destination.number
         if destination.engine is Engine.TAYGA:
-            tayga_destination(building, path, destination, persistent_data)
+            tayga_by.setdefault(str(destination.source_prefix), []).append(destination)
             continue
         part = destination_part(path, destination, configuration.nat46_synchronization)
+        if destination.mode is Mode.ISOLATED:
+            isolated_by.setdefault((part.kind, part.pool6), []).append((destination, part))
+            continue
         if destination.mode is Mode.INLINE:
             inline.append(part)
-        elif destination.mode is Mode.IPTABLES:
-            add_instance(building, MAIN, Framework.IPTABLES, [part])
-            iptables_destination(building, destination, part)
         else:
-            isolated_destination(building, path, destination, part)
+            by_target.setdefault((part.kind, part.pool6), []).append((destination, part))
+        destination_strays(building, destination)
+    for members in by_target.values():
+        add_instance(building, MAIN, Framework.IPTABLES, [part for _, part in members])
+        iptables_destinations(building, members)
+    for members in isolated_by.values():
+        isolated_destinations(building, members)
+    for rules in tayga_by.values():
+        tayga_destinations(building, rules, persistent_data)
     if configuration.clat is not None:
         add_clat(building, configuration.clat, inline, persistent_data)
     for kind in Kind:

@@ -29,7 +29,8 @@ class Building:
     routes: Dict[RouteKey, Route] = field(default_factory=dict)
     policy_rules: FrozenSet[PolicyRule] = frozenset()
     instances: Dict[InstanceKey, Instance] = field(default_factory=dict)
-    iptables: List[Tuple[int, str]] = field(default_factory=list)
+    #: Family, what it matches, its target.
+    iptables: List[Tuple[int, str, str]] = field(default_factory=list)
     masquerades: FrozenSet[Masquerade] = frozenset()
     daemons: Dict[Tuple[str, str], str] = field(default_factory=dict)
     files: Dict[str, str] = field(default_factory=dict)
@@ -47,7 +48,9 @@ class Building:
                 )
 
     def _iptables(self) -> Dict[int, Tuple[str, ...]]:
-        rules = {family: tuple(rule for each, rule in self.iptables if each == family) for family in (4, 6)}
+        # The first that fits takes a packet, so of several for one prefix those that ask for more come first.
+        ordered = sorted(self.iptables, key=lambda rule: -len(rule[1].split()))
+        rules = {family: tuple("%s -j %s" % (match, target) for each, match, target in ordered if each == family) for family in (4, 6)}
         return {family: each for family, each in rules.items() if each}
 
     def state(self) -> State:

@@ -116,7 +116,7 @@ def add_instance(building: Building, namespace: str, framework: Framework, parts
                 raise Unplannable(
                     (author[name], part.path),
                     (
-                        "they share an inline instance of Jool, and set %s to %s and %s; give one of them `mode isolated`"
+                        "they share an instance of Jool, and set %s to %s and %s; give one of them `mode isolated`"
                         % (name, options[name], value)
                     ),
                 )

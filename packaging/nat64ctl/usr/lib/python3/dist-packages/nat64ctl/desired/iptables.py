@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, collapse_addresses
-from typing import List
+from typing import List, Tuple
 
 from ..engines import jool
 from ..model import DestinationRule, SourceRule
@@ -25,27 +25,30 @@ def iptables_source(building: Building, rule: SourceRule, part: Part) -> None:
         words.append("-i " + rule.inbound_interface)
     if rule.mark:
         words.append("-m mark --mark 0x%x" % rule.mark)
-    building.iptables.append((6, " ".join(words + [target(part)])))
-    _iptables_pool4(building, part)
+    building.iptables.append((6, " ".join(words), target(part)))
+    _iptables_pool4(building, part, target(part))
 
 
-def iptables_destination(building: Building, rule: DestinationRule, part: Part) -> None:
-    if rule.disabled:
-        return
-    building.iptables.append((6, "-s %s -d %s %s" % (jool.prefix6(rule.translation_address), part.pool6, target(part))))
-    if rule.stateful:
-        _iptables_pool4(building, part)
-    else:
-        building.iptables.append((4, "-d %s %s" % (rule.address, target(part))))
+def iptables_destinations(building: Building, members: List[Tuple[DestinationRule, Part]]) -> None:
+    """Of one instance, called after the first. Whoever sends to the prefix is an IPv6 server, or a router that complains of its way there."""
+    instance = target(members[0][1])
+    live = [(rule, part) for rule, part in members if not rule.disabled]
+    if live:
+        building.iptables.append((6, "-d " + live[0][1].pool6, instance))
+    for rule, part in live:
+        if rule.stateful:
+            _iptables_pool4(building, part, instance)
+        else:
+            building.iptables.append((4, "-d %s" % rule.address, instance))
 
 
-def _iptables_pool4(building: Building, part: Part) -> None:
+def _iptables_pool4(building: Building, part: Part, instance: str) -> None:
     """The way back. ICMP errors about any protocol's packets come as ICMP."""
     pool4 = merged_pool4([part])
     if not pool4:
         # Jool then takes these ports of each of the router's addresses, and gives back what is not for it.
-        building.iptables.extend((4, "-p %s -m %s --dport 61001:65535 %s" % (name, name, target(part))) for name in ("tcp", "udp"))
-        building.iptables.append((4, "-p icmp " + target(part)))
+        building.iptables.extend((4, "-p %s -m %s --dport 61001:65535" % (name, name), instance) for name in ("tcp", "udp"))
+        building.iptables.append((4, "-p icmp", instance))
     networks: List[IPv4Network] = []
     for (_, protocol), table in sorted(pool4.tables.items()):
         for row in ranges(table.runs):
@@ -55,9 +58,9 @@ def _iptables_pool4(building: Building, part: Part) -> None:
                 continue
             low, high = row.ports
             match = "" if (low, high) == (1, 65535) else " -m %s --dport %s" % (protocol.lower(), low if low == high else "%d:%d" % (low, high))
-            building.iptables.append((4, "-d %s -p %s%s %s" % (network, protocol.lower(), match, target(part))))
-    building.iptables.extend((4, "-d %s -p icmp %s" % (network, target(part))) for network in collapse_addresses(networks))
+            building.iptables.append((4, "-d %s -p %s%s" % (network, protocol.lower(), match), instance))
+    building.iptables.extend((4, "-d %s -p icmp" % network, instance) for network in collapse_addresses(networks))
 
 
 def target(part: Part) -> str:
-    return "-j %s --instance %s" % ("JOOL" if part.kind is Kind.NAT64 else "JOOL_SIIT", part.name)
+    return "%s --instance %s" % ("JOOL" if part.kind is Kind.NAT64 else "JOOL_SIIT", part.name)

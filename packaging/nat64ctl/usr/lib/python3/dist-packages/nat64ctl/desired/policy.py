@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Network
+
 from ..engines import jool
 from ..model import SourceRule
-from ..state import PolicyRule
+from ..state import RULE_PRIORITY, PolicyRule
 from .building import Building
 
-#: Of every policy rule that leads to a translator.
-RULE_PRIORITY = 6464
-#: Before those: what the router knows a specific route for does not go to a translator.
-LOCAL_PRIORITY = 6463
+
+def route6(network: IPv6Network) -> str:
+    """As `ip route` prints it."""
+    return jool.ntop6(network.network_address) if network.prefixlen == 128 else jool.prefix6(network)
 
 
 def source_policy(building: Building, rule: SourceRule, pool6: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, collapse_addresses
+from typing import List
 
 from .. import isolated
 from ..engines import jool, tayga
@@ -40,25 +41,32 @@ def tayga_source(building: Building, path: str, rule: SourceRule, persistent_dat
         building.masquerades |= {Masquerade(isolated.destination4(network), name) for network in inside}
 
 
-def tayga_destination(building: Building, path: str, rule: DestinationRule, persistent_data: str) -> None:
-    if rule.stateful:
-        raise Unplannable((path,), "TAYGA knows no ports; take `engine jool`, or leave `destination port` out")
-    if rule.disabled:
+def tayga_destinations(building: Building, rules: List[DestinationRule], persistent_data: str) -> None:
+    """Rules of one prefix: one TAYGA with a map for each, on an interface called after the lowest of them."""
+    for rule in rules:
+        if rule.stateful:
+            path = "nat46 destination rule %d" % rule.number
+            raise Unplannable((path,), "TAYGA knows no ports; take `engine jool`, or leave `destination port` out")
+    enabled = [rule for rule in rules if not rule.disabled]
+    if not enabled:
         return
-    name = "nat46-%d" % rule.number
-    maps = ((rule.address, rule.translation_address),)
-    add_tayga(building, tayga.Translator(name, building.pairs[name].inner, rule.source_prefix, maps, None, False), persistent_data)
-    building.add_routes(
-        path,
-        {
-            RouteKey(MAIN, 6, "main", jool.prefix6(rule.source_prefix)): Route(name),
-            RouteKey(MAIN, 4, "main", isolated.destination4(rule.address)): Route(name),
-        },
-    )
+    path = "nat46 destination rule %d" % enabled[0].number
+    name = "nat46-%d" % enabled[0].number
+    prefix = enabled[0].source_prefix
+    maps = tuple((rule.address, rule.translation_address) for rule in enabled)
+    add_tayga(building, tayga.Translator(name, building.pairs[name].inner, prefix, maps, None, False), persistent_data)
+    building.add_routes(path, {RouteKey(MAIN, 6, "main", jool.prefix6(prefix)): Route(name)})
+    inside = collapse_addresses(four for four, _ in maps)
+    building.add_routes(path, {RouteKey(MAIN, 4, "main", isolated.destination4(network)): Route(name) for network in inside})
 
 
 def add_tayga(building: Building, translator: tayga.Translator, persistent_data: str) -> None:
     name = translator.device
+    # Its own addresses, which answer echo requests: who asks of every source where it is finds its errors where they come from.
+    if translator.pool is None or translator.address not in translator.pool:
+        building.routes[RouteKey(MAIN, 4, "main", str(translator.address))] = Route(name)
+    if translator.prefix == tayga.WELL_KNOWN_PREFIX:
+        building.routes[RouteKey(MAIN, 6, "main", isolated.own6(translator.address))] = Route(name)
     building.links[MAIN, name] = Link(LinkKind.TUN, "", 0, True)
     building.sysctls.update(isolated.link_sysctls(name))
     building.daemons[tayga.UNIT, name] = tayga.configuration_text(translator, persistent_data)

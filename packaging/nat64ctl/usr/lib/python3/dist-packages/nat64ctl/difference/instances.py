@@ -75,12 +75,7 @@ def _change_instance(steps: Steps, key: InstanceKey, now: Instance, want: Instan
         )
         return
     _change_pool4(steps, key, now, want)
-    for entry in sorted(now.eamt - want.eamt):
-        steps.add(
-            CHANGE, "%s: remove map of %s to %s" % (instance_label(key), entry[1], entry[0]), jool.eamt_remove(key, entry), jool.eamt_add(key, entry)
-        )
-    for entry in sorted(want.eamt - now.eamt):
-        steps.add(CHANGE, "%s: map %s to %s" % (instance_label(key), entry[1], entry[0]), jool.eamt_add(key, entry), jool.eamt_remove(key, entry))
+    _change_maps(steps, key, now, want)
     for name in sorted(want.globals):
         old = now.globals.get(name)
         # An option that this Jool does not have is as good as at its default.
@@ -94,6 +89,18 @@ def _change_instance(steps: Steps, key: InstanceKey, now: Instance, want: Instan
                 jool.update_global(key, name, want.globals[name]),
                 *undo,
             )
+
+
+def _change_maps(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:
+    label = instance_label(key)
+    gone, come = sorted(now.eamt - want.eamt), sorted(want.eamt - now.eamt)
+    force = bool(come) and jool.overlapping(want.eamt)
+    force_back = bool(gone) and jool.overlapping(now.eamt)
+    for entry in gone:
+        what = "%s: remove map of %s to %s" % (label, entry[1], entry[0])
+        steps.add(CHANGE, what, jool.eamt_remove(key, entry), jool.eamt_add(key, entry, force_back))
+    for entry in come:
+        steps.add(CHANGE, "%s: map %s to %s" % (label, entry[1], entry[0]), jool.eamt_add(key, entry, force), jool.eamt_remove(key, entry))
 
 
 def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:

@@ -13,7 +13,7 @@ from ..state import (
     LinkKind,
     State,
 )
-from .routes import route_command, route_order
+from .routes import policy_rule_command, route_command, route_order, rule_order
 from .steps import CLEAR, CREATE, PLACE, REMOVE, VANISH, Steps, ip_command
 
 
@@ -30,9 +30,9 @@ def namespaces(steps: Steps, running: State, wanted: State) -> None:
             for key, route in sorted(running.routes.items(), key=route_order)
             if key.namespace == name and not route.device
         ]
-        steps.add(
-            VANISH, "%s: delete network namespace" % name, _delete_namespace(name), _add_namespace(name), *_set_sysctls(name, settings), *routes
-        )
+        rules = [policy_rule_command("add", rule) for rule in sorted(running.policy_rules, key=rule_order) if rule.namespace == name]
+        undo = (_add_namespace(name), *_set_sysctls(name, settings), *routes, *rules)
+        steps.add(VANISH, "%s: delete network namespace" % name, _delete_namespace(name), *undo)
 
 
 def _add_namespace(name: str) -> Run:

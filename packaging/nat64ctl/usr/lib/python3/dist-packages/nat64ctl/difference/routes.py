@@ -63,18 +63,30 @@ def _route_label(key: RouteKey, route: Route) -> str:
 
 
 def policy_rules(steps: Steps, running: State, wanted: State) -> None:
-    for rule in sorted(wanted.policy_rules - running.policy_rules, key=_rule_words):
-        steps.add(LEAD, "policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("add", rule), _policy_rule("delete", rule))
-    for rule in sorted(running.policy_rules - wanted.policy_rules, key=_rule_words):
-        steps.add(DIVERT, "remove policy rule: %s" % " ".join(_rule_words(rule)), _policy_rule("delete", rule), _policy_rule("add", rule))
+    for rule in sorted(wanted.policy_rules - running.policy_rules, key=rule_order):
+        phase = LEAD if rule.namespace == MAIN else DAEMON
+        steps.add(phase, "policy rule: %s" % _rule_label(rule), policy_rule_command("add", rule), policy_rule_command("delete", rule))
+    # Those that make exceptions go last.
+    for rule in sorted(running.policy_rules - wanted.policy_rules, key=rule_order, reverse=True):
+        # Others go with their namespace.
+        if rule.namespace == MAIN or rule.namespace in wanted.namespaces:
+            steps.add(DIVERT, "remove policy rule: %s" % _rule_label(rule), policy_rule_command("delete", rule), policy_rule_command("add", rule))
 
 
-def _policy_rule(verb: str, rule: PolicyRule) -> Run:
-    return Run(ip_command(MAIN, rule.family) + ("rule", verb) + _rule_words(rule))
+def policy_rule_command(verb: str, rule: PolicyRule) -> Run:
+    return Run(ip_command(rule.namespace, rule.family) + ("rule", verb) + _rule_words(rule))
+
+
+def _rule_label(rule: PolicyRule) -> str:
+    return " ".join(_rule_words(rule)) + ("" if rule.namespace == MAIN else " in namespace %s" % rule.namespace)
+
+
+def rule_order(rule: PolicyRule) -> Tuple[str, Tuple[str, ...], int]:
+    return rule.namespace, _rule_words(rule), rule.family
 
 
 def _rule_words(rule: PolicyRule) -> Tuple[str, ...]:
-    words: Tuple[str, ...] = ("priority", str(rule.priority))
+    words: Tuple[str, ...] = ("priority", str(rule.priority)) + (("not",) if rule.inverted else ())
     words += ("from", rule.source or "all")
     if rule.destination:
         words += ("to", rule.destination)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..model import OptionValue, StaticMapping
 from ..operations import Run
@@ -144,7 +144,8 @@ def command(key: InstanceKey, *words: str) -> Run:
 
 def handle_file(key: InstanceKey, instance: Instance) -> Run:
     """Makes the instance in one go, or puts all but the BIB and the sessions of a live one."""
-    return Run(in_namespace(key.namespace, (key.kind.tool, "file", "handle", "/dev/stdin")), file_text(key, instance))
+    force = ("--force",) if overlapping(instance.eamt) else ()
+    return Run(in_namespace(key.namespace, (key.kind.tool, "file", "handle", "/dev/stdin") + force), file_text(key, instance))
 
 
 def remove_instance(key: InstanceKey) -> Run:
@@ -181,12 +182,29 @@ def bib_remove(key: InstanceKey, entry: str) -> Run:
     return command(key, "bib", "remove", "%s#%s" % (six, port6), "%s#%s" % (four, port4), "--" + protocol.lower())
 
 
-def eamt_add(key: InstanceKey, entry: Tuple[str, str]) -> Run:
-    return command(key, "eamt", "add", entry[0], entry[1])
+def eamt_add(key: InstanceKey, entry: Tuple[str, str], force: bool) -> Run:
+    """`force` where maps overlap: Jool asks whether that is meant. Of equal prefixes it takes one even then."""
+    return command(key, "eamt", "add", entry[0], entry[1], *(("--force",) if force else ()))
 
 
 def eamt_remove(key: InstanceKey, entry: Tuple[str, str]) -> Run:
     return command(key, "eamt", "remove", entry[0], entry[1])
+
+
+def overlapping(maps: Iterable[Tuple[str, str]]) -> bool:
+    """Whether some of these explicit maps overlap, on either side."""
+    entries = list(maps)
+    return _overlap([IPv6Network(six) for six, _ in entries]) or _overlap([IPv4Network(four) for _, four in entries])
+
+
+def _overlap(networks: Sequence[Union[IPv4Network, IPv6Network]]) -> bool:
+    """Networks are nested or apart, so in their order one that is nested stands behind one that holds it."""
+    last = -1
+    for first, end in sorted((int(network.network_address), int(network.broadcast_address)) for network in networks):
+        if first <= last:
+            return True
+        last = end
+    return False
 
 
 def _ports(row: Range) -> str:

@@ -7,9 +7,10 @@ Limits, from its sources (0.9.2): one dynamic pool of at least two addresses, th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Optional, Tuple
 
+from ..isolated import own6
 from .jool import ntop6, prefix6
 
 #: Template of its systemd unit.
@@ -20,8 +21,6 @@ VOLATILE_DATA = "/run/nat64/tayga-data"
 PERSISTENT_DATA = "/var/lib/nat64"
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
-#: TAYGA's own IPv6 address is one of these where it must not be of its prefix; a source of errors, routed nowhere.
-_ADDRESSES = IPv6Address("fd64:6464:6464::")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def configuration_text(translator: Translator, persistent_data: str = PERSISTENT
     ]
     if translator.prefix == WELL_KNOWN_PREFIX:
         # Only where it must: otherwise its address lies in the prefix, which the clients can reach.
-        lines.insert(2, "ipv6-addr " + ntop6(_ADDRESSES + int(translator.address)))
+        lines.insert(2, "ipv6-addr " + own6(translator.address))
     if translator.pool is not None:
         lines.append("dynamic-pool %s" % translator.pool)
     lines.extend("map %s %s" % (_v4(four), _v6(six)) for four, six in sorted(set(translator.maps)))

@@ -1,7 +1,7 @@
 """Which rule a translation is of.
 
-An instance is one rule's, but for the inline one, which rules with one prefix share. There the address and port outside tell, by the
-pools of /run/jool/instance-RULE.json and of the configuration; where two rules have the same ones, nobody can tell.
+An instance is one rule's, but for the inline one, and NAT46's in mode iptables or a namespace, which rules with one prefix share. There the
+address and port outside tell, by the pools of /run/jool/instance-RULE.json and of the configuration; where two rules have the same ones, nobody can tell.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
+from ..engines import jool
 from ..model import Configuration, DestinationRule, Engine, Mode
 from ..state import Kind
 from .translators import JoolInstance, RunningRule
@@ -27,7 +28,7 @@ def owner_of(instance: JoolInstance, running: Mapping[int, RunningRule], configu
     if len(labels) < 2:
         label = labels[0] if labels else instance.label
         return _always(label)
-    return _by_pool(_shares(labels, running, configuration))
+    return _by_pool(_pool_shares(labels, running, configuration))
 
 
 def _always(label: Optional[str]) -> Owner:
@@ -39,12 +40,13 @@ def sharing_rules(instance: JoolInstance, running: Mapping[int, RunningRule], co
     if not instance.shared:
         return [instance.label]
     labels: List[str] = []
-    if instance.key.kind is Kind.NAT64:
+    inline = instance.mode == Mode.INLINE.value
+    if instance.key.kind is Kind.NAT64 and inline:
         labels = ["nat64-%d" % number for number, rule in sorted(running.items()) if _is_of(rule, instance)]
     if configuration is not None:
-        labels += ["nat46-%d" % rule.number for rule in configuration.destination_rules if _inline(rule, instance)]
+        labels += ["nat46-%d" % rule.number for rule in configuration.destination_rules if _shares(rule, instance)]
         clat = configuration.clat
-        if instance.key.kind is Kind.SIIT and clat is not None and clat.engine is Engine.JOOL and clat.mode is Mode.INLINE:
+        if inline and instance.key.kind is Kind.SIIT and clat is not None and clat.engine is Engine.JOOL and clat.mode is Mode.INLINE:
             labels.append("nat46-clat")
     # What is configured need not run: the instance's name is what does for certain.
     return labels if instance.label in labels else [instance.label] + labels
@@ -54,12 +56,13 @@ def _is_of(rule: RunningRule, instance: JoolInstance) -> bool:
     return rule.framework == "netfilter" and not rule.isolated and rule.pool6 == instance.pool6
 
 
-def _inline(rule: DestinationRule, instance: JoolInstance) -> bool:
-    kind = Kind.NAT64 if rule.stateful else Kind.SIIT
-    return rule.engine is Engine.JOOL and rule.mode is Mode.INLINE and kind is instance.key.kind and not rule.disabled
+def _shares(rule: DestinationRule, instance: JoolInstance) -> bool:
+    if rule.engine is not Engine.JOOL or rule.disabled or instance.key.kind is not (Kind.NAT64 if rule.stateful else Kind.SIIT):
+        return False
+    return rule.mode.value == instance.mode and (rule.mode is Mode.INLINE or jool.prefix6(rule.source_prefix) == instance.pool6)
 
 
-def _shares(labels: List[str], running: Mapping[int, RunningRule], configuration: Optional[Configuration]) -> List[_Share]:
+def _pool_shares(labels: List[str], running: Mapping[int, RunningRule], configuration: Optional[Configuration]) -> List[_Share]:
     shares: List[_Share] = []
     for number, source in sorted(running.items()):
         if "nat64-%d" % number in labels:

@@ -106,8 +106,21 @@ def _running(
         if daemon.ours:
             pool = daemon.pool
             addresses = (str(pool),) if pool is not None else tuple(each.outside for each in daemon.static_maps)
-            rows.append(RuleRow(daemon.label, "tayga", "", daemon.value("prefix"), addresses, "running", "", daemon.device))
+            for label in _of_tayga(daemon, configuration):
+                rows.append(RuleRow(label, "tayga", "", daemon.value("prefix"), addresses, "running", "", daemon.device))
     return rows
+
+
+def _of_tayga(daemon: TaygaDaemon, configuration: Optional[Configuration]) -> List[str]:
+    """NAT46 rules of one prefix share a TAYGA."""
+    labels = [daemon.label]
+    if daemon.label.startswith("nat46-") and configuration is not None:
+        labels += [
+            "nat46-%d" % rule.number
+            for rule in configuration.destination_rules
+            if rule.engine is Engine.TAYGA and not rule.disabled and prefix6(rule.source_prefix) == daemon.value("prefix")
+        ]
+    return list(dict.fromkeys(labels))
 
 
 def _foreign(instances: List[JoolInstance], daemons: List[TaygaDaemon]) -> List[RuleRow]:

@@ -53,7 +53,7 @@ def translations(
             yield from of_instance(system, instance, chosen, running, configuration, only_bindings)
     for daemon in tayga_daemons(system):
         if daemon.ours:
-            yield from of_tayga(system, daemon, chosen, now)
+            yield from of_tayga(system, daemon, chosen, configuration, now)
 
 
 def of_instance(
@@ -116,15 +116,21 @@ def explicit_rules(configuration: Optional[Configuration]) -> Dict[object, str]:
     return rules
 
 
-def of_tayga(system: System, daemon: TaygaDaemon, chosen: Filter, now: float) -> Iterator[Translation]:
-    if chosen.protocol is not None or chosen.port is not None or not chosen.takes_rule(daemon.label):
+def of_tayga(system: System, daemon: TaygaDaemon, chosen: Filter, configuration: Optional[Configuration], now: float) -> Iterator[Translation]:
+    if chosen.protocol is not None or chosen.port is not None:
         return
+    rules = explicit_rules(configuration)
     maps = daemon.static_maps + dynamic_maps(system, daemon)[0]
     for inside, outside, last_use in maps:
-        if chosen.address in (None, inside.partition("/")[0], outside.partition("/")[0]):
+        rule = rules.get((_with_length(inside, 128), _with_length(outside, 32)), daemon.label)
+        if chosen.takes_rule(rule) and chosen.address in (None, inside.partition("/")[0], outside.partition("/")[0]):
             left = None if last_use is None else max(0.0, last_use + TAYGA_LIFETIME - now)
             kind = "static map" if last_use is None else "map"
-            yield Translation(kind, "tayga", daemon.label, daemon.device, "", inside, "", "", "", outside, "", "", "", "", left, False)
+            yield Translation(kind, "tayga", rule, daemon.device, "", inside, "", "", "", outside, "", "", "", "", left, False)
+
+
+def _with_length(address: str, length: int) -> str:
+    return address if "/" in address else "%s/%d" % (address, length)
 
 
 def translation_json(row: Translation) -> Dict[str, object]:

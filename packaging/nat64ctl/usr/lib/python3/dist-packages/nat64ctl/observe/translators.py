@@ -41,8 +41,8 @@ class JoolInstance:
 
     @property
     def shared(self) -> bool:
-        """Whether inline rules may share it."""
-        return self.ours and self.key.namespace == MAIN and self.framework is Framework.NETFILTER
+        """Whether several rules may share it: inline ones, and those of NAT46 elsewhere."""
+        return self.ours and (self.mode == "inline" or self.key.name.startswith("nat46-"))
 
     @property
     def label(self) -> str:

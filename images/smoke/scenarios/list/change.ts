@@ -1,0 +1,104 @@
+import { demand } from '../../checks/check.ts'
+import { topology } from '../../lab/topology.ts'
+import { apply, configure, demandSettled, must } from '../nat64ctl.ts'
+import { scenarios, type ScenarioContext } from '../scenario.ts'
+import { awaitPing, demandEchoed, farTarget, tcp } from '../traffic.ts'
+
+const { pool4, port, v4, v6 } = topology
+const mebibyte = 1 << 20
+const settleMs = 60_000
+/** The router's second WAN address, and a network that has it and the first one's gateway. */
+const moved = '192.0.2.5'
+const movedLength = 29
+
+function rules(mode: 'inline' | 'isolated', ports: string): string[] {
+  return [
+    'nat64 source rule 100 source prefix 64:ff9b::/96', `nat64 source rule 100 mode ${mode}`,
+    `nat64 source rule 100 translation pool 1 address ${pool4}`, `nat64 source rule 100 translation pool 1 port ${ports}`,
+  ]
+}
+
+/** Asks for what hooks of the network's configuration ask for, and waits for its end. */
+async function refresh(context: ScenarioContext): Promise<void> {
+  await must(context.router, 'systemctl start nat64-refresh', 240_000)
+}
+
+/** A transfer that is long enough to change the router meanwhile. */
+async function bulkThrough(context: ScenarioContext, mode: 'inline' | 'isolated'): Promise<string> {
+  const { router, ipv6Host, scaled } = context
+  await apply(router, rules(mode, '1024-40000'))
+  const changes = ['1024-50000', '1024-30000,1024-40000', '2000-45000']
+  const probe = await ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: 8 * mebibyte, download: 0, timeoutMs: scaled(60_000) })
+  // As long as the changes take, three times over.
+  const started = performance.now()
+  await apply(router, rules(mode, '1024-40001'))
+  const bytes = Math.ceil((performance.now() - started) * (changes.length + 1) * 2 * 8 * mebibyte / probe.ms / mebibyte) * mebibyte
+  let over = false
+  const transfer = ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: bytes, download: 0, timeoutMs: scaled(600_000) }).finally(() => { over = true })
+  transfer.catch(() => undefined)
+  for (const ports of changes) {
+    const [first = '', second] = ports.split(',')
+    await apply(router, [...rules(mode, first), ...second === undefined ? [] : ['nat64 source rule 100 translation pool 2 address 203.0.113.66', `nat64 source rule 100 translation pool 2 port ${second}`]])
+    demand(!over, `${String(bytes / mebibyte)} MiB were too few: the transfer ended before the changes did`)
+  }
+  const { ms, peer } = await transfer
+  demand(peer === pool4, `the IPv4 host saw ${peer}`)
+  return `${String(bytes / mebibyte)} MiB in ${(ms / 1000).toFixed(0)} s through ${String(changes.length)} changes of the pool; SHA-256 equal`
+}
+
+export const changeScenarios = scenarios([
+  { id: 'bulk-pool-change-inline', title: 'inline: a bulk TCP transfer runs through changes of the pool', run: async (context) => await bulkThrough(context, 'inline') },
+  { id: 'bulk-pool-change-isolated', title: 'isolated: a bulk TCP transfer runs through changes of the pool', run: async (context) => await bulkThrough(context, 'isolated') },
+  ...(['inline', 'isolated'] as const).map((mode) => ({
+    id: `link-flap-${mode}`,
+    title: `${mode}: after the WAN interface was down, and the translator's own, translation goes on`,
+    run: async (context: ScenarioContext) => {
+      const { router, devices, ipv6Host, scaled } = context
+      await configure(router, rules(mode, '1024-65535'))
+      await must(router, 'systemctl restart nat64', 240_000)
+      await demandEchoed(context, 'before')
+      const flap = async (device: string): Promise<void> => {
+        await must(router, `ip link set dev ${device} down; ip link set dev ${device} up; networkctl reconfigure ${device} 2>/dev/null; true`)
+        await awaitPing(ipv6Host, v6.router, scaled(settleMs))
+        await refresh(context)
+        await awaitPing(ipv6Host, farTarget, scaled(settleMs))
+        await demandEchoed(context, `after ${device} was down`)
+        await demandSettled(router)
+      }
+      for (const device of [devices.v4, devices.v6, ...mode === 'isolated' ? ['nat64-100'] : []]) await flap(device)
+      if (mode === 'isolated') {
+        await must(router, 'ip -n nat64-100 link set dev router down; ip -n nat64-100 link set dev router up')
+        await refresh(context)
+        await demandEchoed(context, 'after the inner end was down')
+        await must(router, 'ip link delete nat64-100')
+        await refresh(context)
+        await demandEchoed(context, 'after the pair was deleted')
+      }
+      return mode === 'isolated' ? 'WAN, LAN, both ends of the pair down and up, and the pair deleted: packets flow after nat64-refresh' : 'WAN and LAN down and up: packets flow after nat64-refresh'
+    },
+  })),
+  {
+    id: 'wan-address-change',
+    title: 'isolated with `masquerade`: the WAN gets another address, and new connections have it',
+    run: async (context) => {
+      const { router, devices, transit } = context
+      await configure(router, ['nat64 source rule 100 source prefix 64:ff9b::/96', 'nat64 source rule 100 mode isolated', 'nat64 source rule 100 masquerade'])
+      await must(router, 'systemctl restart nat64', 240_000)
+      const before = await tcp(context)
+      demand(before === v4.router, `before the change the IPv4 host saw ${before}`)
+      await transit.must('ip', 'route', 'replace', `${moved}/32`, 'dev', v4.tap)
+      try {
+        await must(router, `ip address add ${moved}/${String(movedLength)} dev ${devices.v4} && ip address delete ${v4.router}/${String(v4.prefixLength)} dev ${devices.v4} && ip route replace default via ${v4.transit}`)
+        await refresh(context)
+        await demandEchoed(context, 'after the change')
+        const after = await tcp(context)
+        demand(after === moved, `after the change the IPv4 host saw ${after}`)
+        await demandSettled(router)
+        return `${before}, then ${after}`
+      } finally {
+        await router.run(`ip address add ${v4.router}/${String(v4.prefixLength)} dev ${devices.v4}; ip address delete ${moved}/${String(movedLength)} dev ${devices.v4}; ip route replace default via ${v4.transit}`)
+        await transit.must('ip', 'route', 'delete', `${moved}/32`)
+      }
+    },
+  },
+])
