@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import { injectTools } from '../../images/inject/artifact.ts'
 import { inspectTools } from '../../images/inspect/artifact.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
@@ -36,12 +37,12 @@ export const testTools: readonly HostTool[] = [
 ]
 
 export interface ToolState extends HostTool {
-  stages: (StageName | 'all' | 'inspect' | 'tests')[]
+  stages: (StageName | 'all' | 'inspect' | 'inject' | 'tests')[]
   present: boolean
 }
 
-/** Every host program that the stages call, and whether it is there; with `inspect`, also those that looking into an image may need. */
-export async function hostTools(wanted: readonly AnyStage[], { tests = false, inspect = false }: { tests?: boolean; inspect?: boolean } = {}): Promise<ToolState[]> {
+/** Every host program that the stages call, and whether it is there; with `images`, also those that looking into an image, or putting packages into it, may need. */
+export async function hostTools(wanted: readonly AnyStage[], { tests = false, images = false }: { tests?: boolean; images?: boolean } = {}): Promise<ToolState[]> {
   const tools = new Map<string, ToolState>()
   const add = async (tool: HostTool, user: ToolState['stages'][number]): Promise<void> => {
     const known = tools.get(tool.command)
@@ -50,14 +51,17 @@ export async function hostTools(wanted: readonly AnyStage[], { tests = false, in
   }
   for (const tool of always) await add(tool, 'all')
   for (const stage of wanted) for (const tool of stage.tools) await add(tool, stage.name)
-  if (inspect) for (const tool of inspectTools) await add(tool, 'inspect')
+  if (images) {
+    for (const tool of inspectTools) await add(tool, 'inspect')
+    for (const tool of injectTools) await add(tool, 'inject')
+  }
   if (tests) for (const tool of testTools) await add(tool, 'tests')
   return [...tools.values()]
 }
 
 /** @throws ForgeError E_HOST_PACKAGES with the one apt line that helps */
-export async function requireHostTools(wanted: readonly AnyStage[]): Promise<void> {
-  const missing = (await hostTools(wanted)).filter((tool) => !tool.present)
+export async function requireHostTools(wanted: readonly AnyStage[], options: { images?: boolean } = {}): Promise<void> {
+  const missing = (await hostTools(wanted, options)).filter((tool) => !tool.present)
   if (missing.length === 0) return
   throw new ForgeError('E_HOST_PACKAGES', `${String(missing.length)} programs that this build calls are not installed`, {
     hint: aptLine(missing),
@@ -66,7 +70,7 @@ export async function requireHostTools(wanted: readonly AnyStage[]): Promise<voi
 }
 
 export async function doctor({ json = false, install = false, tests = false }: { json?: boolean; install?: boolean; tests?: boolean }): Promise<void> {
-  const tools = await hostTools(stages, { tests, inspect: true })
+  const tools = await hostTools(stages, { tests, images: true })
   const missing = tools.filter((tool) => !tool.present)
   if (json) process.stdout.write(`${JSON.stringify({ tools, aptLine: missing.length > 0 ? aptLine(missing) : null }, null, 2)}\n`)
   else if (!install) for (const tool of tools) process.stdout.write(`${tool.present ? 'ok      ' : 'MISSING '} ${tool.package.padEnd(24)} ${tool.why} (${tool.stages.join(', ')})\n`)

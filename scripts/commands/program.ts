@@ -7,6 +7,7 @@ import { completionScript } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { examples } from './examples.ts'
 import { explain } from './explain.ts'
+import { injectPackages } from './inject.ts'
 import { inheriting, inspectVerb } from './inspect-verb.ts'
 import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
 import { printReference } from './reference.ts'
@@ -52,6 +53,13 @@ export function createProgram(interrupt: AbortSignal): Command {
     .action((iso: string | undefined, options: BuildOptions) => iso === undefined ? build('smoke', options, interrupt, { always: ['smoke'] }) : smokeAny(iso, options, interrupt))
 
   program.addCommand(inheriting(inspectVerb(interrupt)))
+
+  program.command('inject').description('Install packages in an existing router ISO: a new ISO, the same in everything else')
+    .argument('<iso>', 'a live ISO with a squashfs').argument('<packages...>', '.deb files, with what they depend on')
+    .requiredOption('-o, --output <file>', 'the new ISO; must not exist').addOption(storeOption())
+    .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
+    .addHelpText('after', examples([['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built into an image']]))
+    .action((iso: string, packages: string[], options: { output: string; store: string; json?: boolean; verbose?: boolean }) => injectPackages(iso, packages, options, interrupt))
 
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')

@@ -58,6 +58,8 @@ export const errorCodes = {
   E_IMAGE: row('input', 'The file is neither an ISO, a squashfs nor a folder with a root file system.', 'Give the path of a router\'s ISO, of the squashfs in it, or of an unpacked root.'),
   E_IMAGE_TRUNCATED: row('input', 'An image ends before the place it says it ends.', 'Get it again; compare its checksum with the publisher\'s.'),
   E_IMAGE_NO_ROOT: row('input', 'An ISO has no squashfs, so it is not a live router image.', 'Give a live ISO, or the unpacked root itself.'),
+  E_INJECT: row('input', 'Packages could not be installed in an image, or the new image is not as it should be.', 'Read dpkg\'s words in the message; give the packages that the others depend on too.'),
+  E_OVERLAY: row('input', 'What would be put on top of an image does not fit it: another compressor or block size, or notes of overlayfs that point elsewhere.', 'Make the difference as the message says.'),
   E_IMAGE_MANY_ROOTS: row('input', 'An ISO has more than one squashfs, and which one the router runs is not known.', 'Take the right one out of the ISO and give that file.'),
   E_IMAGE_KERNEL: row('input', 'An image has no kernel, or not the parts of it that are needed.', 'Give an image with `boot/vmlinuz-*` and `lib/modules`.'),
   E_ISO_DAMAGED: row('input', 'The folders or descriptors of an ISO contradict themselves.', 'Get the ISO again from a source you trust.'),

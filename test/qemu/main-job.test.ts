@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { buildReport, type BuildReport } from '../../scripts/pipeline/report/report.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -27,8 +28,10 @@ const goodChecks = `    - { id: own-udp, title: UDP to a port of our own, from: 
 const badChecks = `    - { id: must-fail, title: traffic that arrives although it should not, from: ipv6-host, to: ipv4-host, protocol: tcp, port: 8080, expect: blocked }
 `
 
-async function run(dir: string, ...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [forge, ...words, '--store', join(dir, 'store'), '--out', join(dir, 'out')], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] })
+const run = (dir: string, ...words: string[]): ReturnType<typeof runForge> => runForge(dir, ...words, '--store', join(dir, 'store'), '--out', join(dir, 'out'))
+
+async function runForge(dir: string, ...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [forge, ...words], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
   child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString() })
@@ -82,6 +85,42 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     expect(stdout).toMatch(/boot img :\s+1\s+BIOS/)
     expect(stdout).toMatch(/boot img :\s+2\s+UEFI/)
     expect(stdout).toContain('MBR isohybrid')
+  })
+
+  it('takes another package afterwards, into a new ISO that is the same in everything else', async () => {
+    const tree = join(dir, 'extra')
+    await mkdir(join(tree, 'DEBIAN'), { recursive: true })
+    await mkdir(join(tree, 'usr/share/extra'), { recursive: true })
+    await writeFile(join(tree, 'usr/share/extra/file'), 'grafted\n')
+    const control = (depends: string): string => `Package: extra\nVersion: 1.0\nArchitecture: all\nMaintainer: test <test@localhost>\nDescription: one file\n${depends}`
+    const packed = async (name: string, depends = ''): Promise<string> => {
+      await writeFile(join(tree, 'DEBIAN/control'), control(depends))
+      await exec(['dpkg-deb', '--root-owner-group', '--build', tree, join(dir, name)])
+      return join(dir, name)
+    }
+    const iso = join(out, 'lab-router.iso')
+    const inject = async (deb: string, to: string): Promise<{ status: number; stdout: string; stderr: string }> => await runForge(dir, 'inject', iso, deb, '--output', join(dir, to), '--store', join(dir, 'store'), '--json')
+
+    const unmet = await inject(await packed('unmet.deb', 'Depends: nothing-has-this-name\n'), 'unmet.iso')
+    expect(unmet.status).toBe(65)
+    expect(unmet.stderr).toContain('E_INJECT')
+    expect(unmet.stderr).toContain('extra depends on nothing-has-this-name')
+
+    const digest = await sha256File(iso)
+    const [one, two] = [await inject(await packed('extra.deb'), 'one.iso'), await inject(join(dir, 'extra.deb'), 'two.iso')]
+    expect(one.status, one.stderr).toBe(0)
+    expect(JSON.parse(one.stdout)).toMatchObject({ packages: [{ name: 'extra', version: '1.0' }], sha256: await sha256File(join(dir, 'two.iso')) })
+    expect(two.status).toBe(0)
+    expect((await inject(join(dir, 'extra.deb'), 'one.iso')).stderr).toContain('one.iso exists')
+    expect(await sha256File(iso)).toBe(digest)
+    expect((await readdir(dir)).filter((name) => /\.iso(\.part)?$/.test(name)).sort()).toEqual(['one.iso', 'two.iso'])
+
+    const files = join(dir, 'injected')
+    await exec(['xorriso', '-osirrox', 'on', '-indev', join(dir, 'one.iso'), '-extract', '/', files])
+    await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: files })
+    await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(dir, 'root'), join(files, 'live/filesystem.squashfs')])
+    expect(await readFile(join(dir, 'root/usr/share/extra/file'), 'utf8')).toBe('grafted\n')
+    expect((await exec(['chroot', join(dir, 'root'), 'dpkg-query', '-W', 'extra', 'nat64ctl'])).stdout).toMatch(/^extra\t1\.0\nnat64ctl\t/)
   })
 
   it('with nothing changed, does nothing, and reads no network', async () => {

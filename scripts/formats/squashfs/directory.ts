@@ -11,11 +11,14 @@ export interface DirectoryEntry extends InodeReference {
 /** Debian's largest folder, its documentation, has a few thousand. */
 const maxEntries = 200_000
 
+/** Names are bytes: `latin1` keeps each of them, as one character. */
+export type NameEncoding = 'utf8' | 'latin1'
+
 /**
  * A folder's entries by name: headers of up to 256 entries that share an inode block, each entry with its inode's offset there.
  * @throws ForgeError E_SQUASHFS
  */
-export function readDirectory(table: MetadataTable, { block, offset, listingBytes }: DirectoryInode, name: string): Map<string, DirectoryEntry> {
+export function readDirectory(table: MetadataTable, { block, offset, listingBytes }: DirectoryInode, name: string, encoding: NameEncoding = 'utf8'): Map<string, DirectoryEntry> {
   const entries = new Map<string, DirectoryEntry>()
   if (listingBytes === 0) return entries
   const start = table.at(block, offset)
@@ -35,7 +38,7 @@ export function readDirectory(table: MetadataTable, { block, offset, listingByte
       const inodeOffset = data.readUInt16LE(at)
       const length = data.readUInt16LE(at + 6) + 1
       if (length > 255 || at + 8 + length > end) damaged(`has a name of ${String(length)} bytes`, at)
-      const entry = data.toString('utf8', at + 8, at + 8 + length)
+      const entry = data.toString(encoding, at + 8, at + 8 + length)
       if (entry === '.' || entry === '..' || /[/\0]/.test(entry)) damaged('has an entry whose name is not one', at)
       if (inodeOffset >= metadataBlockBytes) damaged('points outside an inode block', at)
       entries.set(entry, { block: inodeBlock, offset: inodeOffset, type: data.readUInt16LE(at + 4) })

@@ -33,6 +33,8 @@ export interface DirectoryInode extends Common {
 export interface FileInode extends Common {
   kind: 'file'
   sizeBytes: number
+  /** Bytes of it that are holes; only the number of blocks that `stat` shows goes by it. */
+  sparseBytes: number
   /** Of the first data block, in the image; the others follow. */
   start: number
   /** As stored, four bytes a data block: its size, bit 24 set when it is not packed, 0 for a block of zeros. */
@@ -43,6 +45,8 @@ export interface FileInode extends Common {
 export interface SymlinkInode extends Common {
   kind: 'symlink'
   target: string
+  /** The same, byte for byte. */
+  targetBytes: Buffer
 }
 
 export interface SpecialInode extends Common {
@@ -94,7 +98,7 @@ export function readInode(table: MetadataTable, reference: InodeReference, super
       if (head + count * 4 > data.length - at) return damaged(`of a file claims ${String(sizeBytes)} bytes, and has no room for their blocks`)
       if (index !== noFragment && index >= superblock.fragments) return damaged(`of a file ends in fragment ${String(index)} of ${String(superblock.fragments)}`)
       return {
-        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, start,
+        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, sparseBytes: extended ? Number(data.readBigUInt64LE(at + 32)) : 0, start,
         blockList: data.subarray(at + head, at + head + count * 4),
         fragment: index === noFragment ? undefined : { index, offset },
       }
@@ -104,7 +108,7 @@ export function readInode(table: MetadataTable, reference: InodeReference, super
       const length = data.readUInt32LE(at + 20)
       if (length > 65_535) return damaged(`of a symbolic link claims ${String(length)} bytes`)
       need(24 + length + (extended ? 4 : 0))
-      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24 + length) : noXattr), kind, target: data.toString('utf8', at + 24, at + 24 + length) }
+      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24 + length) : noXattr), kind, target: data.toString('utf8', at + 24, at + 24 + length), targetBytes: data.subarray(at + 24, at + 24 + length) }
     }
     case 'block-device': case 'character-device':
       need(extended ? 28 : 24)

@@ -1,11 +1,12 @@
 import type { ByteSource } from '../byte-source.ts'
 import type { UnpackDeps } from '../unpack-frames.ts'
 import { damagedSquashfs } from './damage.ts'
-import { readDirectory, type DirectoryEntry } from './directory.ts'
+import { readDirectory, type DirectoryEntry, type NameEncoding } from './directory.ts'
 import { readInode, type DirectoryInode, type FileInode, type Inode, type InodeReference } from './inode.ts'
 import { findBlocks, firstBlockOf, readIndexedTable, tableOf } from './metadata.ts'
 import { compressorOptions, readSuperblock, type Superblock } from './superblock.ts'
 import { unpackerFor, type PackedBlock } from './unpack.ts'
+import { readXattrs, type Xattr } from './xattrs.ts'
 
 /**
  * A squashfs, opened for reading. Inodes and folders are in memory after opening (a few megabytes for a router); file
@@ -18,12 +19,22 @@ export interface Squashfs {
   root: DirectoryInode
   /** @throws ForgeError E_SQUASHFS */
   inode: (reference: InodeReference) => Inode
+  /** A number that only this inode has: where it lies in the unpacked table. @throws ForgeError E_SQUASHFS */
+  placeOf: (reference: InodeReference) => number
   /** A folder's entries by name. @throws ForgeError E_SQUASHFS */
-  entries: (directory: DirectoryInode) => ReadonlyMap<string, DirectoryEntry>
+  entries: (directory: DirectoryInode, encoding?: NameEncoding) => ReadonlyMap<string, DirectoryEntry>
+  /** Bytes of all listings together: no folders can have more between them. */
+  listingBytes: number
   /** User or group number of an index that an inode holds. @throws ForgeError E_SQUASHFS */
   owner: (index: number) => number
   /** Contents of files, in the order asked for; all their blocks in as few runs as memory allows. @throws ForgeError E_SQUASHFS */
   read: (files: readonly FileInode[]) => Promise<Buffer[]>
+  /** Sixteen bytes each: where it starts, its size with a flag as data blocks have it, four unused. */
+  fragments: Buffer
+  /** Sets of extended attributes, by the number that inodes have. @throws ForgeError E_SQUASHFS */
+  xattrs: () => Promise<Xattr[][]>
+  /** Checks that a file's blocks lie inside the image; the first byte behind them. @throws ForgeError E_SQUASHFS */
+  endOf: (file: FileInode) => number
 }
 
 /** Sizes of data blocks and fragments have a flag: stored as it is. */
@@ -52,7 +63,17 @@ export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promis
     superblock, root,
     compressorOptions: await compressorOptions(source, superblock),
     inode: (reference) => readInode(inodes, reference, superblock, name),
-    entries: (directory) => readDirectory(directories, directory, name),
+    placeOf: ({ block, offset }) => inodes.at(block, offset),
+    entries: (directory, encoding) => readDirectory(directories, directory, name, encoding),
+    listingBytes: directories.data.length,
+    fragments,
+    xattrs: () => readXattrs(source, superblock, unpack),
+    endOf: (file) => {
+      let end = 0
+      for (const block of dataBlocks(file)) end = block.at + lengthOf(block.size)
+      if (file.fragment) fragmentOf(file.fragment.index)
+      return end
+    },
     owner: (index) => {
       if (index * 4 >= ids.length) throw damagedSquashfs(name, `an inode has owner ${String(index)} of ${String(superblock.ids)}`, superblock.idTable)
       return ids.readUInt32LE(index * 4)

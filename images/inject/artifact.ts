@@ -1,0 +1,1 @@
+export { inject, injectTools, type Injection } from './inject.ts'
