@@ -95,11 +95,16 @@ describe('a configuration', () => {
       'set nat64 source rule 101 mode isolated',
       '',
     ])
-    expect(nat64ctlText({ ...config, kind: 'nat46', pools: [], statics: [], maps: [{ ipv4: '203.0.113.65', ipv6: '2001:db8::a' }], options: { 'amend-udp-checksum-zero': 'false', 'eam-hairpin-mode': 'off' } }, 'tayga', 'inline').split('\n')).toEqual([
+    const map = { ...config, kind: 'nat46', pools: [], statics: [], maps: [{ ipv4: '203.0.113.65', ipv6: '2001:db8::a' }], options: { 'amend-udp-checksum-zero': 'false', 'eam-hairpin-mode': 'off' } } as const
+    const lines = [
       'set nat46 destination rule 100 destination address 203.0.113.65',
       'set nat46 destination rule 100 translation address 2001:db8::a',
       'set nat46 destination rule 100 source prefix 64:ff9b::/96',
-      'set nat46 destination rule 100 option eam-hairpin none',
+    ]
+    expect(nat64ctlText(map, 'jool', 'inline').split('\n')).toEqual([...lines, 'set nat46 destination rule 100 option eam-hairpin none', ''])
+    // The options are Jool's.
+    expect(nat64ctlText(map, 'tayga', 'inline').split('\n')).toEqual([
+      ...lines,
       'set nat46 destination rule 100 engine tayga',
       '',
     ])

@@ -1,7 +1,8 @@
 """Which rule a translation is of.
 
 An instance is one rule's, but for the inline one, and NAT46's in mode iptables or a namespace, which rules with one prefix share. There the
-address and port outside tell, by the pools of /run/jool/instance-RULE.json and of the configuration; where two rules have the same ones, nobody can tell.
+address and port outside tell, by the pools of /run/jool/instance-RULE.json and of the configuration; where two rules have the same ones, nobody
+can tell.
 """
 
 from __future__ import annotations

@@ -106,8 +106,9 @@ def _running(
         if daemon.ours:
             pool = daemon.pool
             addresses = (str(pool),) if pool is not None else tuple(each.outside for each in daemon.static_maps)
-            for label in _of_tayga(daemon, configuration):
-                rows.append(RuleRow(label, "tayga", "", daemon.value("prefix"), addresses, "running", "", daemon.device))
+            prefix = daemon.value("prefix")
+            labels = _of_tayga(daemon, configuration)
+            rows.extend(RuleRow(label, "tayga", "", prefix, addresses, "running", "", daemon.device) for label in labels)
     return rows
 
 
