@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
 import { Session } from '../pipeline/session.ts'
+import { fromFileSystem } from '../pipeline/store.ts'
 import { requireHostTools } from './doctor.ts'
 import { createProgress } from './progress.ts'
 
@@ -18,7 +19,7 @@ export async function injectPackages(iso: string, packages: readonly string[], o
   })
   const workDir = join(session.store.workDir, 'inject')
   await mkdir(workDir)
-  const done = await inject({ iso, packages, output: options.output, exec: session.exec, log: session.log, workDir })
+  const done = await inject({ iso, packages, output: options.output, exec: session.exec, log: session.log, workDir }).catch((error: unknown) => { throw fromFileSystem(error, `${options.store} or of ${options.output}`) })
   process.stdout.write(options.json === true ? `${JSON.stringify(done, null, 2)}\n` : text(done))
 }
 
