@@ -28,22 +28,24 @@ async function bulkThrough(context: ScenarioContext, mode: 'inline' | 'isolated'
   const { router, ipv6Host, scaled } = context
   await apply(router, rules(mode, '1024-40000'))
   const changes = ['1024-50000', '1024-45000,1024-40000', '1024-40001']
-  const probe = await ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: 8 * mebibyte, download: 0, timeoutMs: scaled(60_000) })
-  // As long as the changes take, three times over.
-  const started = performance.now()
-  await apply(router, rules(mode, '1024-40001'))
-  const bytes = Math.ceil((performance.now() - started) * (changes.length + 1) * 2 * 8 * mebibyte / probe.ms / mebibyte) * mebibyte
-  let over = false
-  const transfer = ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: bytes, download: 0, timeoutMs: scaled(120_000) }).finally(() => { over = true })
-  transfer.catch(() => undefined)
-  for (const ports of changes) {
-    const [first = '', second] = ports.split(',')
-    await apply(router, [...rules(mode, first), ...second === undefined ? [] : ['nat64 source rule 100 translation pool 2 address 203.0.113.66', `nat64 source rule 100 translation pool 2 port ${second}`]])
-    demand(!over, `${String(bytes / mebibyte)} MiB were too few: the transfer ended before the changes did`)
+  let bytes = 512 * mebibyte
+  for (;;) {
+    const transferred = { over: false }
+    const transfer = ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: bytes, download: 0, timeoutMs: scaled(240_000) }).finally(() => { transferred.over = true })
+    transfer.catch(() => undefined)
+    for (const ports of changes) {
+      const [first = '', second] = ports.split(',')
+      await apply(router, [...rules(mode, first), ...second === undefined ? [] : ['nat64 source rule 100 translation pool 2 address 203.0.113.66', `nat64 source rule 100 translation pool 2 port ${second}`]])
+    }
+    const enough = !transferred.over
+    const { ms, peer } = await transfer
+    demand(peer === pool4, `the IPv4 host saw ${peer}`)
+    if (enough) return `${String(bytes / mebibyte)} MiB in ${(ms / 1000).toFixed(0)} s through ${String(changes.length)} changes of the pool; SHA-256 equal`
+    // How long changes take and how fast a transfer is differ from machine to machine.
+    bytes *= 4
+    demand(bytes <= 32_768 * mebibyte, `${String(bytes / 4 / mebibyte)} MiB were too few: the transfer ended before the changes did`)
+    await apply(router, rules(mode, '1024-40000'))
   }
-  const { ms, peer } = await transfer
-  demand(peer === pool4, `the IPv4 host saw ${peer}`)
-  return `${String(bytes / mebibyte)} MiB in ${(ms / 1000).toFixed(0)} s through ${String(changes.length)} changes of the pool; SHA-256 equal`
 }
 
 export const changeScenarios = scenarios([
