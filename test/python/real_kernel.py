@@ -91,8 +91,7 @@ class RealKernel(LocalSystem):
         pid = super().read_file(pid_file)
         if pid:
             os.kill(int(pid), signal.SIGTERM)
-            while os.path.exists("/proc/%d" % int(pid)):
-                os.sched_yield()
+            os.waitpid(int(pid), 0)
             self.remove_file(pid_file)
         if verb == "restart":
             os.makedirs("/run/nat64/tayga-data", exist_ok=True)
@@ -123,8 +122,12 @@ def _with_jool(text: str) -> str:
 
 
 def main(first: int, count: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    # PR_SET_CHILD_SUBREAPER: a daemon that was ended is this process's to wait for, not that of an init that may not.
+    if libc.prctl(36, 1, 0, 0, 0) != 0:
+        sys.exit("prctl: %s" % os.strerror(ctypes.get_errno()))
     # CLONE_NEWNS and CLONE_NEWNET; all that follows ends with this process.
-    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000 | 0x40000000) != 0:
+    if libc.unshare(0x00020000 | 0x40000000) != 0:
         sys.exit("unshare: %s" % os.strerror(ctypes.get_errno()))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     # Names of network namespaces, and TAYGA's data, are of this run alone.
