@@ -14,7 +14,7 @@ import { needsTools } from '../support/tools.ts'
 const exec = createExec({ log: silentLog })
 const listTree = fileURLToPath(new URL('../support/list-tree.py', import.meta.url))
 const tools = needsTools('mksquashfs', 'unsquashfs', 'xz', 'zstd', '/usr/bin/python3', 'openssl') && process.getuid?.() === 0
-const cases = process.env['NAT64_FORGE_FULL'] === '1' ? 300 : 6
+const cases = process.env['NAT64_FORGE_FULL'] === '1' ? 300 : 12
 const compressors = ['gzip', 'xz', 'zstd', 'lz4', 'lzo', 'lzma']
 
 /** Writes what a graft is, and returns its size. */
