@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -17,6 +17,10 @@ describe.skipIf(!needsTools('systemd-analyze'))('the systemd units of nat64ctl',
   ])('%s is exposed no more than what systemd calls %s', async (unit, verdict) => {
     const { stdout } = await exec(['systemd-analyze', 'security', '--offline=true', '--no-pager', join(unitsDir, unit)], {})
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`Overall exposure level for .*: \\d\\.\\d ${verdict}\\b`))
+  })
+
+  it('that make network namespaces filter no addresses: the filter would hold for the kernel\'s own packets there', async () => {
+    expect(await readFile(join(unitsDir, 'nat64.service'), 'utf8')).not.toMatch(/^(IPAddress|IPIngress|IPEgress|RestrictNetworkInterfaces)/m)
   })
 
   it('are all in this table', async () => {
