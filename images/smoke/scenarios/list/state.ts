@@ -98,7 +98,7 @@ function stateOf(mode: 'inline' | 'isolated') {
       const inbound = await ipv4Host.call('exchangeTcp', { host: pool4, port: 6400, upload: 1000, download: 1000, timeoutMs: scaled(15_000) })
       demand(inbound.ms > 0, 'the static mapping is gone')
       await ipv6Host.call('closeMany', { sizeBytes: 1, timeoutMs: 100 })
-      const archive = await must(router, 'cd /tmp && rm -f nat64-debug-*.tar.gz && nat64ctl debug-archive >/dev/null && tar tzf nat64-debug-*.tar.gz | wc -l', 240_000)
+      const archive = await must(router, 'cd /tmp && rm -f nat64-debug-*.tar.gz && nat64ctl debug-archive >/dev/null 2>&1 && tar tzf nat64-debug-*.tar.gz | wc -l', 240_000)
       demand(Number(archive) > 10, `the debug archive has ${archive} files`)
       return `${String(sessions.length)} translations shown, ${String(open)} of them the open connections; statistics, pools, timeouts, status, explain, monitor, journal and both resets agree with what was sent`
     },
