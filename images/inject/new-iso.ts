@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { isoFacts } from '../inspect/iso-facts.ts'
+import type { ByteSource } from '../../scripts/formats/byte-source.ts'
+import type { IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 
@@ -69,15 +71,38 @@ async function digestOf(path: string, algorithm: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** What boots, and every file that was not replaced, must be as before. */
+/** What boots, and every file that was not replaced, must be as before, byte for byte. */
 async function expectSame(image: RouterImage, iso: OpenIso, output: string, replaced: ReadonlySet<string>, exec: Exec): Promise<void> {
   await using made = await openRouterImage(output, { exec })
   if (!made.iso) throw changed('it is no ISO')
   const [before, after] = [await isoFacts(image, iso), await isoFacts(made, made.iso)]
   const invariant = ({ volumeId, boot, isohybrid, secureBoot, commandLines }: typeof before): string => JSON.stringify({ volumeId, boot: boot.map(({ platform, bootable, loadSectors, path }: BootRecord) => ({ platform, bootable, loadSectors, path })), isohybrid: { mbr: isohybrid.mbr, gpt: isohybrid.gpt, partitions: isohybrid.partitions.map(({ type }) => type) }, secureBoot, commandLines })
   if (invariant(before) !== invariant(after)) throw changed(`its boot records were ${invariant(before)} and are ${invariant(after)}`)
-  const kept = (one: OpenIso): string => JSON.stringify(one.entries.filter(({ path }) => !replaced.has(path)).map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]).sort())
-  if (kept(iso) !== kept(made.iso)) throw changed('files are missing or have another size')
+  const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
+  const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]))
+  const [old, fresh] = [kept(iso), kept(made.iso)]
+  if (names(old) !== names(fresh)) throw changed('files are missing or have another size')
+  const patched = new Set(before.boot.filter(({ platform }) => platform === 'bios').map(({ path }) => path))
+  for (const [index, entry] of old.entries()) {
+    // The boot catalogue is nothing but positions.
+    if (entry.directory || entry.offset === iso.bootCatalogOffset) continue
+    const other = fresh[index]
+    if (!other || !await sameBytes(iso.open(entry), made.iso.open(other), patched.has(entry.path) ? bootInfoTable : undefined)) throw changed(`${entry.path} has other bytes than before`)
+  }
+}
+
+/** Where a BIOS boot image is told its own place on the medium (mkisofs's boot-info-table), in bytes. */
+const bootInfoTable = { from: 8, to: 64 }
+const chunkBytes = 1048576
+
+async function sameBytes(one: ByteSource, other: ByteSource, except?: { from: number; to: number }): Promise<boolean> {
+  for (let at = 0; at < one.sizeBytes; at += chunkBytes) {
+    const length = Math.min(chunkBytes, one.sizeBytes - at)
+    const [left, right] = [await one.read(at, length), await other.read(at, length)]
+    if (except && at === 0) for (const bytes of [left, right]) bytes.fill(0, except.from, except.to)
+    if (!left.equals(right)) return false
+  }
+  return true
 }
 
 function changed(what: string): ForgeError {
