@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
-import { program } from '../support/cli.ts'
+import { builtIso } from '../support/built-iso.ts'
 import { conformancePart } from '../support/conformance-part.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-import { testStore } from '../support/test-store.ts'
 import { needsTools } from '../support/tools.ts'
 
 const hours = 60 * 60_000
@@ -17,15 +15,8 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
   let checks: Awaited<ReturnType<typeof conformancePart>>['checks']
 
   beforeAll(async () => {
-    const dir = await temporaryFolder({ keepUntil: 'file' })
-    const store = await testStore()
-    await new Promise<void>((resolve, reject) => {
-      execFile(process.execPath, [program, 'build', '--target', 'debian-12', '--until', 'iso', '--fast', '--store', store, '--out', join(dir, 'out')], { cwd: dir, maxBuffer: 1 << 28 }, (error, _stdout, stderr) => {
-        if (error) reject(new Error(stderr))
-        else resolve()
-      })
-    });
-    ({ results, checks } = await conformancePart(join(dir, 'out/debian-12/debian-12-router.iso'), join(dir, 'table'), createExec({ log: silentLog })))
+    const dir = await temporaryFolder({ keepUntil: 'file' });
+    ({ results, checks } = await conformancePart(await builtIso(dir), join(dir, 'table'), createExec({ log: silentLog })))
   }, hours)
 
   const wrong = (verdict: string): string[] => results.filter((result) => result.verdict === verdict).map(({ kind, id, detail }) => `${kind} ${id}: ${detail}`)

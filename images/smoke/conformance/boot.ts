@@ -1,20 +1,14 @@
-import type { Exec } from '../../../scripts/lib/exec.ts'
 import type { Log } from '../../../scripts/lib/log.ts'
 import type { CheckResult, Milestone } from '../artifact.ts'
 import { titles } from '../checks/catalogue.ts'
 import { CheckFailed, runCheck, type CheckContext } from '../checks/check.ts'
 import { kernelLog } from '../checks/router.ts'
-import { referenceDriver } from '../drivers/reference.ts'
 import type { RouterDriver } from '../drivers/router-driver.ts'
-import { SerialShell } from '../drivers/serial-shell.ts'
-import { probeAccelerator } from '../lab/accelerator.ts'
-import { Guest } from '../lab/guest.ts'
 import { connectHosts } from '../lab/network.ts'
-import { makePersistenceDisk } from '../lab/persistence.ts'
-import { Timeline } from '../lab/timeline.ts'
 import { topology } from '../lab/topology.ts'
-import { startTree, type LabTree } from '../lab/tree.ts'
+import type { LabTree } from '../lab/tree.ts'
 import { Wire } from '../lab/wire.ts'
+import { withLabRouter, type LabRouterInput } from '../lab-router.ts'
 import type { ConformanceResult } from './result.ts'
 import { runTable, type TableInput } from './run.ts'
 import { joolSetup } from './setups/jool.ts'
@@ -23,19 +17,12 @@ import { taygaSetup } from './setups/tayga.ts'
 import type { Mode, TranslatorSetup } from './translator.ts'
 import { world } from './world.ts'
 
-export interface ConformanceInput extends Pick<TableInput, 'entries' | 'kinds' | 'limitMs' | 'signal' | 'onResult'> {
-  /** A reference router's ISO. */
-  iso: string
-  login: { user: string; password: string }
+export interface ConformanceInput extends Pick<TableInput, 'entries' | 'kinds' | 'limitMs' | 'onResult'>, Omit<LabRouterInput, 'counting'> {
   /** Of Jool. */
   modes: readonly Mode[]
   /** Whether TAYGA is asked too. */
   tayga: boolean
-  exec: Exec
   log: Log
-  workDir: string
-  /** The console is kept here. */
-  consoleFile: string
 }
 
 /** What one boot gave: the table, and whether the router came through it unharmed. */
@@ -51,21 +38,9 @@ export interface ConformanceRun {
  * @throws ForgeError E_LAB, E_BOOT, E_INTERRUPTED
  */
 export async function runConformance(input: ConformanceInput): Promise<ConformanceRun> {
-  const { exec, log, signal, workDir } = input
-  const probe = await probeAccelerator(exec, workDir)
-  const persistenceImage = await makePersistenceDisk(exec, workDir)
-  await using tree = await startTree()
-  const timeline = new Timeline()
-  await using guest = await Guest.start(tree, {
-    accelerator: probe.accelerator, firmware: 'bios', iso: input.iso, memoryMiB: 768, cpus: 2, persistenceImage, speedFactor: probe.speedFactor, workDir,
-    consoleFile: input.consoleFile, timeline, signal,
-  })
-  const wires = await openWires(tree)
+  const { log } = input
   log.step('boot the router')
-  await Promise.all([guest.until('login'), guest.run()])
-  const router = referenceDriver(new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal }), input.login)
-  const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
-  const work = async (): Promise<Pick<ConformanceRun, 'results' | 'checks'>> => {
+  return await withLabRouter(input, openWires, async ({ accelerator, tree, timeline, router, scaled }, wires) => {
     log.step('configure the router')
     await router.login()
     await router.configure()
@@ -74,10 +49,9 @@ export async function runConformance(input: ConformanceInput): Promise<Conforman
     const results = await runTable({ ...input, setups: await setupsOf(input, router), wires, router, scaled })
     // Packets that no host would send are what kernels stumble over.
     const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver: router, timeline, expected: {}, scaled }
-    return { results, checks: [await runCheck('bios/kernel-log', `after the table: ${titles['kernel-log']}`, async () => await kernelLog(context))] }
-  }
-  const { results, checks } = await Promise.race([work(), guest.ended()])
-  return { accelerator: probe.accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `bios/${name}`, ms })), checks, results }
+    const checks = [await runCheck('bios/kernel-log', `after the table: ${titles['kernel-log']}`, async () => await kernelLog(context))]
+    return { accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `bios/${name}`, ms })), checks, results }
+  })
 }
 
 /** As an administrator would, where the router has nat64ctl; else by Jool's own commands. */

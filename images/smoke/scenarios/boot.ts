@@ -1,31 +1,18 @@
-import type { Exec } from '../../../scripts/lib/exec.ts'
 import type { Log } from '../../../scripts/lib/log.ts'
 import type { CheckResult, Milestone } from '../artifact.ts'
 import { titles } from '../checks/catalogue.ts'
 import { runCheck, type CheckContext } from '../checks/check.ts'
 import { kernelLog } from '../checks/router.ts'
-import { referenceDriver } from '../drivers/reference.ts'
-import { SerialShell } from '../drivers/serial-shell.ts'
-import { probeAccelerator } from '../lab/accelerator.ts'
-import { Guest } from '../lab/guest.ts'
 import { connectHosts } from '../lab/network.ts'
-import { makePersistenceDisk } from '../lab/persistence.ts'
-import { Timeline } from '../lab/timeline.ts'
 import { topology } from '../lab/topology.ts'
-import { startTree } from '../lab/tree.ts'
+import { withLabRouter, type LabRouterInput } from '../lab-router.ts'
 import { must } from './nat64ctl.ts'
 import { runScenarios, type ScenarioRunInput } from './run.ts'
 import type { ScenarioContext } from './scenario.ts'
 
-export interface ScenarioBootInput extends Pick<ScenarioRunInput, 'scenarios' | 'signal' | 'onResult'>, Pick<ScenarioContext, 'randomConfigurations'> {
-  /** A reference router's ISO, with nat64ctl. */
-  iso: string
-  login: { user: string; password: string }
-  exec: Exec
+/** Its ISO has nat64ctl. */
+export interface ScenarioBootInput extends Pick<ScenarioRunInput, 'scenarios' | 'onResult'>, Pick<ScenarioContext, 'randomConfigurations'>, Omit<LabRouterInput, 'counting'> {
   log: Log
-  workDir: string
-  /** The console is kept here. */
-  consoleFile: string
 }
 
 /**
@@ -33,22 +20,12 @@ export interface ScenarioBootInput extends Pick<ScenarioRunInput, 'scenarios' | 
  * @throws ForgeError E_LAB, E_BOOT, E_INTERRUPTED
  */
 export async function bootScenarios(input: ScenarioBootInput): Promise<{ accelerator: 'kvm' | 'tcg'; milestones: Milestone[]; checks: CheckResult[] }> {
-  const { exec, log, signal, workDir } = input
-  const probe = await probeAccelerator(exec, workDir)
-  const persistenceImage = await makePersistenceDisk(exec, workDir)
-  await using tree = await startTree()
-  const timeline = new Timeline()
-  await using guest = await Guest.start(tree, {
-    accelerator: probe.accelerator, firmware: 'bios', iso: input.iso, memoryMiB: 768, cpus: 2, persistenceImage, speedFactor: probe.speedFactor, workDir,
-    consoleFile: input.consoleFile, timeline, signal,
-  })
-  await connectHosts(tree)
-  await tree.ipv4Host.call('serve', { host: topology.far.host, port: topology.port })
+  const { log, signal } = input
   log.step('boot a router for the scenarios')
-  await Promise.all([guest.until('login'), guest.run()])
-  const router = referenceDriver(new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal }), input.login)
-  const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
-  const work = async (): Promise<CheckResult[]> => {
+  return await withLabRouter(input, async (tree) => {
+    await connectHosts(tree)
+    await tree.ipv4Host.call('serve', { host: topology.far.host, port: topology.port })
+  }, async ({ accelerator, tree, guest, timeline, router, scaled }) => {
     await router.login()
     await router.configure()
     const devices = await prepare(router)
@@ -63,10 +40,9 @@ export async function bootScenarios(input: ScenarioBootInput): Promise<{ acceler
     log.step(`${String(input.scenarios.length)} scenarios`)
     const results = await runScenarios({ scenarios: input.scenarios, context, signal, ...(input.onResult ? { onResult: input.onResult } : {}) })
     const about: CheckContext = { ...tree, driver: router, timeline, expected: {}, scaled }
-    return [...results, await runCheck('scenario/kernel-log', `after the scenarios: ${titles['kernel-log']}`, async () => await kernelLog(about))]
-  }
-  const checks = await Promise.race([work(), guest.ended()])
-  return { accelerator: probe.accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `scenario/${name}`, ms })), checks }
+    const after = await runCheck('scenario/kernel-log', `after the scenarios: ${titles['kernel-log']}`, async () => await kernelLog(about))
+    return { accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `scenario/${name}`, ms })), checks: [...results, after] }
+  })
 }
 
 /** No service's translator beside nat64ctl's; and what the lab's interfaces are called there. */

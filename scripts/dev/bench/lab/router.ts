@@ -1,15 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { IsoArtifact } from '../../../../images/iso/artifact.ts'
-import { referenceDriver } from '../../../../images/smoke/drivers/reference.ts'
-import { SerialShell } from '../../../../images/smoke/drivers/serial-shell.ts'
-import { probeAccelerator } from '../../../../images/smoke/lab/accelerator.ts'
-import { Guest } from '../../../../images/smoke/lab/guest.ts'
 import { connectHosts } from '../../../../images/smoke/lab/network.ts'
-import { makePersistenceDisk } from '../../../../images/smoke/lab/persistence.ts'
-import { Timeline } from '../../../../images/smoke/lab/timeline.ts'
 import { topology } from '../../../../images/smoke/lab/topology.ts'
-import { startTree, type LabTree } from '../../../../images/smoke/lab/tree.ts'
+import type { LabTree } from '../../../../images/smoke/lab/tree.ts'
+import { withLabRouter } from '../../../../images/smoke/lab-router.ts'
 import { ForgeError } from '../../../lib/errors.ts'
 import { runStages } from '../../../pipeline/run.ts'
 import { stages } from '../../../pipeline/stages.ts'
@@ -39,33 +34,20 @@ export async function withRouter<T>(name: string, context: BenchContext, work: (
   const iso = context.image ?? await builtIso(context)
   const workDir = join(context.workDir, name)
   await mkdir(workDir, { recursive: true })
-  const { signal } = new AbortController()
-  const probe = await probeAccelerator(exec, workDir, counting ? ['tcg'] : undefined)
-  const { accelerator } = probe
-  // Its time goes slower than everybody else's.
-  const speedFactor = probe.speedFactor * (counting ? 4 : 1)
-  const persistenceImage = await makePersistenceDisk(exec, workDir)
-  await using tree = await startTree()
-  await using guest = await Guest.start(tree, {
-    accelerator, firmware: 'bios', iso, memoryMiB: 768, cpus: counting ? 1 : 2, counting, persistenceImage, speedFactor, workDir, consoleFile: join(workDir, 'console.log'), timeline: new Timeline(), signal,
-  })
-  await connectHosts(tree)
-  context.say(`${name}: booting ${basename(iso)} (${accelerator})`)
-  await Promise.all([guest.until('login'), guest.run()])
-  const driver = referenceDriver(new SerialShell(guest.console, { speedFactor, signal }), { user: 'root', password: 'router' })
-  const must = async (command: string, timeoutMs?: number): Promise<string> => {
-    const { status, output } = await driver.run(command, timeoutMs)
-    if (status !== 0) throw new ForgeError('E_BOOT', `on the router: ${command}: exit status ${String(status)}`, { details: output.slice(-2000) })
-    return output
-  }
-  const router: BenchRouter = { tree, accelerator, must, succeeds: async (command) => (await driver.run(command)).status === 0, copy: async (file, to) => { await copied(tree, must, file, to) } }
-  const ready = async (): Promise<T> => {
+  const input = { iso, login: { user: 'root', password: 'router' }, exec, signal: new AbortController().signal, workDir, consoleFile: join(workDir, 'console.log'), counting }
+  context.say(`${name}: booting ${basename(iso)}`)
+  return await withLabRouter(input, connectHosts, async ({ accelerator, tree, router: driver }) => {
+    context.say(`${name}: it has booted (${accelerator})`)
+    const must = async (command: string, timeoutMs?: number): Promise<string> => {
+      const { status, output } = await driver.run(command, timeoutMs)
+      if (status !== 0) throw new ForgeError('E_BOOT', `on the router: ${command}: exit status ${String(status)}`, { details: output.slice(-2000) })
+      return output
+    }
     await driver.login()
     await driver.configure()
     await must('systemctl stop jool && modprobe -r jool nf_defrag_ipv6 nf_defrag_ipv4')
-    return await work(router)
-  }
-  return await Promise.race([ready(), guest.ended()])
+    return await work({ tree, accelerator, must, succeeds: async (command) => (await driver.run(command)).status === 0, copy: async (file, to) => { await copied(tree, must, file, to) } })
+  })
 }
 
 /** By HTTP from the IPv6 host: a serial line would take minutes. */
