@@ -791,8 +791,10 @@ class FakeRouter(System):
                     "Error: Warning: You're adding lots of addresses, which might defeat the whole point of NAT64 over SIIT.\n"
                     "Error: Will cancel the operation. Use --force to override this."
                 )
+            self._expect_counted(instance, mark, protocol, network, low, high, "--max-iterations" in named)
             return self._changing(lambda: self._pool4_put(instance, mark, protocol, network, low, high, named.get("--max-iterations", "")))
         assert verb == "remove", verb
+        self._expect_whole(instance, protocol, network, low, high)
         return self._changing(lambda: self._pool4_take(instance, mark, protocol, network, low, high, quick))
 
     @staticmethod
@@ -814,6 +816,26 @@ class FakeRouter(System):
                 else:
                     fused.append((first, last))
             table.rows[address] = fused
+
+    @staticmethod
+    def _expect_counted(instance: FakeInstance, mark: int, protocol: str, network: IPv4Network, low: int, high: int, again: bool) -> None:
+        """A range that grows is not counted anew by Jool, up to 4.1.15 at least."""
+        for (each_mark, each), table in instance.pool4.items():
+            for first, last in FakeRouter._ranges(table, network) if each == protocol else []:
+                inside = again and each_mark == mark and first <= low and high <= last
+                assert inside or first > high + 1 or last < low - 1, "Jool counts a pool wrong: %s %d-%d beside others" % (network, low, high)
+
+    @staticmethod
+    def _expect_whole(instance: FakeInstance, protocol: str, network: IPv4Network, low: int, high: int) -> None:
+        """Of a range that splits Jool counts the rest twice, and reads freed memory; one that only shrinks cannot be put back."""
+        for (_, each), table in instance.pool4.items():
+            for first, last in FakeRouter._ranges(table, network) if each == protocol else []:
+                whole_or_nothing = (low <= first and last <= high) or last < low or first > high
+                assert whole_or_nothing, "Jool counts a pool wrong: %s without %d-%d" % (network, low, high)
+
+    @staticmethod
+    def _ranges(table: FakeTable, network: IPv4Network) -> List[Tuple[int, int]]:
+        return [row for address, rows in table.rows.items() if IPv4Address(address) in network for row in rows]
 
     @staticmethod
     def _pool4_take(instance: FakeInstance, mark: int, protocol: str, network: IPv4Network, low: int, high: int, quick: bool) -> None:

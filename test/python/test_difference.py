@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import unittest
 from ipaddress import IPv6Network
-from typing import List
+from typing import List, Set
 
 from configurations import configuration, destination, pool, source, static
 
@@ -24,6 +25,21 @@ def plan(before: Configuration, after: Configuration) -> Plan:
 
 #: What makes stray packets unreachable: of every plan of rules in the router's own namespace, and looked at in a class of its own.
 STRAYS = re.compile(r"table 6410000|lookup 6410000|priority 6465|policy rule: .*64(?:65|66)")
+
+
+def puts(operations: Plan) -> Plan:
+    """Those that put pools."""
+    return tuple(operation for operation in operations if "put the pools" in operation.what)
+
+
+def removals(row: str) -> List[str]:
+    return ["jool -i instance-1 pool4 remove %s --%s --mark 0" % (row, protocol) for protocol in ("icmp", "tcp", "udp")]
+
+
+def pool_of(put: object) -> Set[str]:
+    """The port ranges in a configuration that Jool is given as a whole."""
+    assert isinstance(put, Run) and put.argv[:3] == ("jool", "file", "handle"), put
+    return {row["port range"] for row in json.loads(put.stdin or "")["pool4"]}
 
 
 def commands(operations: Plan) -> List[str]:
@@ -48,9 +64,7 @@ class LiveInstance(unittest.TestCase):
 
     def changed(self, *pools: object, **more: object) -> Plan:
         operations = plan(self.base, configuration(source(1, *pools, **more)))  # type: ignore[arg-type]
-        self.assertFalse(
-            [operation for operation in operations if "file" in operation.do[0].__str__().split(" ")[:4] or "instance remove" in str(operation.do[0])]
-        )
+        self.assertFalse([operation for operation in operations if "instance remove" in str(operation.do[0])])
         return tuple(operation for operation in operations if not isinstance(operation.do[0], WriteFile))
 
     def test_an_address_more_is_added_and_nothing_else_is_touched(self) -> None:
@@ -60,18 +74,36 @@ class LiveInstance(unittest.TestCase):
         self.assertEqual({operation.drops_sessions for operation in operations}, {""})
 
     def test_ports_that_go_take_only_their_own_sessions(self) -> None:
-        operations = self.changed(pool("192.0.2.1", (2000, 65535)))
+        (operation,) = self.changed(pool("192.0.2.1", (2000, 65535)))
         self.assertEqual(
-            commands(operations), ["jool -i instance-1 pool4 remove 192.0.2.1 1024-1999 --%s --mark 0" % each for each in ("icmp", "tcp", "udp")]
+            operation.what, "instance-1: put the pools, without " + ", ".join("192.0.2.1 1024-1999 for %s" % each for each in ("ICMP", "TCP", "UDP"))
         )
-        self.assertEqual({operation.drops_sessions for operation in operations}, {"those that use these addresses"})
+        put, *ended = operation.do
+        self.assertEqual(pool_of(put), {"2000-65535"})
+        self.assertEqual([str(each) for each in ended], removals("192.0.2.1 1024-1999"))
+        self.assertEqual([pool_of(each) for each in operation.undo], [{"1024-65535"}])
+        self.assertEqual(operation.drops_sessions, "those that use these addresses")
+
+    def test_ports_that_come_beside_others_are_put_with_them_and_end_no_session(self) -> None:
+        base = configuration(source(1, pool("192.0.2.1", (2000, 3000))))
+        (operation,) = puts(plan(base, configuration(source(1, pool("192.0.2.1", (2000, 4000))))))
+        self.assertEqual([pool_of(each) for each in operation.do], [{"2000-4000"}])
+        self.assertEqual(pool_of(operation.undo[0]), {"2000-3000"})
+        self.assertEqual([str(each) for each in operation.undo[1:]], removals("192.0.2.1 3001-4000"))
+        self.assertEqual(operation.drops_sessions, "")
+
+    def test_ports_that_move_are_both_there_for_a_moment(self) -> None:
+        base = configuration(source(1, pool("192.0.2.1", (2000, 3000))))
+        come, go = puts(plan(base, configuration(source(1, pool("192.0.2.1", (2500, 4000))))))
+        self.assertEqual([pool_of(come.do[0]), pool_of(come.undo[0])], [{"2000-4000"}, {"2000-3000"}])
+        self.assertEqual([pool_of(go.do[0]), pool_of(go.undo[0])], [{"2500-4000"}, {"2000-4000"}])
 
     def test_addresses_that_another_mark_still_allows_keep_their_bindings(self) -> None:
         both = configuration(source(1, pool("192.0.2.1", protocols=(Protocol.TCP,))), source(2, pool("192.0.2.1", protocols=(Protocol.TCP,)), mark=5))
         operations = plan(both, configuration(source(1, pool("192.0.2.1", protocols=(Protocol.TCP,)))))
-        self.assertEqual(
-            commands(operations), ["jool -i instance-1 pool4 remove 192.0.2.1 1024-65535 --tcp --mark 5 --quick", "rm -f /run/jool/instance-2.json"]
-        )
+        # Put as a whole: removed by itself, it would go from what packets from IPv4 are looked for in, too.
+        self.assertEqual(commands(operations), ["jool file handle /dev/stdin", "rm -f /run/jool/instance-2.json"])
+        self.assertEqual(len(operations[0].do), 1)
         self.assertEqual({operation.drops_sessions for operation in operations}, {""})
 
     def test_max_iterations_alone_are_put_by_adding_what_is_there(self) -> None:

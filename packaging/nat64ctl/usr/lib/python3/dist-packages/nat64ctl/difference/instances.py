@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from dataclasses import replace
+from typing import Dict, List, Optional, Tuple
 
 from ..engines import jool
-from ..pool4 import Range, Table, intersect, ranges, runs_of, subtract, union
+from ..operations import Command
+from ..pool4 import Pool4, Range, Run, Table, fuse, intersect, ranges, subtract, union
 from ..state import (
     Framework,
     Instance,
@@ -18,6 +20,7 @@ from .steps import CHANGE, CREATE, HALT, STOP, Steps
 
 #: A table of explicit maps is put as a whole when more entries than this change: one process, and no moment with half of them.
 _MAPS_ONE_BY_ONE = 16
+_USING = "those that use these addresses"
 
 
 def instances(steps: Steps, running: State, wanted: State) -> None:
@@ -105,21 +108,95 @@ def _change_maps(steps: Steps, key: InstanceKey, now: Instance, want: Instance) 
 
 def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:
     """Addresses come, entries go, addresses go, entries come: an entry has to lie in the pool, and not to meet another."""
+    row_by_row = not _touching(now.pool4, want.pool4)
+    both = _both(now.pool4, want.pool4)
+    if row_by_row:
+        _add_rows(steps, key, now.pool4, want.pool4)
+    elif both != now.pool4:
+        steps.add_all(
+            CHANGE,
+            "%s: put the pools, with %s" % (instance_label(key), _rows(want.pool4, now.pool4)),
+            (jool.handle_file(key, replace(now, pool4=both)),),
+            (jool.handle_file(key, now), *_end_sessions(key, want.pool4, now.pool4)),
+        )
+    for entry in sorted(now.bib - want.bib):
+        steps.add(
+            CHANGE,
+            "%s: remove static entry %s" % (instance_label(key), _entry(entry)),
+            jool.bib_remove(key, entry),
+            jool.bib_add(key, entry),
+            drops_sessions="those of this entry",
+        )
+    if row_by_row:
+        _remove_rows(steps, key, now.pool4, want.pool4)
+    elif both != want.pool4:
+        left = replace(now, bib=now.bib & want.bib)
+        ended = _end_sessions(key, now.pool4, want.pool4)
+        steps.add_all(
+            CHANGE,
+            "%s: put the pools, without %s" % (instance_label(key), _rows(now.pool4, want.pool4)),
+            (jool.handle_file(key, replace(left, pool4=want.pool4)), *ended),
+            (jool.handle_file(key, replace(left, pool4=both)),),
+            drops_sessions=_USING if ended else "",
+        )
+    _add_entries(steps, key, now, want)
+
+
+def _touching(now: Pool4, want: Pool4) -> bool:
+    """Whether a range grows, shrinks or splits, or one that changes meets another of its address. Jool, up to 4.1.15 at least, then counts the
+    pool wrong: more than there is, and it finds no port for connections; nothing, and it divides by that. So such pools are put as a whole."""
+    for table, before, after in _tables(now, want):
+        beside = union(each.runs for (mark, protocol), each in want.tables.items() if protocol == table[1] and mark != table[0])
+        come, go = subtract(after.runs, before.runs), subtract(before.runs, after.runs)
+        if _meet(come, union((_whole(now, table[1]), beside))) or _meet(go, _whole(want, table[1])):
+            return True
+    return False
+
+
+def _meet(some: Tuple[Run, ...], others: Tuple[Run, ...]) -> bool:
+    """Overlap, or follow each other on one address."""
+    wider = tuple(Run(run.first, run.last, fuse((max(0, low - 1), min(65535, high + 1)) for low, high in run.ports)) for run in some)
+    return bool(intersect(wider, others))
+
+
+def _whole(pool4: Pool4, protocol: str) -> Tuple[Run, ...]:
+    """Of all marks: packets from IPv4 have none."""
+    return union(table.runs for (_, each), table in pool4.tables.items() if each == protocol)
+
+
+def _tables(now: Pool4, want: Pool4) -> List[Tuple[Tuple[int, str], Table, Table]]:
+    return [(table, now.tables.get(table, Table(())), want.tables.get(table, Table(()))) for table in sorted(set(now.tables) | set(want.tables))]
+
+
+def _both(now: Pool4, want: Pool4) -> Pool4:
+    return Pool4(
+        {
+            table: Table(union((before.runs, after.runs)), (after if after.runs else before).iterations)
+            for table, before, after in _tables(now, want)
+        }
+    )
+
+
+def _rows(pool4: Pool4, without: Pool4) -> str:
+    """What the one has and the other has not, in words: enough to recognize it."""
+    tables = _tables(without, pool4)
+    words = [_row(row, protocol, mark) for (mark, protocol), less, table in tables for row in ranges(subtract(table.runs, less.runs))]
+    shown = 4
+    return ", ".join(words[:shown] + (["%d more" % (len(words) - shown)] if len(words) > shown else [])) or "other max-iterations"
+
+
+def _end_sessions(key: InstanceKey, before: Pool4, after: Pool4) -> Tuple[Command, ...]:
+    """Of transport addresses that are no longer in the pool; removing them once more does nothing else."""
+    gone = [(table, subtract(subtract(old.runs, new.runs), _whole(after, table[1]))) for table, old, new in _tables(before, after)]
+    return tuple(jool.pool4_remove(key, mark, protocol, row) for (mark, protocol), runs in gone for row in ranges(runs))
+
+
+def _add_rows(steps: Steps, key: InstanceKey, now: Pool4, want: Pool4) -> None:
     label = instance_label(key)
-    everything = sorted(set(now.pool4.tables) | set(want.pool4.tables))
-    for mark, protocol in everything:
-        before = now.pool4.tables.get((mark, protocol), Table(()))
-        after = want.pool4.tables.get((mark, protocol), Table(()))
-        # Undone, it must not take bindings along that another mark allows.
-        others = union(table.runs for (_, other), table in now.pool4.tables.items() if other == protocol)
+    for (mark, protocol), before, after in _tables(now, want):
         for row in ranges(subtract(after.runs, before.runs)):
-            shared = bool(intersect(runs_of(row), others))
-            steps.add(
-                CHANGE,
-                "%s: add %s" % (label, _row(row, protocol, mark)),
-                jool.pool4_add(key, mark, protocol, row),
-                jool.pool4_remove(key, mark, protocol, row, shared),
-            )
+            what = "%s: add %s" % (label, _row(row, protocol, mark))
+            steps.add(CHANGE, what, jool.pool4_add(key, mark, protocol, row), jool.pool4_remove(key, mark, protocol, row))
         if after.runs and after.iterations != before.iterations:
             # Adding what is there changes nothing but the iterations of the table. If anything stays, that is undone with it.
             row = ranges(intersect(after.runs, before.runs) or after.runs)[0]
@@ -129,33 +206,17 @@ def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance)
                 jool.pool4_iterations(key, mark, protocol, row, after.iterations),
                 *((jool.pool4_iterations(key, mark, protocol, row, before.iterations),) if before.runs else ()),
             )
-    for entry in sorted(now.bib - want.bib):
-        steps.add(
-            CHANGE,
-            "%s: remove static entry %s" % (label, _entry(entry)),
-            jool.bib_remove(key, entry),
-            jool.bib_add(key, entry),
-            drops_sessions="those of this entry",
-        )
-    for mark, protocol in everything:
-        before = now.pool4.tables.get((mark, protocol), Table(()))
-        after = want.pool4.tables.get((mark, protocol), Table(()))
-        gone = subtract(before.runs, after.runs)
-        others = union(table.runs for (_, other), table in want.pool4.tables.items() if other == protocol)
-        removals = [(row, True) for row in ranges(intersect(gone, others))] + [(row, False) for row in ranges(subtract(gone, others))]
-        for index, (row, quick) in enumerate(removals):
+
+
+def _remove_rows(steps: Steps, key: InstanceKey, now: Pool4, want: Pool4) -> None:
+    for (mark, protocol), before, after in _tables(now, want):
+        for index, row in enumerate(ranges(subtract(before.runs, after.runs))):
             undo = [jool.pool4_add(key, mark, protocol, row)]
             if index == 0 and not after.runs and before.iterations != "auto":
                 # The last to be undone, of a table that was gone.
                 undo.append(jool.pool4_iterations(key, mark, protocol, row, before.iterations))
-            steps.add(
-                CHANGE,
-                "%s: remove %s" % (label, _row(row, protocol, mark)),
-                jool.pool4_remove(key, mark, protocol, row, quick),
-                *undo,
-                drops_sessions="" if quick else "those that use these addresses",
-            )
-    _add_entries(steps, key, now, want)
+            what = "%s: remove %s" % (instance_label(key), _row(row, protocol, mark))
+            steps.add(CHANGE, what, jool.pool4_remove(key, mark, protocol, row), *undo, drops_sessions=_USING)
 
 
 def _add_entries(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:

@@ -167,9 +167,9 @@ def pool4_iterations(key: InstanceKey, mark: int, protocol: str, row: Range, ite
     return Run(run.argv + ("--max-iterations", iterations))
 
 
-def pool4_remove(key: InstanceKey, mark: int, protocol: str, row: Range, quick: bool) -> Run:
-    """`quick` leaves bindings of these addresses alone: those that another mark still allows."""
-    return command(key, "pool4", "remove", row.prefix, _ports(row), "--" + protocol.lower(), "--mark", str(mark), *(("--quick",) if quick else ()))
+def pool4_remove(key: InstanceKey, mark: int, protocol: str, row: Range) -> Run:
+    """Ends the sessions that use it, whether it is in the pool or not."""
+    return command(key, "pool4", "remove", row.prefix, _ports(row), "--" + protocol.lower(), "--mark", str(mark))
 
 
 def bib_add(key: InstanceKey, entry: str) -> Run:
