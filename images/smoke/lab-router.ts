@@ -1,3 +1,5 @@
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import { referenceDriver } from './drivers/reference.ts'
 import type { RouterDriver } from './drivers/router-driver.ts'
@@ -6,6 +8,7 @@ import { probeAccelerator } from './lab/accelerator.ts'
 import { Guest } from './lab/guest.ts'
 import { makePersistenceDisk } from './lab/persistence.ts'
 import { Timeline } from './lab/timeline.ts'
+import type { GuestRole } from './lab/topology.ts'
 import { startTree, type LabTree } from './lab/tree.ts'
 
 export interface LabRouterInput {
@@ -41,17 +44,38 @@ const countingFactor = 4
  * @throws ForgeError E_LAB, E_BOOT, E_INTERRUPTED
  */
 export async function withLabRouter<Ends, Result>(
-  { iso, login, exec, signal, workDir, consoleFile, counting = false }: LabRouterInput, connect: (tree: LabTree) => Promise<Ends>, work: (lab: LabRouter, ends: Ends) => Promise<Result>,
+  input: LabRouterInput, connect: (tree: LabTree) => Promise<Ends>, work: (lab: LabRouter, ends: Ends) => Promise<Result>,
 ): Promise<Result> {
+  await using tree = await startTree()
+  const lab = await start(input, 'router', tree)
+  await using guest = lab.guest
+  const ends = await connect(tree)
+  await Promise.all([guest.until('login'), guest.run()])
+  return await Promise.race([work(lab, ends), guest.ended()])
+}
+
+/**
+ * The same with a second router of the same ISO on the same two networks. The first one may end.
+ * @throws ForgeError E_LAB, E_BOOT, E_INTERRUPTED
+ */
+export async function withLabRouters<Result>(input: LabRouterInput, connect: (tree: LabTree) => Promise<void>, work: (first: LabRouter, standby: LabRouter) => Promise<Result>): Promise<Result> {
+  await using tree = await startTree()
+  const first = await start(input, 'router', tree)
+  await using firstGuest = first.guest
+  const standby = await start({ ...input, workDir: await mkdtemp(join(input.workDir, 'standby-')), consoleFile: input.consoleFile.replace(/(\.\w+)?$/, '-standby$1') }, 'standby', tree)
+  await using standbyGuest = standby.guest
+  await connect(tree)
+  await Promise.all([firstGuest, standbyGuest].flatMap((guest) => [guest.until('login'), guest.run()]))
+  return await Promise.race([work(first, standby), standbyGuest.ended()])
+}
+
+/** Starts QEMU, with the guest stopped. */
+async function start({ iso, login, exec, signal, workDir, consoleFile, counting = false }: LabRouterInput, role: GuestRole, tree: LabTree): Promise<LabRouter> {
   const probe = await probeAccelerator(exec, workDir, counting ? ['tcg'] : undefined)
   const { accelerator } = probe
   const speedFactor = probe.speedFactor * (counting ? countingFactor : 1)
   const persistenceImage = await makePersistenceDisk(exec, workDir)
-  await using tree = await startTree()
   const timeline = new Timeline()
-  await using guest = await Guest.start(tree, { accelerator, firmware: 'bios', iso, memoryMiB: 768, cpus: counting ? 1 : 2, counting, persistenceImage, speedFactor, workDir, consoleFile, timeline, signal })
-  const ends = await connect(tree)
-  await Promise.all([guest.until('login'), guest.run()])
-  const router = referenceDriver(new SerialShell(guest.console, { speedFactor, signal }), login)
-  return await Promise.race([work({ accelerator, tree, guest, timeline, router, scaled: (ms) => Math.ceil(ms * speedFactor) }, ends), guest.ended()])
+  const guest = await Guest.start(tree, { accelerator, firmware: 'bios', iso, memoryMiB: 768, cpus: counting ? 1 : 2, counting, role, persistenceImage, speedFactor, workDir, consoleFile, timeline, signal })
+  return { accelerator, tree, guest, timeline, router: referenceDriver(new SerialShell(guest.console, { speedFactor, signal }), login), scaled: (ms) => Math.ceil(ms * speedFactor) }
 }

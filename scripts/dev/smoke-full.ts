@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { CheckResult } from '../../images/smoke/artifact.ts'
 import { runConformance, type ConformanceRun } from '../../images/smoke/conformance/boot.ts'
 import { table } from '../../images/smoke/conformance/table.ts'
 import { bootScenarios } from '../../images/smoke/scenarios/boot.ts'
+import { bootFailOver, failOverId } from '../../images/smoke/scenarios/fail-over.ts'
 import { allScenarios } from '../../images/smoke/scenarios/list.ts'
 import { describeError } from '../lib/describe-error.ts'
 import { sha256File } from '../lib/digest.ts'
@@ -42,12 +44,14 @@ const { values, positionals } = parseArgs({
 })
 const asked = (...names: (keyof typeof values)[]): boolean => names.some((name) => process.argv.slice(2).some((argument) => argument === `--${name}` || argument.startsWith(`--${name}=`)))
 const withTable = asked('mode', 'kind', 'only') || !asked('scenario')
-const scenarios = asked('scenario') || !asked('mode', 'kind', 'only') ? allScenarios.filter(({ id }) => values.scenario.length === 0 || values.scenario.some((part) => id.includes(part))) : []
+const withScenario = (id: string): boolean => (asked('scenario') || !asked('mode', 'kind', 'only')) && (values.scenario.length === 0 || values.scenario.some((part) => id.includes(part)))
+const scenarios = allScenarios.filter(({ id }) => withScenario(id))
+const withFailOver = withScenario(failOverId)
 const chosenModes = modes.filter((mode) => values.mode.includes(mode))
 const chosenKinds = kinds.filter((kind) => values.kind.includes(kind))
 const entries = table.filter(({ id }) => values.only.length === 0 || values.only.some((part) => id.includes(part)))
 const limitMs = Number(values.limit) * 1000
-if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || (asked('scenario') && scenarios.length === 0) || !(limitMs > 0)) {
+if (!values.mode.every((mode) => mode === 'tayga' || (modes as readonly string[]).includes(mode)) || chosenKinds.length < values.kind.length || entries.length === 0 || (asked('scenario') && scenarios.length === 0 && !withFailOver) || !(limitMs > 0)) {
   process.stderr.write(`modes: ${modes.join(', ')} (of Jool), tayga; kinds: ${kinds.join(', ')}; --only is part of an entry's name, --scenario part of a scenario's; --limit is in seconds\n`)
   process.exit(64)
 }
@@ -98,6 +102,7 @@ async function tested(iso: string): Promise<boolean> {
   const common = { iso, login: { user: 'root', password: values.password }, exec, log, signal: abort.signal }
   let run: ConformanceRun | undefined
   let scenarioRun: Awaited<ReturnType<typeof bootScenarios>> | undefined
+  const scenarioChecks: CheckResult[] = []
   try {
     if (withTable) {
       run = await runConformance({
@@ -110,6 +115,12 @@ async function tested(iso: string): Promise<boolean> {
         ...common, ...await guest('scenarios'), scenarios, randomConfigurations: await randomConfigurations(exec, work, 50),
         onResult: ({ verdict, id, detail }) => { print(`${verdict.padEnd(11)} ${id}: ${detail}\n`) },
       })
+      scenarioChecks.push(...scenarioRun.checks)
+    }
+    if (withFailOver) {
+      const result = await bootFailOver({ ...common, ...await guest('fail-over') })
+      print(`${result.verdict.padEnd(11)} ${result.id}: ${result.detail}\n`)
+      scenarioChecks.push(result)
     }
   } catch (error) {
     if (!abort.signal.aborted) for (const file of consoles) await copyFile(file, resolve(values.out, `smoke-full-${basename(file)}`)).catch(() => undefined)
@@ -117,12 +128,12 @@ async function tested(iso: string): Promise<boolean> {
   }
   await new Promise<void>((done) => { lines.end(done) })
   const results = run?.results ?? []
-  const checks = [...run?.checks ?? [], ...scenarioRun?.checks ?? []]
+  const checks = [...run?.checks ?? [], ...scenarioChecks]
   const milestones = [...run?.milestones ?? [], ...scenarioRun?.milestones ?? []]
   const report = await written(iso, image, { accelerator: run?.accelerator ?? scenarioRun?.accelerator ?? 'tcg', milestones, checks, results }, { consoles, tableFile })
   const count = (verdict: string): number => results.filter((result) => result.verdict === verdict).length
   if (run !== undefined) say(`${String(count('pass'))} passed, ${String(count('fail'))} failed, ${String(count('known-limit'))} known limits, ${String(count('limit-gone'))} limits gone, ${String(count('skip'))} not possible here`)
-  if (scenarioRun !== undefined) say(`scenarios: ${(['pass', 'fail', 'skip'] as const).map((verdict) => `${String(scenarioRun.checks.filter((one) => one.verdict === verdict).length)} ${verdict}`).join(', ')}`)
+  if (scenarioChecks.length > 0) say(`scenarios: ${(['pass', 'fail', 'skip'] as const).map((verdict) => `${String(scenarioChecks.filter((one) => one.verdict === verdict).length)} ${verdict}`).join(', ')}`)
   return report.verdict === 'pass'
 }
 

@@ -8,6 +8,7 @@ import { buildReport, type BuildReport } from '../../scripts/pipeline/report/rep
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
+import { chosenPart, conformancePart, withVerdict } from '../support/conformance-part.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
@@ -85,6 +86,13 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     expect(stdout).toMatch(/boot img :\s+1\s+BIOS/)
     expect(stdout).toMatch(/boot img :\s+2\s+UEFI/)
     expect(stdout).toContain('MBR isohybrid')
+  })
+
+  it('does through nat64ctl what the RFCs ask, in every mode and on both engines, or says why not', async () => {
+    const conformance = await conformancePart(chosenPart, join(out, 'lab-router.iso'), join(dir, 'table'), exec)
+    expect(['fail', 'limit-gone'].map((verdict) => withVerdict(conformance, verdict))).toEqual([[], []])
+    expect(withVerdict(conformance, 'pass').length).toBeGreaterThan(100)
+    expect(conformance.checks.map(({ id, verdict, detail }) => [id, verdict, detail])).toEqual([['bios/kernel-log', 'pass', expect.any(String)]])
   })
 
   it('takes another package afterwards, into a new ISO that is the same in everything else', async () => {

@@ -84,7 +84,7 @@ export class Bench {
   only(seen: Seen, side: Side, expected: Packet, except: readonly string[] = []): Packet {
     const got = seen[side][0]
     demand(seen.v6.length + seen.v4.length === 1 && got !== undefined, `expected ${summary(expected)} on ${side}, got ${shown(seen)}`)
-    demandEqual(got, expected, except)
+    demandEqual(got, expected, [...except, ...side === 'v4' && this.setup.engine === 'tayga' ? taygasDf : []])
     return got
   }
 
@@ -129,6 +129,9 @@ export class Bench {
     return { v6: take('v6'), v4: take('v4') }
   }
 }
+
+/** TAYGA 0.9.2 sets DF in whatever it translates to IPv4; the table has an entry about that, and all the others are about something else. */
+const taygasDf = ['df', 'payload.inner.df']
 
 /** Fields of an error that are the kernel's to choose. */
 export function kernelsOwn({ version }: Packet): string[] {

@@ -4,7 +4,7 @@ import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { interrupted } from '../../../scripts/lib/exec.ts'
 import { Console } from './console.ts'
 import { eventsIn, isFatal } from './console-events.ts'
-import { ovmfVariables, qemuArgv, qemuFds, type MachineOptions } from './qemu-argv.ts'
+import { ovmfVariables, qemuArgv, type MachineOptions } from './qemu-argv.ts'
 import { Qmp } from './qmp.ts'
 import type { LabEvent, Timeline } from './timeline.ts'
 import type { LabTree } from './tree.ts'
@@ -56,9 +56,10 @@ export class Guest implements AsyncDisposable {
       if (options.certificate === undefined) throw new ForgeError('E_BUG', 'Secure Boot without a certificate that the firmware trusts')
       await writeFile(uefiVariables, secureBootVariables(await readFile(ovmfVariables), options.certificate))
     }
-    const console = new Console(tree.serial, options.consoleFile, (event) => { options.timeline.record(event) })
+    const wires = tree.guests[options.role ?? 'router']
+    const console = new Console(wires.serial, options.consoleFile, (event) => { options.timeline.record(event) })
     let rest = ''
-    tree.firmware.on('data', (data: Buffer) => {
+    wires.firmware.on('data', (data: Buffer) => {
       const lines = (rest + data.toString('latin1')).split('\n')
       rest = lines.pop() ?? ''
       // The BIOS says here what a screen would show.
@@ -66,10 +67,10 @@ export class Guest implements AsyncDisposable {
         if (event.kind === 'firmware' || event.kind === 'failure') options.timeline.record(event)
       }
     })
-    tree.firmware.on('error', () => undefined)
-    const qmp = new Qmp(tree.qmp)
+    wires.firmware.on('error', () => undefined)
+    const qmp = new Qmp(wires.qmp)
     const { child } = await tree.transit.call('start', {
-      argv: qemuArgv({ ...options, uefiVariables }), fds: [qemuFds.qmp, qemuFds.serial, qemuFds.firmware],
+      argv: qemuArgv({ ...options, uefiVariables }), fds: [wires.fds.qmp, wires.fds.serial, wires.fds.firmware],
     })
     const guest = new Guest(tree, qmp, console, child, options)
     try {
@@ -123,6 +124,11 @@ export class Guest implements AsyncDisposable {
 
   bootFailure(why: string): ForgeError {
     return new ForgeError('E_BOOT', `${why} (last milestone: ${this.#options.timeline.last})`, { details: this.console.tail() })
+  }
+
+  /** Pulls its plug. */
+  async cut(): Promise<void> {
+    await this.#tree.transit.call('stop', { child: this.#child, signal: 'SIGKILL' })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

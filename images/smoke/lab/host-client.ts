@@ -46,6 +46,10 @@ export interface HostCalls {
     { host: string; port: number; count: number; sizeBytes: number; window: number; timeoutMs: number },
     { sent: number; returned: number; ms: number; sendError?: string; refused: boolean },
   ]
+  /** Bulk data on one connection until `endTransfer`, in pieces that have `timeoutMs` each; resolves after the first piece. @throws TrafficFailed */
+  startTransfer: [{ host: string; port: number; timeoutMs: number }, { peer: string; peerPort: number }]
+  /** A piece that began after this was asked has come through. `longestMs` is the slowest piece's time. @throws TrafficFailed */
+  endTransfer: [Record<string, never>, { bytes: number; longestMs: number; ms: number }]
   openMany: [
     { host: string; port: number; count: number; sizeBytes: number; timeoutMs: number },
     { opened: number; distinctPeers: number; failed: string[]; ms: number },

@@ -1,5 +1,5 @@
 import type { Firmware } from '../spec.ts'
-import { topology } from './topology.ts'
+import { topology, type GuestRole } from './topology.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
 
@@ -9,6 +9,8 @@ export interface MachineOptions {
   iso: string
   memoryMiB: number
   cpus: number
+  /** Which of the lab's routers it is: "router" where there is one. */
+  role?: GuestRole
   /** A file system labelled for live-boot; keeps the router's configuration over a reboot. */
   persistenceImage: string
   /** Time goes by a nanosecond an instruction, for measuring; with TCG only, and one processor. */
@@ -18,7 +20,7 @@ export interface MachineOptions {
 }
 
 /** Descriptors QEMU inherits: its machine protocol, the guest's serial console, the BIOS's debug port. */
-export const qemuFds = { qmp: 3, serial: 4, firmware: 5 } as const
+const qemuFds = { qmp: 3, serial: 4, firmware: 5 } as const
 
 export const ovmfCode = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 /** Keeps its variables from the guest's own hands by system management mode. */
@@ -26,7 +28,8 @@ export const ovmfSecureCode = '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'
 export const ovmfVariables = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 
 /** The guest as a person would have it: a PC with a DVD drive, a disk and two network cards. Stopped until `cont`. */
-export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, counting, uefiVariables }: MachineOptions): [string, ...string[]] {
+export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, counting, uefiVariables, role = 'router' }: MachineOptions): [string, ...string[]] {
+  const { v6, v4 } = role === 'router' ? topology : topology.standby
   const secure = firmware === 'uefi-secure'
   return [
     'qemu-system-x86_64', '-S', '-nodefaults', '-no-user-config', '-display', 'none',
@@ -42,8 +45,8 @@ export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persiste
     '-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy',
     '-drive', `if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${comma(iso)}`, '-device', 'ide-cd,drive=cd,bootindex=0',
     '-drive', `if=none,id=disk,format=raw,cache=unsafe,file=${comma(persistenceImage)}`, '-device', 'virtio-blk-pci,drive=disk',
-    ...nic('v6', topology.v6.tap, topology.v6.mac),
-    ...nic('v4', topology.v4.tap, topology.v4.mac),
+    ...nic('v6', v6.tap, v6.mac),
+    ...nic('v4', v4.tap, v4.mac),
   ]
 }
 

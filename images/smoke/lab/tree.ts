@@ -3,19 +3,26 @@ import { fileURLToPath } from 'node:url'
 import type { Duplex } from 'node:stream'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { HostClient } from './host-client.ts'
+import type { GuestRole } from './topology.ts'
 
 const agentFile = fileURLToPath(new URL('hosts/agent.mjs', import.meta.url))
 const exitGraceMs = 5_000
 
-/** The lab's processes. Descriptors 3–5 of its init are QEMU's wires, 6 and 7 the two hosts'. */
+/** One QEMU's wires, and the descriptors of the lab's init that are their other ends. */
+export interface GuestWires {
+  qmp: Duplex
+  serial: Duplex
+  firmware: Duplex
+  fds: { qmp: number; serial: number; firmware: number }
+}
+
+/** The lab's processes. Descriptors 3–5 of its init are the router's wires, 6 and 7 the two hosts', 8–10 a second router's. */
 export interface LabTree extends AsyncDisposable {
   /** The first process: the lab's init, and the IPv4 router between the guest and the IPv4 host. */
   transit: HostClient
   ipv6Host: HostClient
   ipv4Host: HostClient
-  qmp: Duplex
-  serial: Duplex
-  firmware: Duplex
+  guests: Record<GuestRole, GuestWires>
 }
 
 /**
@@ -33,7 +40,7 @@ export async function startTree(): Promise<LabTree> {
   ], {
     // A session of its own: Ctrl-C in a terminal is for us alone, and we end the lab in order.
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: Array.from({ length: 11 }, () => 'pipe'),
     env: { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
   })
   let stderr = ''
@@ -63,7 +70,12 @@ export async function startTree(): Promise<LabTree> {
       cause, details: words(), hint: 'run as root, or allow unprivileged user namespaces and access to /dev/net/tun',
     })
   }
-  return { transit, ipv6Host, ipv4Host, qmp: wire(child, 3), serial: wire(child, 4), firmware: wire(child, 5), [Symbol.asyncDispose]: end }
+  return { transit, ipv6Host, ipv4Host, guests: { router: guestWires(child, 3), standby: guestWires(child, 8) }, [Symbol.asyncDispose]: end }
+}
+
+function guestWires(child: ChildProcess, first: number): GuestWires {
+  const fds = { qmp: first, serial: first + 1, firmware: first + 2 }
+  return { qmp: wire(child, fds.qmp), serial: wire(child, fds.serial), firmware: wire(child, fds.firmware), fds }
 }
 
 function wire(child: ChildProcess, fd: number): Duplex {

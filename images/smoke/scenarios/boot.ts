@@ -6,7 +6,7 @@ import { kernelLog } from '../checks/router.ts'
 import { connectHosts } from '../lab/network.ts'
 import { topology } from '../lab/topology.ts'
 import { withLabRouter, type LabRouterInput } from '../lab-router.ts'
-import { must } from './nat64ctl.ts'
+import { prepare } from './nat64ctl.ts'
 import { runScenarios, type ScenarioRunInput } from './run.ts'
 import type { ScenarioContext } from './scenario.ts'
 
@@ -28,7 +28,7 @@ export async function bootScenarios(input: ScenarioBootInput): Promise<{ acceler
   }, async ({ accelerator, tree, guest, timeline, router, scaled }) => {
     await router.login()
     await router.configure()
-    const devices = await prepare(router)
+    const devices = await prepare(router, { v6: topology.v6.mac, v4: topology.v4.mac })
     const reboot = async (): Promise<void> => {
       const login = guest.until('login')
       timeline.rebooting()
@@ -43,11 +43,4 @@ export async function bootScenarios(input: ScenarioBootInput): Promise<{ acceler
     const after = await runCheck('scenario/kernel-log', `after the scenarios: ${titles['kernel-log']}`, async () => await kernelLog(about))
     return { accelerator, milestones: timeline.milestones.map(({ name, ms }) => ({ name: `scenario/${name}`, ms })), checks: [...results, after] }
   })
-}
-
-/** No service's translator beside nat64ctl's; and what the lab's interfaces are called there. */
-async function prepare(router: ScenarioContext['router']): Promise<ScenarioContext['devices']> {
-  await must(router, 'systemctl stop jool jool_siit 2>/dev/null; ! jool instance display --csv 2>/dev/null | grep netfilter')
-  const nameOf = async (mac: string): Promise<string> => (await must(router, `ip -o link | awk -F': ' '/${mac}/{print $2}'`)).trim()
-  return { v6: await nameOf(topology.v6.mac), v4: await nameOf(topology.v4.mac) }
 }

@@ -15,6 +15,13 @@ export async function must(router: RouterDriver, command: string, timeoutMs?: nu
   return output
 }
 
+/** No service's translator beside nat64ctl's; and what the interfaces with these hardware addresses are called there. @throws CheckFailed */
+export async function prepare(router: RouterDriver, macs: { v6: string; v4: string }): Promise<{ v6: string; v4: string }> {
+  await must(router, 'systemctl stop jool jool_siit 2>/dev/null; ! jool instance display --csv 2>/dev/null | grep netfilter')
+  const nameOf = async (mac: string): Promise<string> => (await must(router, `ip -o link | awk -F': ' '/${mac}/{print $2}'`)).trim()
+  return { v6: await nameOf(macs.v6), v4: await nameOf(macs.v4) }
+}
+
 /** Any text, also one that a shell would not take as it is. @throws CheckFailed */
 export async function putFile(router: RouterDriver, path: string, text: string): Promise<void> {
   const packed = gzipSync(text).toString('base64')

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, createWriteStream, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { exchangeTcp, exchangeUdp, openMany, closeMany, serve, heard } from './traffic.mjs'
+import { exchangeTcp, exchangeUdp, openMany, closeMany, serve, heard, startTransfer, endTransfer } from './traffic.mjs'
 
 const children = new Map()
 let wire
@@ -20,7 +20,7 @@ const handlers = {
   openWire: ({ device }) => openWire(device),
   sendFrames: async ({ frames }) => { for (const frame of frames) wire.stdin.write(`${frame}\n`) },
   write: async ({ files }) => { for (const [path, text] of Object.entries(files)) writeFileSync(path, text) },
-  serve, heard, exchangeTcp, exchangeUdp, openMany, closeMany,
+  serve, heard, exchangeTcp, exchangeUdp, openMany, closeMany, startTransfer, endTransfer,
 }
 
 /** Runs a program to its end: `{status, stdout, stderr}`; status is null when it was ended at the deadline. */

@@ -292,3 +292,42 @@ export async function closeMany({ sizeBytes, timeoutMs }) {
   }))
   return { alive: connections.length - failed.length, failed: failed.slice(0, 5) }
 }
+
+const pieceBytes = 64 << 20
+let transfer
+
+/** Uploads on one connection, piece after piece, until `endTransfer`. Resolves after the first piece: `{peer, peerPort}`. Each piece has `timeoutMs`. */
+export async function startTransfer({ host, port, timeoutMs }) {
+  const socket = await connect(host, port, timeoutMs)
+  const from = reader(socket)
+  const started = performance.now()
+  const state = { bytes: 0, longestMs: 0, ending: false }
+  const piece = async () => {
+    const begun = performance.now()
+    const reply = await within(timeoutMs, socket, ask(socket, from, pieceBytes, 0)).catch((error) => {
+      socket.destroy()
+      throw new TrafficFailed(`after ${state.bytes} bytes: ${error.message}`, false)
+    })
+    state.bytes += pieceBytes
+    state.longestMs = Math.max(state.longestMs, performance.now() - begun)
+    return reply
+  }
+  const first = await piece()
+  const rest = async () => {
+    while (!state.ending) await piece()
+    socket.end()
+    return { bytes: state.bytes, longestMs: state.longestMs, ms: performance.now() - started }
+  }
+  transfer = { state, done: rest() }
+  transfer.done.catch(() => undefined)
+  return first
+}
+
+/** Lets the piece that is on its way end, and one more after it: `{bytes, longestMs, ms}`, `longestMs` being the slowest piece's. Throws TrafficFailed, also for what failed before. */
+export async function endTransfer() {
+  const { state, done } = transfer
+  const before = state.bytes
+  while (state.bytes < before + 2 * pieceBytes) await Promise.race([done, new Promise((resolve) => { setTimeout(resolve, 50) })])
+  state.ending = true
+  return await done
+}
