@@ -46,7 +46,7 @@ export interface HostCalls {
     { host: string; port: number; count: number; sizeBytes: number; window: number; timeoutMs: number },
     { sent: number; returned: number; ms: number; sendError?: string; refused: boolean },
   ]
-  /** Bulk data on one connection until `endTransfer`, in pieces that have `timeoutMs` each; resolves after the first piece. @throws TrafficFailed */
+  /** Bulk data on one connection until `endTransfer`, in pieces of 64 MiB that have `timeoutMs` each, and a pause after each; resolves after the first piece. @throws TrafficFailed */
   startTransfer: [{ host: string; port: number; timeoutMs: number }, { peer: string; peerPort: number }]
   /** A piece that began after this was asked has come through. `longestMs` is the slowest piece's time. @throws TrafficFailed */
   endTransfer: [Record<string, never>, { bytes: number; longestMs: number; ms: number }]

@@ -296,7 +296,7 @@ export async function closeMany({ sizeBytes, timeoutMs }) {
 const pieceBytes = 64 << 20
 let transfer
 
-/** Uploads on one connection, piece after piece, until `endTransfer`. Resolves after the first piece: `{peer, peerPort}`. Each piece has `timeoutMs`. */
+/** Uploads on one connection, piece after piece with pauses between them, until `endTransfer`. Resolves after the first piece: `{peer, peerPort}`. Each piece has `timeoutMs`. */
 export async function startTransfer({ host, port, timeoutMs }) {
   const socket = await connect(host, port, timeoutMs)
   const from = reader(socket)
@@ -314,7 +314,12 @@ export async function startTransfer({ host, port, timeoutMs }) {
   }
   const first = await piece()
   const rest = async () => {
-    while (!state.ending) await piece()
+    while (!state.ending) {
+      const begun = performance.now()
+      await piece()
+      // An emulated router has no processor left for anything else while it passes packets.
+      await new Promise((resolve) => { setTimeout(resolve, 2 * (performance.now() - begun)) })
+    }
     socket.end()
     return { bytes: state.bytes, longestMs: state.longestMs, ms: performance.now() - started }
   }
