@@ -42,7 +42,6 @@ type Directory = Extract<Inode, { kind: 'directory' }>
 
 class Comparison {
   readonly #paths: ChangedPath[] = []
-  readonly #unchanged: Difference['unchanged'] = []
   readonly #same = new Set<string>()
   readonly #candidates: Candidate[] = []
   readonly #old: Squashfs
@@ -60,12 +59,14 @@ class Comparison {
   async run(): Promise<Difference> {
     this.#folder('', this.#upper.root, this.#old.root)
     await this.#compareContents()
-    this.#emptied('', this.#upper.root, this.#old.root)
+    const { unchanged } = this.#unchangedIn('', this.#upper.root, this.#old.root)
     const shown = this.#paths.filter(({ path }) => !this.#same.has(path)).map((change) => ({ ...change, path: Buffer.from(change.path, 'latin1').toString('utf8') }))
-    return { paths: shown.sort((one, other) => one.path < other.path ? -1 : 1), unchanged: this.#unchanged }
+    return { paths: shown.sort((one, other) => one.path < other.path ? -1 : 1), unchanged }
   }
 
-  #folder(path: string, upper: Directory, old: Directory | undefined): void {
+  #folder(path: string, upper: Directory, old: Directory | undefined, hidden = false): void {
+    // What hides a folder's old content hides that of all folders in it.
+    const opaque = hidden || this.#isOpaque(upper)
     const below = old ? this.#old.entries(old, 'latin1') : new Map<string, never>()
     const above = this.#upper.entries(upper, 'latin1')
     for (const [name, reference] of above) {
@@ -82,7 +83,7 @@ class Comparison {
         const goesOn = before?.kind === 'directory' ? before : undefined
         if (before && !goesOn) this.#removed(child, before)
         if (!goesOn && this.#upper.entries(fresh, 'latin1').size === 0) this.#paths.push({ path: child, change: 'added', oldBytes: null, newBytes: null })
-        this.#folder(child, fresh, goesOn)
+        this.#folder(child, fresh, goesOn, opaque)
         continue
       }
       const change = { path: child, oldBytes: before ? bytesOf(before) : null, newBytes: bytesOf(fresh) }
@@ -92,7 +93,7 @@ class Comparison {
         if (this.#looksSame(before, fresh)) this.#note(child, before, fresh)
       }
     }
-    if (this.#isOpaque(upper)) for (const [name, reference] of below) if (!above.has(name)) this.#removed(path === '' ? name : `${path}/${name}`, this.#old.inode(reference))
+    if (opaque) for (const [name, reference] of below) if (!above.has(name)) this.#removed(path === '' ? name : `${path}/${name}`, this.#old.inode(reference))
   }
 
   #note(path: string, old: Inode, fresh: Inode): void {
@@ -139,20 +140,31 @@ class Comparison {
     if (batch.length > 0) await compare()
   }
 
-  /** Notes what is unchanged, folders last, and says whether anything is left here. */
-  #emptied(path: string, upper: Directory, old: Directory): boolean {
+  /** What is unchanged in a folder, folders last, and whether that is all there is in it. */
+  #unchangedIn(path: string, upper: Directory, old: Directory, hidden = false): { unchanged: Difference['unchanged']; empty: boolean } {
     const below = this.#old.entries(old, 'latin1')
+    const above = this.#upper.entries(upper, 'latin1')
+    const unchanged: Difference['unchanged'] = []
+    const opaque = hidden || this.#isOpaque(upper)
     let left = 0
-    for (const [name, reference] of this.#upper.entries(upper, 'latin1')) {
+    for (const [name, reference] of above) {
       const child = path === '' ? name : `${path}/${name}`
       const fresh = this.#upper.inode(reference)
       const oldReference = below.get(name)
       const before = oldReference && this.#old.inode(oldReference)
-      const gone = fresh.kind === 'directory' ? before?.kind === 'directory' && this.#emptied(child, fresh, before) && this.#looksSame(before, fresh) && !this.#isOpaque(fresh) : this.#same.has(child)
-      if (gone) this.#unchanged.push({ path: Buffer.from(child, 'latin1'), folder: fresh.kind === 'directory' })
+      if (fresh.kind !== 'directory') {
+        if (this.#same.has(child)) unchanged.push({ path: Buffer.from(child, 'latin1'), folder: false })
+        else left += 1
+        continue
+      }
+      const inside = before?.kind === 'directory' ? this.#unchangedIn(child, fresh, before, opaque) : { unchanged: [], empty: false }
+      unchanged.push(...inside.unchanged)
+      if (inside.empty && before && this.#looksSame(before, fresh)) unchanged.push({ path: Buffer.from(child, 'latin1'), folder: true })
       else left += 1
     }
-    return left === 0
+    // An opaque folder hides what is below it: there is no showing through, unless of all of it.
+    const empty = left === 0 && (!opaque || [...below.keys()].every((name) => above.has(name)))
+    return { unchanged: opaque && !empty ? [] : unchanged, empty }
   }
 }
 
