@@ -13,7 +13,10 @@ lay() {
   mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower
   # The root's own folder is the upper one's, which overlayfs does not copy.
   chmod --reference=lower upper; chown --reference=lower upper; touch --reference=lower upper
-  mount -t overlay -o "lowerdir=${1}lower,upperdir=upper,workdir=overlay,redirect_dir=off,metacopy=off,index=off,xino=off" overlay merged
+  mkdir "overlay-$step"
+  how="lowerdir=${1}lower,upperdir=upper,workdir=overlay-$step,redirect_dir=off,metacopy=off,index=off,xino=off"
+  # Nobody needs the disk to have each of dpkg's files: a run that is cut short starts anew. Kernels before 5.10 cannot leave it out.
+  mount -t overlay -o "$how,volatile" overlay merged 2>/dev/null || mount -t overlay -o "$how" overlay merged
 }
 
 if [ "$step" = pack ]; then
@@ -21,15 +24,18 @@ if [ "$step" = pack ]; then
   exec mksquashfs merged "$@"
 fi
 
+# What a package's script may do as root ends at the image: it can neither mount, nor make devices, nor leave by another chroot, nor
+# reach this shell's root by way of /proc.
+limits='-sys_admin,-mknod,-sys_module,-sys_rawio,-sys_boot,-sys_time,-sys_ptrace,-syslog,-dac_read_search,-mac_admin,-mac_override,-net_admin,-bpf,-perfmon,-checkpoint_restore'
 in_root() {
-  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
-    SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot merged "$@" </dev/null
+  setpriv --bounding-set "$limits" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
+    SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot merged /run/nat64-forge/inside "$@" </dev/null
 }
 
 # ------------------------------------------------------------------------------------------------------------------------------------
 # Below what changes, so it never becomes part of it: services are not started, whatever a package asks for, and who asks for a new
 # initrd is noted, since most who do change nothing in it.
-mkdir -p below answer run/archives run/tmp
+mkdir -p below answer scratch run/archives run/tmp
 chmod 1777 run/tmp
 mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower
 # Where the image has /usr/sbin as a link, programs lie in what it leads to.
@@ -48,7 +54,17 @@ done
 umount lower
 lay below:
 
+for folder in proc run tmp dev boot; do
+  if [ -L "merged/$folder" ] || [ ! -d "merged/$folder" ]; then
+    echo "the image has no folder /$folder of its own" >&2
+    exit 1
+  fi
+done
 mount -t proc proc merged/proc
+# The kernel's own switches are this host's.
+for path in sys sysrq-trigger irq bus; do
+  [ ! -e "merged/proc/$path" ] || { mount --bind "merged/proc/$path" "merged/proc/$path"; mount -o remount,bind,ro "merged/proc/$path"; }
+done
 mount -t tmpfs tmpfs merged/run
 mount -t tmpfs tmpfs merged/tmp
 mount -t tmpfs -o mode=755 tmpfs merged/dev
@@ -60,14 +76,20 @@ ln -s /proc/self/fd merged/dev/fd
 for link in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${link%%:*}" "merged/dev/${link#*:}"; done
 mkdir merged/run/nat64-forge
 mount --bind run merged/run/nat64-forge
+printf '#!/bin/sh\n[ ! -x /usr/bin/setpriv ] || set -- setpriv --bounding-set -sys_chroot -- "$@"\nexec "$@"\n' > run/inside
+printf '#!/bin/sh\nexec /run/nat64-forge/inside /usr/bin/dpkg "$@"\n' > run/dpkg
+chmod 755 run/inside run/dpkg
+[ ! -e request/script ] || { cp request/script run/script; chmod 755 run/script; }
+# From here on, packages write in run/: nothing is written there from outside, and what is read must be a file.
 
 # ------------------------------------------------------------------------------------------------------------------------------------
 # Packages. This host's apt decides, from the image's own list of packages, and has the image's dpkg do it: the image needs no apt, and
 # its sources, pins and hooks have no say.
-audit=$(in_root dpkg --audit)
+unfinished() { in_root dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' | grep -vE ' (installed|config-files|not-installed)$' || true; }
+before=$(unfinished)
 if [ -s request/packages ]; then
   apt() {
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
+    setpriv --bounding-set "$limits" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
       SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" APT_CONFIG="$work/request/apt.conf" apt-get -q "$@" </dev/null
   }
   apt update >/dev/null
@@ -76,19 +98,17 @@ if [ -s request/packages ]; then
   else
     # apt touches nothing where something was amiss before. dpkg asks only about what it is given.
     echo 'own-relations-broken' >> answer/notes
-    cp given/*.deb run/archives/
+    mount --bind given merged/run/nat64-forge/archives
     in_root sh -c 'exec dpkg --force-confdef --force-confold --force-unsafe-io --auto-deconfigure --install /run/nat64-forge/archives/*.deb'
   fi
 fi
 if [ -e request/script ]; then
-  cp request/script run/script
-  chmod 755 run/script
   in_root /run/nat64-forge/script
 fi
 in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status}\n' > answer/packages
-left=$(in_root dpkg --audit)
-if [ "$left" != "$audit" ]; then
-  printf '%s\n' "$left" >&2
+after=$(unfinished)
+if [ "$after" != "$before" ]; then
+  printf 'packages are not completely installed:\n%s\n' "$after" >&2
   exit 1
 fi
 if [ -e "upper/$sbin/update-initramfs" ] && grep -qF "$asks" "upper/$sbin/update-initramfs"; then
@@ -99,8 +119,7 @@ fi
 # ------------------------------------------------------------------------------------------------------------------------------------
 # Kernels: what is left of those that go, lists of modules, initrds.
 [ ! -e request/kernels-to-remove ] || while read -r release; do
-  rm -rf "merged/lib/modules/$release" "merged/usr/lib/modules/$release"
-  for file in vmlinuz initrd.img config System.map; do rm -f "merged/boot/$file-$release" "merged/boot/$file-$release.old-dkms"; done
+  in_root rm -rf "/lib/modules/$release" "/boot/vmlinuz-$release" "/boot/initrd.img-$release" "/boot/config-$release" "/boot/System.map-$release"
 done < request/kernels-to-remove
 
 for folder in lib usr/lib; do
@@ -125,48 +144,56 @@ is_new() {
 }
 # initrd_is_stale INITRD RELEASE
 initrd_is_stale() {
-  in_root lsinitramfs "$1" | sed -e 's|^\./||' | plain > run/initrd-files
-  LC_ALL=C comm -12 run/changed run/initrd-files > run/suspects
+  in_root lsinitramfs "$1" | sed -e 's|^\./||' | plain > scratch/initrd-files
+  LC_ALL=C comm -12 scratch/changed scratch/initrd-files > scratch/suspects
   # A module in updates/ is taken instead of the kernel's own of that name; what rules and hooks add is in no list yet.
-  sed -n 's|.*/\([^/]*\.ko\)\(\.[a-z]*\)\?$|\1|p' run/initrd-files | LC_ALL=C sort -u > run/initrd-modules
-  grep "^lib/modules/$2/.*\.ko" run/changed | while read -r path; do
+  sed -n 's|.*/\([^/]*\.ko\)\(\.[a-z]*\)\?$|\1|p' scratch/initrd-files | LC_ALL=C sort -u > scratch/initrd-modules
+  grep "^lib/modules/$2/.*\.ko" scratch/changed | while read -r path; do
     name=$(basename "$path" | sed 's|\.ko\..*|.ko|')
-    ! grep -qxF "$name" run/initrd-modules || echo "$path"
-  done >> run/suspects
-  grep -E '^(etc|share|usr/share|lib)/(initramfs-tools|modprobe\.d)/' run/changed >> run/suspects || true
+    ! grep -qxF "$name" scratch/initrd-modules || echo "$path"
+  done >> scratch/suspects
+  grep -E '^(etc|share|usr/share|lib)/(initramfs-tools|modprobe\.d)/' scratch/changed >> scratch/suspects || true
   while read -r path; do
     if is_new "$path"; then
       echo "$path" >> answer/initrd-why
       return 0
     fi
-  done < run/suspects
+  done < scratch/suspects
   return 1
 }
-find upper -mindepth 1 ! -type d -printf '%P\n' | plain > run/changed
-if grep -q " new$" request/initrds || [ -s run/initrd-asked ] || grep -qE '^(lib/modules/[^/]*/.*\.ko|(etc|share|usr/share|lib)/(initramfs-tools|modprobe\.d)/)' run/changed; then
-  while read -r release initrd; do
-    if [ "$initrd" = new ] || { [ -x "merged/usr/bin/lsinitramfs" ] && initrd_is_stale "$initrd" "$release"; }; then
-      if [ ! -x merged/usr/sbin/mkinitramfs ] && [ ! -x merged/sbin/mkinitramfs ]; then
-        [ "$initrd" != new ] || { echo 'the image has no mkinitramfs (package initramfs-tools-core), so no initrd can be made for another kernel' >&2; exit 1; }
-        echo no-initramfs-tools >> answer/notes
-        continue
-      fi
-      in_root env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o "/run/nat64-forge/initrd" "$release"
-      mv run/initrd "answer/initrd-$release"
-      # Owner and permissions stay.
-      [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || cat "answer/initrd-$release" > "merged/boot/initrd.img-$release"
-    elif [ ! -x "merged/usr/bin/lsinitramfs" ]; then
-      echo no-initramfs-tools >> answer/notes
+find upper -mindepth 1 ! -type d -printf '%P\n' | plain > scratch/changed
+can_list=$([ ! -x merged/usr/bin/lsinitramfs ] || echo yes)
+while read -r release initrd; do
+  if [ "$initrd" != new ]; then
+    if [ -z "$can_list" ]; then
+      # Who asks may be right; without a list there is no telling.
+      [ ! -s run/initrd-asked ] && ! grep -qE "^(lib/modules/$release/kernel/.*\.ko|etc/(initramfs-tools|dracut.*)/)" scratch/changed || echo no-initramfs-tools >> answer/notes
+      continue
     fi
-  done < request/initrds
-fi
+    initrd_is_stale "$initrd" "$release" || continue
+  fi
+  if ! in_root sh -c 'command -v mkinitramfs' >/dev/null; then
+    [ "$initrd" != new ] || { echo 'the image has no mkinitramfs (package initramfs-tools-core), so no initrd can be made for another kernel' >&2; exit 1; }
+    echo no-initramfs-tools >> answer/notes
+    continue
+  fi
+  in_root env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o /run/nat64-forge/initrd "$release"
+  [ -f run/initrd ] && [ ! -L run/initrd ] || { echo 'mkinitramfs made no file' >&2; exit 1; }
+  # Written into the file that is there: owner and permissions stay.
+  [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || in_root sh -c "cat /run/nat64-forge/initrd > '/boot/initrd.img-$release'"
+  mv run/initrd "answer/initrd-$release"
+done < request/initrds
 
-mkdir -p merged/usr/share/doc/nat64-forge
-: > merged/usr/share/doc/nat64-forge/manifest.json
+in_root sh -c 'umask 022; mkdir -p /usr/share/doc/nat64-forge && : > /usr/share/doc/nat64-forge/manifest.json'
 umount --recursive --lazy merged
+# Who writes it does so from outside: it must be where it seems to be.
+if [ "$(readlink -f upper/usr/share/doc/nat64-forge/manifest.json)" != "$(readlink -f upper)/usr/share/doc/nat64-forge/manifest.json" ]; then
+  echo 'the image has a link on the way to /usr/share/doc' >&2
+  exit 1
+fi
 # Notes that installing leaves: logs, backups, caches that hold times. What the image had of them stays as it was.
 for path in var/log/dpkg.log var/log/alternatives.log var/log/apt var/lib/dpkg/status-old var/lib/dpkg/diversions-old var/lib/dpkg/statoverride-old var/lib/dpkg/lock \
   var/lib/dpkg/lock-frontend var/lib/dpkg/triggers/Lock var/cache/ldconfig/aux-cache var/cache/debconf/config.dat-old var/cache/debconf/templates.dat-old \
   var/cache/debconf/passwords.dat-old var/cache/man etc/ld.so.cache~ etc/passwd- etc/group- etc/shadow- etc/gshadow- etc/.pwd.lock; do
-  rm -rf --one-file-system "upper/$path"
+  [ "$(readlink -f "upper/${path%/*}")" != "$(readlink -f upper)/${path%/*}" ] || rm -rf --one-file-system "upper/$path"
 done

@@ -171,7 +171,7 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   if (system.packages === undefined || system.architecture === undefined) throw new ForgeError('E_INJECT', `${image.path} has no list of packages (var/lib/dpkg/status), so nothing can be installed in it`, { hint: 'only images of Debian and of what is made of it can be injected into' })
   if (squashfs.superblock.compressor === 'lzma') throw new ForgeError('E_INJECT', `${image.path} has a squashfs that is compressed with lzma, which no kernel mounts`, { hint: 'pack it anew with xz' })
   const foreign = ((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)
-  for (const folder of ['lower', 'upper', 'overlay', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
+  for (const folder of ['lower', 'upper', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
   const write = (name: string, lines: readonly string[]): Promise<void> => writeFile(join(workDir, 'request', name), lines.map((line) => `${line}\n`).join(''))
   const offer = await offerPackages({ packages, folders, architectures: [system.architecture, ...foreign], workDir, exec })
   const kernels = await kernelsIn(image)
@@ -270,7 +270,9 @@ async function outcomeOf({ before, given, offer }: Request, installed: readonly 
   const names = new Set(installed.map(({ name }) => bare(name)))
   const packages: InjectedPackage[] = []
   for (const { name, version, architecture } of installed) {
-    const oldVersion = old.get(key({ name, architecture })) ?? null
+    // A package may come for all architectures where it was for one.
+    const other = before.find((pkg) => pkg.name === bare(name) && !now.has(key(pkg)))
+    const oldVersion = old.get(key({ name, architecture })) ?? other?.version ?? null
     const offered = offer.given.some((one) => one.name === bare(name) && one.architecture === architecture && one.version === version)
     if (oldVersion === version && !(given.has(bare(name)) && offered)) continue
     const older = async (): Promise<boolean> => (await exec(['dpkg', '--compare-versions', version, 'lt', oldVersion ?? ''], { okStatus: [0, 1], doing: 'compare versions' })).exitStatus === 0

@@ -58,7 +58,7 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
     ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
   await exec(argv as unknown as Argv, { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch) }, timeoutMs: 30 * 60_000 })
-  await setVolumeDates(output, dates)
+  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
   await expectSame(image, iso, output, new Set(files.keys()), exec)
 }
 
@@ -107,9 +107,12 @@ async function volumeDates(source: ByteSource): Promise<Map<number, Buffer>> {
   return dates
 }
 
-/** xorriso dates a volume anew, and knows only one time zone: the old one's dates are put back as they were. */
-async function setVolumeDates(output: string, dates: ReadonlyMap<number, Buffer>): Promise<void> {
-  const places: { at: number; bytes: Buffer }[] = []
+/** Of the disk, in the MBR of a hybrid ISO, with the two bytes behind it. */
+const diskSignature = { at: 440, bytes: 6 }
+
+/** xorriso dates a volume anew, and knows only one time zone; it also makes up another disk signature. The old ones are put back as they were. */
+async function putBack(output: string, dates: ReadonlyMap<number, Buffer>, signature: Buffer): Promise<void> {
+  const places = [{ at: diskSignature.at, bytes: signature }]
   {
     await using source = await openByteSource(output)
     for await (const { type, at } of volumeDescriptors(source)) {

@@ -92,7 +92,7 @@ async function writeAptConfiguration(workDir: string, sources: readonly string[]
   await writeFile(join(request, 'apt.conf'), [
     ['Dir::Etc', join(request, 'etc')], ['Dir::State', join(request, 'state')], ['Dir::State::lists', join(request, 'state/lists')],
     ['Dir::State::status', join(merged, 'var/lib/dpkg/status')], ['Dir::Cache', join(request, 'cache')], ['Dir::Cache::archives', join(merged, 'run/nat64-forge/archives')], ['Dir::Log', join(request, 'log')],
-    ['DPkg::Chroot-Directory', merged], ['DPkg::Use-Pty', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
+    ['DPkg::Chroot-Directory', merged], ['Dir::Bin::dpkg', '/run/nat64-forge/dpkg'], ['DPkg::Use-Pty', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
     ['Acquire::Languages', 'none'], ['APT::Get::Show-Versions', 'true'], ['Debug::NoLocking', 'true'],
   ].map(([name, value]) => `${String(name)} "${String(value)}";\n`).join('')
     + `#clear APT::Architectures;\nAPT::Architectures { ${architectures.map((name) => `"${name}"; `).join('')}};\n`
