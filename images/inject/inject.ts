@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { kernelsIn, openRouterImage, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
+import { kernelsIn, layerBeside, openRouterImage, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
 import { manifestPath, parseManifest } from '../inspect/manifest.ts'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
@@ -93,6 +93,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   const squashfs = await image.squashfs()
   if (!squashfs) throw new ForgeError('E_BUG', 'an ISO was opened without its squashfs')
   const iso = image.iso
+  if (iso.layerEntry) throw new ForgeError('E_INJECT', `${input.iso} has a layer of an earlier injection (${iso.layerEntry.path})`, { hint: 'inject into the ISO that it was made of, all packages at once' })
   if (output !== undefined) await checkOutput(output, input.iso, iso.source.sizeBytes)
   await checkSpace(workDir, iso.squashfsEntry.sizeBytes)
 
@@ -125,7 +126,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
     const layer = join(workDir, 'new.squashfs')
     if (mode === 'graft') await writeGrafted(iso.open(iso.squashfsEntry), file, layer, { exec, workDir })
     else if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'])
-    files.set(mode === 'layer' ? layerPath(iso) : iso.squashfsEntry.path, mode === 'layer' ? file : layer)
+    files.set(mode === 'layer' ? layerBeside(iso.squashfsEntry) : iso.squashfsEntry.path, mode === 'layer' ? file : layer)
     if (mode === 'layer') await listLayer(iso, files, workDir)
   }
   for (const [path, from] of liveFiles(iso, request, initrds, workDir)) files.set(path, from)
@@ -141,17 +142,12 @@ export async function inject(input: InjectInput): Promise<Injection> {
 
 const steps: Readonly<Record<InjectMode, string>> = { graft: 'grafting what changed onto the squashfs', repack: 'packing the whole root again', layer: 'making a layer of what changed' }
 
-/** live-boot stacks every squashfs in the folder, in the order of their names. */
-function layerPath({ squashfsEntry: { path } }: OpenIso): string {
-  return path.replace(/[^/]*$/, 'zz-nat64-forge.squashfs')
-}
-
 /** Where an ISO lists the images that are stacked, the layer has to be on the list too: the last one is on top. */
 async function listLayer(iso: OpenIso, files: Map<string, string>, workDir: string): Promise<void> {
   const list = iso.squashfsEntry.path.replace(/\.\w+$/, '.module')
   const old = (await iso.file9660(list))?.toString('utf8')
   if (old === undefined) return
-  await writeFile(join(workDir, 'layers'), `${old.trimEnd()}\n${layerPath(iso).replace(/^.*\//, '')}\n`)
+  await writeFile(join(workDir, 'layers'), `${old.trimEnd()}\n${layerBeside(iso.squashfsEntry).replace(/^.*\//, '')}\n`)
   files.set(list, join(workDir, 'layers'))
 }
 

@@ -14,6 +14,6 @@ export { bootedKernel, kernelsIn, signingPolicyOf, type ImageKernel, type Signin
 export { readKernelImage, type KernelImage } from './kernel-image.ts'
 export { parseManifest, type InjectManifest } from './manifest.ts'
 export type { BootRecord, EngineVerdict, InspectReport, IsoFacts, KernelFacts, ModuleProblem, ModuleVerdict, ShippedJool, SquashfsFacts, SystemFacts } from './report.ts'
-export { openRouterImage, type RouterImage } from './router-image.ts'
+export { layerBeside, openRouterImage, type RouterImage } from './router-image.ts'
 export { systemOf, type ImageSystem } from './system.ts'
 export { inspectTools } from './tools.ts'
