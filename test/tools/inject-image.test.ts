@@ -83,7 +83,7 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect(await readdir(join(three, 'live'))).toEqual(['filesystem.packages', 'filesystem.squashfs', 'initrd.img', 'vmlinuz', 'zz-nat64-forge.squashfs'])
     expect(await sha256File(join(three, 'live/filesystem.squashfs'))).toBe(await sha256File(join(await unpack(iso), 'live/filesystem.squashfs')))
     expect(await readFile(join(three, 'sha256sum.txt'), 'utf8')).toContain('  ./live/zz-nat64-forge.squashfs')
-    const stacked = await exec(['sh', '-ec', 'mkdir a b m; mount -o ro,loop live/filesystem.squashfs a; mount -o ro,loop live/zz-nat64-forge.squashfs b; mount -t overlay -o lowerdir=b:a o m; exec /usr/bin/python3 "$0" m', listTree], { cwd: three, contained: true })
+    const stacked = await exec(['sh', '-ec', 'mkdir a b m; mount -o ro,loop live/filesystem.squashfs a; mount -o ro,loop live/zz-nat64-forge.squashfs b; mount -t overlay -o lowerdir=b:a o m; exec /usr/bin/python3 "$0" m', listTree], { cwd: three, contained: true }).catch((error: unknown) => { console.log((error as { details: string }).details); throw error })
     // Link counts of folders are the only thing that stacking shows otherwise.
     expect(stacked.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(tree.split('\n').map((line) => line.split(' ')[0]))
     const report = JSON.parse((await cli(['inspect', file('layered.iso'), '--json'])).stdout) as { injected: { packages: unknown[] }; system: { packages: number } }
