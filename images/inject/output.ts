@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, open, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { access, open, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
@@ -22,7 +22,7 @@ const withoutName = 0o20200000
 export async function checkOutput(output: string, input: string, neededBytes: number): Promise<void> {
   const folder = dirname(resolve(output))
   const [there, source] = [await stat(output).catch(() => undefined), await stat(input).catch(() => undefined)]
-  if (there && source && there.dev === source.dev && there.ino === source.ino) {
+  if (source && there?.dev === source.dev && there.ino === source.ino) {
     throw new ForgeError('E_USAGE', `${output} is the same file as ${input}`, { hint: 'name another file: the given image is never written to' })
   }
   if (there) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
@@ -42,12 +42,12 @@ export async function checkSpace(folder: string, neededBytes: number): Promise<v
 export async function openOutput(output: string, exec: Exec): Promise<Output> {
   const target = resolve(output)
   const partial = `${target}.part`
-  let named = false
-  const handle: FileHandle = await open(dirname(target), withoutName | constants.O_RDWR, 0o666).catch(async (error: unknown) => {
+  const nameless = await open(dirname(target), withoutName | constants.O_RDWR, 0o666).catch((error: unknown) => {
     if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES')) throw notWritable(dirname(target), error)
-    named = true
-    return await open(partial, 'wx+')
+    return undefined
   })
+  const handle = nameless ?? await open(partial, 'wx+')
+  const named = nameless === undefined
   const path = named ? partial : `/proc/${String(process.pid)}/fd/${String(handle.fd)}`
   return {
     path,
