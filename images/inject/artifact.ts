@@ -1,1 +1,1 @@
-export { inject, injectTools, type Injection } from './inject.ts'
+export { inject, injectModes, injectTools, type Injection, type InjectMode } from './inject.ts'

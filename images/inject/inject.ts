@@ -1,111 +1,295 @@
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openRouterImage } from '../inspect/artifact.ts'
-import type { ByteSource } from '../../scripts/formats/byte-source.ts'
-import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import { kernelsIn, layerBeside, openRouterImage, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
+import { manifestPath, parseManifest } from '../inspect/manifest.ts'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
-import { graft } from '../../scripts/formats/squashfs/graft.ts'
+import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { requireRoot } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
+import type { Difference } from './difference.ts'
+import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
+import { packDifference, packOptions, writeGrafted } from './new-squashfs.ts'
+import { checkOutput, checkSpace, openOutput } from './output.ts'
+import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer } from './packages.ts'
 
 export const injectTools: readonly HostTool[] = [
   { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs what packages change in an image' },
   { command: 'xorriso', package: 'xorriso', why: 'writes ISOs' },
   { command: 'mount', package: 'mount', why: 'lays an overlay over an image\'s root' },
+  { command: 'apt-get', package: 'apt', why: 'decides what packages in an image need' },
+  { command: 'apt-ftparchive', package: 'apt-utils', why: 'makes apt repositories' },
 ]
+
+export const injectModes = ['graft', 'repack', 'layer'] as const
+export type InjectMode = (typeof injectModes)[number]
 
 export interface InjectInput {
   iso: string
+  /** .deb files that are to be installed. */
   packages: readonly string[]
-  output: string
+  /** Folders with packages that these may need. */
+  folders?: readonly string[]
+  /** A program that runs in the image's root when the packages are there. */
+  script?: string | undefined
+  /** replace: the kernel among the packages takes the place of the image's own, also on the ISO. */
+  kernel?: 'keep' | 'replace'
+  mode?: InjectMode
+  /** Undefined: nothing is written, only told what would change. */
+  output: string | undefined
+  toolVersion: string
   exec: Exec
   log: Log
   /** A folder of the caller's on a file system that an overlay can write to. */
   workDir: string
 }
 
-/** What an injection did. */
-export interface Injection {
-  iso: string
-  sha256: string
-  sizeBytes: number
-  squashfs: { path: string; oldBytes: number; newBytes: number }
-  /** Of the given ones, as they are in the image now. */
-  packages: { name: string; version: string }[]
+export interface InjectedPackage {
+  name: string
+  version: string
+  architecture: string
+  was: 'installed' | 'upgraded' | 'downgraded' | 'reinstalled'
+  /** What it took the place of. */
+  oldVersion: string | null
 }
+
+/** What an injection did, or, without an ISO, would do. */
+export interface Injection {
+  iso: { path: string; sha256: string; sizeBytes: number } | null
+  mode: InjectMode
+  squashfs: { path: string; oldBytes: number; newBytes: number } | null
+  packages: InjectedPackage[]
+  removed: { name: string; version: string }[]
+  /** Releases whose lists of modules were made anew. */
+  modulesListed: string[]
+  /** Releases whose initrd was made anew. */
+  initrds: string[]
+  /** The new kernel, where it was replaced. */
+  kernel: string | null
+  files: Difference['paths']
+  /** What a person should know. */
+  notes: string[]
+}
+
+type OpenIso = NonNullable<RouterImage['iso']>
 
 /**
  * Installs packages in an ISO's root file system and writes a new ISO that is the same in everything else. The packed data of the old one are copied, not unpacked.
- * @throws ForgeError E_INJECT when a package does not install; E_IMAGE and the like for what is no router ISO
+ * @throws ForgeError E_INJECT when a package does not install; E_DEB_ARCHITECTURE, E_USAGE, E_OUT, E_DISK_FULL; E_IMAGE and the like for what is no router ISO
  */
-export async function inject({ iso, packages, output, exec, log, workDir }: InjectInput): Promise<Injection> {
+export async function inject(input: InjectInput): Promise<Injection> {
+  const { packages, script, mode = 'graft', output, exec, log, workDir } = input
   requireRoot('install packages in an image')
-  if (packages.length === 0) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
-  if (await stat(output).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
-  await stat(dirname(resolve(output))).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the folder for ${output} does not exist`, { hint: 'make it first', cause }) })
-  await using image = await openRouterImage(iso, { exec })
-  if (!image.iso) throw new ForgeError('E_IMAGE', `${iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
+  if (packages.length === 0 && script === undefined) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files, or a --script: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
+  await using image = await openRouterImage(input.iso, { exec })
+  if (!image.iso) throw new ForgeError('E_IMAGE', `${input.iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
   const squashfs = await image.squashfs()
   if (!squashfs) throw new ForgeError('E_BUG', 'an ISO was opened without its squashfs')
-  const { squashfsEntry: entry, source } = image.iso
-  const { superblock } = squashfs
+  const iso = image.iso
+  if (iso.layerEntry) throw new ForgeError('E_INJECT', `${input.iso} has a layer of an earlier injection (${iso.layerEntry.path})`, { hint: 'inject into the ISO that it was made of, all packages at once' })
+  if (output !== undefined) await checkOutput(output, input.iso, iso.source.sizeBytes)
+  await checkSpace(workDir, iso.squashfsEntry.sizeBytes)
 
-  const pool = join(workDir, 'packages')
-  await mkdir(pool)
-  for (const path of packages) {
-    await copyFile(path, join(pool, basename(path))).catch((cause: unknown) => { throw new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
+  const request = await prepare(input, image, squashfs)
+  log.step(packages.length === 0 ? 'running the script in the image' : `installing ${String(packages.length)} packages in the image`)
+  const oldManifest = await image.root().then((root) => root.readFile(manifestPath)).then((bytes) => bytes && parseManifest(bytes))
+  // At the same time: the one waits for dpkg, the other for the disk.
+  const [source] = await Promise.all([oldManifest?.source ?? digestsOf(iso), runInOverlay(input, iso, squashfs, ['install'])])
+  const answer = join(workDir, 'answer')
+  const installed = await readInstalled(join(answer, 'packages'))
+  const outcome = await outcomeOf(request, installed, exec)
+  const initrds = await newInitrds(answer)
+  await expectKernel(request, workDir)
+
+  const manifest = newManifest({
+    old: oldManifest, source, toolVersion: input.toolVersion, installed: outcome.packages, offered: request.offer.all, present: installed, removed: outcome.removed,
+    script: script === undefined ? undefined : await sha256File(join(workDir, 'request/script')), kernel: request.newKernel === undefined ? undefined : { release: request.newKernel, replaced: request.oldKernels },
+  })
+  await writeFile(join(workDir, 'upper', manifestPath), `${JSON.stringify(manifest, null, 2)}\n`)
+  const { file, difference } = await packDifference(squashfs, { exec, workDir })
+  const done: Injection = {
+    iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths,
+    notes: await notesOf({ answer, mode, request, outcome }),
   }
-  const names = new Set(await Promise.all(packages.map((path) => nameOf(join(pool, basename(path)), exec))))
+  if (output === undefined) return done
 
-  log.step(`installing ${String(packages.length)} packages in the image`)
-  const epoch = String(superblock.createdAt)
-  await exec(['unshare', '--net', 'sh', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(Math.ceil(entry.sizeBytes / isoBlockBytes) * isoBlockBytes)], {
-    contained: true, doing: 'install the packages in the image', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: epoch },
-    hint: 'dpkg\'s own words are above; give the packages that these depend on too', timeoutMs: 30 * 60_000,
-  })
-  const installed = (await readFile(join(workDir, 'packages.txt'), 'utf8')).split('\n').map((line) => line.split(' ')).filter((words) => words.length === 3)
-
-  log.step('grafting what changed onto the squashfs')
-  const difference = join(workDir, 'difference.squashfs')
-  const grafted = join(workDir, 'grafted.squashfs')
-  await exec(['mksquashfs', join(workDir, 'upper'), difference, '-comp', superblock.compressor, ...squashfs.compressorOptions.split(' ').filter((word) => word !== ''), '-b', String(superblock.blockSizeBytes), '-noappend', '-no-progress', '-quiet', '-no-exports'] as unknown as Argv, {
-    doing: 'pack what changed', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: epoch }, timeoutMs: 30 * 60_000,
-  })
-  await using added = await openByteSource(difference)
-  const result = await graft(image.iso.open(entry), added, { exec, workDir })
-  await write(result.parts, grafted)
-
+  const files = new Map<string, string>()
+  if (difference.paths.length > 0) {
+    log.step(steps[mode])
+    const layer = join(workDir, 'new.squashfs')
+    if (mode === 'graft') await writeGrafted(iso.open(iso.squashfsEntry), file, layer, { exec, workDir })
+    else if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'])
+    files.set(mode === 'layer' ? layerBeside(iso.squashfsEntry) : iso.squashfsEntry.path, mode === 'layer' ? file : layer)
+    if (mode === 'layer') await listLayer(iso, files, workDir)
+  }
+  for (const [path, from] of liveFiles(iso, request, initrds, workDir)) files.set(path, from)
   log.step('writing the ISO')
-  const partial = `${resolve(output)}.part`
-  try {
-    await writeNewIso({ image, iso: image.iso, grafted, epoch: superblock.createdAt, packages: installed.map(([name = '', version = '']) => ({ name, version })), output: partial, exec, workDir })
-    await rename(partial, output)
-  } finally {
-    await rm(partial, { force: true })
-  }
-  return {
-    iso: output, sha256: await sha256File(output), sizeBytes: (await stat(output)).size,
-    squashfs: { path: entry.path, oldBytes: entry.sizeBytes, newBytes: result.sizeBytes },
-    packages: installed.filter(([name = '']) => names.has(name.split(':')[0] ?? '')).map(([name = '', version = '']) => ({ name, version })),
-  }
+  await using target = await openOutput(output, exec)
+  await writeNewIso({ image, iso, files, epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, workDir })
+  done.iso = { path: output, sha256: await sha256File(target.path), sizeBytes: (await stat(target.path)).size }
+  const newSquashfs = files.get(iso.squashfsEntry.path)
+  done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size }
+  await target.publish()
+  return done
 }
 
-async function nameOf(deb: string, exec: Exec): Promise<string> {
-  return (await exec(['dpkg-deb', '--field', deb, 'Package'], { doing: `read ${basename(deb)}`, errorCode: 'E_DEB', hint: 'get the package again' })).stdout.trim()
+const steps: Readonly<Record<InjectMode, string>> = { graft: 'grafting what changed onto the squashfs', repack: 'packing the whole root again', layer: 'making a layer of what changed' }
+
+/** Where an ISO lists the images that are stacked, the layer has to be on the list too: the last one is on top. */
+async function listLayer(iso: OpenIso, files: Map<string, string>, workDir: string): Promise<void> {
+  const list = iso.squashfsEntry.path.replace(/\.\w+$/, '.module')
+  const old = (await iso.file9660(list))?.toString('utf8')
+  if (old === undefined) return
+  await writeFile(join(workDir, 'layers'), `${old.trimEnd()}\n${layerBeside(iso.squashfsEntry).replace(/^.*\//, '')}\n`)
+  files.set(list, join(workDir, 'layers'))
 }
 
-const chunkBytes = 4 * 1048576
+interface Request {
+  offer: Offer
+  before: readonly { name: string; version: string; architecture: string }[]
+  given: ReadonlySet<string>
+  kernels: readonly ImageKernel[]
+  newKernel: string | undefined
+  oldKernels: string[]
+}
 
-async function write(parts: readonly ByteSource[], path: string): Promise<void> {
-  await using file = await open(path, 'wx')
-  const buffer = Buffer.allocUnsafe(chunkBytes)
-  for (const part of parts) {
-    for (let at = 0; at < part.sizeBytes; at += chunkBytes) await file.writeFile(await part.read(at, Math.min(chunkBytes, part.sizeBytes - at), buffer))
+/** Writes down what is to be done in the overlay, in the work folder. */
+async function prepare({ packages, folders = [], script, kernel = 'keep', mode = 'graft', exec, workDir }: InjectInput, image: RouterImage, squashfs: Squashfs): Promise<Request> {
+  const root = await image.root()
+  const system = await systemOf(image)
+  if (system.packages === undefined || system.architecture === undefined) throw new ForgeError('E_INJECT', `${image.path} has no list of packages (var/lib/dpkg/status), so nothing can be installed in it`, { hint: 'only images of Debian and of what is made of it can be injected into' })
+  if (squashfs.superblock.compressor === 'lzma') throw new ForgeError('E_INJECT', `${image.path} has a squashfs that is compressed with lzma, which no kernel mounts`, { hint: 'pack it anew with xz' })
+  const foreign = ((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)
+  for (const folder of ['lower', 'upper', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
+  const write = (name: string, lines: readonly string[]): Promise<void> => writeFile(join(workDir, 'request', name), lines.map((line) => `${line}\n`).join(''))
+  const offer = await offerPackages({ packages, folders, architectures: [system.architecture, ...foreign], workDir, exec })
+  const kernels = await kernelsIn(image)
+  const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
+  const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
+  if (newKernel !== undefined && mode === 'layer') throw new ForgeError('E_USAGE', 'a layer cannot replace a kernel: an initrd reads its modules before layers are stacked', { hint: 'use --mode graft' })
+  const names = offer.given.map(({ name, architecture }) => foreign.includes(architecture) ? `${name}:${architecture}` : name)
+  const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
+  await write('packages', [...names, ...goes.map((name) => `${name}-`)])
+  if (newKernel !== undefined) await write('kernels-to-remove', oldKernels)
+  if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
+  await write('initrds', newKernel === undefined ? await initrdsOf(image, kernels, workDir) : [`${newKernel} new`])
+  return { offer, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
+}
+
+function kernelOf({ given }: Offer): string {
+  const releases = [...new Set(given.flatMap(({ kernel }) => kernel ?? []))]
+  if (releases.length === 1 && releases[0] !== undefined) return releases[0]
+  throw new ForgeError('E_USAGE', releases.length === 0 ? '--kernel replace needs a kernel, and none of the packages is one' : `--kernel replace needs one kernel, and the packages bring ${releases.join(' and ')}`, { hint: 'give one package linux-image-RELEASE, with the packages that it needs' })
+}
+
+/** A line for each initrd that there is: its kernel's release, and where it lies in the overlay. */
+async function initrdsOf(image: RouterImage, kernels: readonly ImageKernel[], workDir: string): Promise<string[]> {
+  const root = await image.root()
+  const lines: string[] = []
+  for (const { release, boots } of kernels) {
+    const inRoot = `/boot/initrd.img-${release}`
+    if ((await root.stat(inRoot))?.kind === 'file') {
+      lines.push(`${release} ${inRoot}`)
+      continue
+    }
+    const onIso = boots ? image.iso && liveEntries(image.iso, 'initrd')[0] : undefined
+    if (!onIso || !image.iso) continue
+    await writeFile(join(workDir, 'run/live-initrd'), await image.iso.open(onIso).read(0, onIso.sizeBytes))
+    lines.push(`${release} /run/nat64-forge/live-initrd`)
   }
+  return lines
+}
+
+function liveEntries(iso: OpenIso, name: 'initrd' | 'vmlinuz'): OpenIso['entries'][number][] {
+  const folder = iso.squashfsEntry.path.replace(/[^/]*$/, '')
+  return iso.entries.filter(({ path, directory }) => !directory && path.startsWith(`${folder}${name}`))
+}
+
+/** Files beside the squashfs that follow a new kernel or initrd. Their names stay, since the boot menus have them. */
+function liveFiles(iso: OpenIso, { newKernel, kernels }: Request, initrds: readonly string[], workDir: string): Map<string, string> {
+  const files = new Map<string, string>()
+  const release = newKernel ?? kernels.find(({ boots }) => boots)?.release
+  const others = kernels.map((kernel) => String(kernel.release)).filter((other) => other !== release)
+  const ours = (path: string): boolean => newKernel !== undefined || !others.some((other) => path.endsWith(`-${other}`))
+  if (release !== undefined && initrds.includes(release)) for (const { path } of liveEntries(iso, 'initrd')) if (ours(path)) files.set(path, join(workDir, `answer/initrd-${release}`))
+  if (newKernel !== undefined) for (const { path } of liveEntries(iso, 'vmlinuz')) files.set(path, join(workDir, `upper/boot/vmlinuz-${newKernel}`))
+  return files
+}
+
+async function expectKernel({ newKernel }: Request, workDir: string): Promise<void> {
+  if (newKernel === undefined) return
+  await stat(join(workDir, `upper/boot/vmlinuz-${newKernel}`)).catch((cause: unknown) => {
+    throw new ForgeError('E_INJECT', `the package of the kernel ${newKernel} brings no boot/vmlinuz-${newKernel}`, { hint: 'give the package that has the kernel itself, not one that only depends on it', cause })
+  })
+}
+
+async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[]): Promise<void> {
+  const { squashfsEntry: entry, source } = iso
+  const said: string[] = []
+  const sizeBytes = Math.ceil(entry.sizeBytes / isoBlockBytes) * isoBlockBytes
+  await exec(['unshare', '--net', 'sh', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(sizeBytes), ...step] as unknown as Argv, {
+    contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', env: step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) },
+    hint: 'the last words above say why; give the packages that these depend on too', timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
+  }).catch((error: unknown) => {
+    const unmet = unmetRelations(said)
+    if (unmet.length === 0) throw error
+    throw new ForgeError('E_INJECT', `the image lacks what the packages need: ${unmet.join('; ')}`, {
+      hint: 'give these packages too, or a folder that has them: --packages DIR', cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}),
+    })
+  })
+}
+
+/** Of the whole ISO and of its squashfs, in one pass. */
+async function digestsOf({ source, squashfsEntry: { path, offset, sizeBytes } }: OpenIso): Promise<InjectManifest['source']> {
+  const [whole, part] = [createHash('sha256'), createHash('sha256')]
+  let at = 0
+  for await (const chunk of createReadStream(source.path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    whole.update(chunk)
+    const [from, to] = [Math.max(0, offset - at), Math.min(chunk.length, offset + sizeBytes - at)]
+    if (from < to) part.update(chunk.subarray(from, to))
+    at += chunk.length
+  }
+  return { iso: { sha256: whole.digest('hex'), sizeBytes: at }, squashfs: { path, sha256: part.digest('hex'), sizeBytes } }
+}
+
+async function outcomeOf({ before, given, offer }: Request, installed: readonly { name: string; version: string; architecture: string }[], exec: Exec): Promise<Pick<Injection, 'packages' | 'removed'>> {
+  const key = ({ name, architecture }: { name: string; architecture: string }): string => `${bare(name)}:${architecture}`
+  const old = new Map(before.map((pkg) => [key(pkg), pkg.version]))
+  const now = new Set(installed.map(key))
+  const names = new Set(installed.map(({ name }) => bare(name)))
+  const packages: InjectedPackage[] = []
+  for (const { name, version, architecture } of installed) {
+    // A package may come for all architectures where it was for one.
+    const other = before.find((pkg) => pkg.name === bare(name) && !now.has(key(pkg)))
+    const oldVersion = old.get(key({ name, architecture })) ?? other?.version ?? null
+    const offered = offer.given.some((one) => one.name === bare(name) && one.architecture === architecture && one.version === version)
+    if (oldVersion === version && !(given.has(bare(name)) && offered)) continue
+    const older = async (): Promise<boolean> => (await exec(['dpkg', '--compare-versions', version, 'lt', oldVersion ?? ''], { okStatus: [0, 1], doing: 'compare versions' })).exitStatus === 0
+    const was = oldVersion === null ? 'installed' : oldVersion === version ? 'reinstalled' : await older() ? 'downgraded' : 'upgraded'
+    packages.push({ name: bare(name), version, architecture, was, oldVersion })
+  }
+  return { packages, removed: before.filter((pkg) => !now.has(key(pkg)) && !names.has(pkg.name)).map(({ name, version }) => ({ name, version })) }
+}
+
+/** dpkg writes the architecture behind a name where several may be installed. */
+function bare(name: string): string {
+  return name.split(':')[0] ?? ''
+}
+
+async function notesOf({ answer, mode, request, outcome }: { answer: string; mode: InjectMode; request: Request; outcome: Pick<Injection, 'packages'> }): Promise<string[]> {
+  const noted = new Set(await linesOf(join(answer, 'notes')))
+  const kernels = request.offer.given.flatMap(({ kernel }) => kernel ?? []).filter((release) => !request.kernels.some((known) => known.release === release))
+  return [
+    ...(noted.has('own-relations-broken') ? ['packages of the image itself have unmet dependencies, so apt was not asked: dpkg installed what was given, and no more'] : []),
+    ...(noted.has('no-initramfs-tools') ? ['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'] : []),
+    ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them'] : []),
+    ...(request.newKernel === undefined && kernels.length > 0 && outcome.packages.length > 0 ? [`the ISO still boots its own kernel; --kernel replace puts ${kernels.join(' and ')} in its place`] : []),
+  ]
 }

@@ -1,12 +1,13 @@
-import { utimes, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, open, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { isoFacts } from '../inspect/iso-facts.ts'
-import type { ByteSource } from '../../scripts/formats/byte-source.ts'
-import type { IsoEntry } from '../../scripts/formats/iso9660.ts'
+import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
+import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
+import { isoBlockBytes, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 
@@ -15,8 +16,8 @@ type OpenIso = NonNullable<RouterImage['iso']>
 export interface NewIsoInput {
   image: RouterImage
   iso: OpenIso
-  /** The new squashfs, a file. */
-  grafted: string
+  /** Files that take the place of the ISO's own, and new ones, by their paths on it. */
+  files: ReadonlyMap<string, string>
   /** All packages of its root. */
   packages: readonly { name: string; version: string }[]
   output: string
@@ -29,55 +30,118 @@ export interface NewIsoInput {
 const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5']] as const
 
 /**
- * Writes the ISO with another squashfs: every boot record is replayed, lists of packages and of checksums are brought up to date,
- * all else is the old ISO's.
+ * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
+ * the old ISO's.
  * @throws ForgeError E_INJECT, also when something differs that should not
  */
 export async function writeNewIso(input: NewIsoInput): Promise<void> {
-  const { image, iso, grafted, output, epoch, exec, workDir } = input
-  const replaced = new Map([[iso.squashfsEntry.path, grafted]])
-  const list = iso.squashfsEntry.path.replace(/\.\w+$/, '.packages')
-  if (iso.file(list)) replaced.set(list, await written(join(workDir, 'packages.list'), input.packages.map(({ name, version }) => `${name}\t${version}\n`).join('')))
-  for (const [path, algorithm] of checksumFiles) {
-    const old = await iso.file9660(path)
-    if (old) replaced.set(path, await written(join(workDir, path), await refreshed(old.toString('utf8'), replaced, algorithm)))
+  const { image, iso, output, epoch, exec, workDir } = input
+  const files = new Map(input.files)
+  const refresh = async (path: string, text: (old: string) => string | Promise<string>): Promise<void> => {
+    const old = (await iso.file9660(path))?.toString('utf8')
+    if (old === undefined) return
+    const fresh = await text(old)
+    if (fresh !== old) files.set(path, await written(join(workDir, 'iso-files', path), fresh))
   }
-  for (const file of replaced.values()) await utimes(file, epoch, epoch)
-  const argv = ['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', output, '-boot_image', 'any', 'replay',
-    ...[...replaced].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
+  await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
+  for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, algorithm))
+  if (files.size === 0) {
+    await copy(iso.source.path, output)
+    return
+  }
+  for (const file of files.values()) await utimes(file, epoch, epoch)
+  const dates = await volumeDates(iso.source)
+  const gpt = await readGptIdentity(iso.source)
+  const argv = ['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', `stdio:${output}`, '-boot_image', 'any', 'replay',
+    // Names for Windows are made anew, where there were any.
+    ...(dates.has(joliet) ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
+    ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
   await exec(argv as unknown as Argv, { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch) }, timeoutMs: 30 * 60_000 })
-  await expectSame(image, iso, output, new Set(replaced.keys()), exec)
+  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
+  await expectSame(image, iso, output, new Set(files.keys()), exec)
 }
 
 async function written(path: string, text: string): Promise<string> {
+  await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
   return path
 }
 
-/** A list of checksums with those of the replaced files made anew. */
-async function refreshed(text: string, replaced: ReadonlyMap<string, string>, algorithm: string): Promise<string> {
+async function copy(from: string, to: string): Promise<void> {
+  await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), createWriteStream(to, { flags: 'r+' }))
+}
+
+/** A list of checksums with those of other files made anew, and those of new files added, written as the others are. */
+async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: OpenIso, algorithm: string): Promise<string> {
   const lines: string[] = []
+  let form = '  ./'
+  const listed = new Set<string>()
   for (const line of text.split('\n')) {
     const [, , between = '', path = ''] = /^([0-9a-f]{32,64})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
-    const file = replaced.get(path)
+    if (path !== '') form = between
+    listed.add(path)
+    const file = files.get(path)
     lines.push(file === undefined ? line : `${await digestOf(file, algorithm)}${between}${path}`)
   }
+  const added = [...files].filter(([path]) => !listed.has(path) && !iso.file(path))
+  const end = text.endsWith('\n') ? lines.length - 1 : lines.length
+  lines.splice(end, 0, ...await Promise.all(added.map(async ([path, file]) => `${await digestOf(file, algorithm)}${form}${path}`)))
   return lines.join('\n')
 }
 
 async function digestOf(path: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm)
-  await pipeline(createReadStream(path), hash)
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
   return hash.digest('hex')
+}
+
+/** Four dates of 17 bytes in the primary volume descriptor and in Joliet's: creation, modification, expiration, effective (ECMA-119 §8.4.26). */
+const joliet = 2
+const dateField = { from: 813, to: 813 + 4 * 17 }
+
+/** Of each descriptor by its type, the bytes of its dates. */
+async function volumeDates(source: ByteSource): Promise<Map<number, Buffer>> {
+  const dates = new Map<number, Buffer>()
+  for await (const { type, block } of volumeDescriptors(source)) dates.set(type, Buffer.from(block.subarray(dateField.from, dateField.to)))
+  return dates
+}
+
+/** Of the disk, in the MBR of a hybrid ISO, with the two bytes behind it. */
+const diskSignature = { at: 440, bytes: 6 }
+
+/** xorriso dates a volume anew, and knows only one time zone; it also makes up another disk signature. The old ones are put back as they were. */
+async function putBack(output: string, dates: ReadonlyMap<number, Buffer>, signature: Buffer): Promise<void> {
+  const places = [{ at: diskSignature.at, bytes: signature }]
+  {
+    await using source = await openByteSource(output)
+    for await (const { type, at } of volumeDescriptors(source)) {
+      const bytes = dates.get(type)
+      if (bytes) places.push({ at: at + dateField.from, bytes })
+    }
+  }
+  await using file = await open(output, 'r+')
+  for (const { at, bytes } of places) await file.write(bytes, 0, bytes.length, at)
+}
+
+async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ type: number; at: number; block: Buffer }> {
+  for (let at = 16 * isoBlockBytes; at + isoBlockBytes <= source.sizeBytes; at += isoBlockBytes) {
+    const block = await source.read(at, isoBlockBytes)
+    const type = block[0] ?? 255
+    if (type === 255 || block.toString('latin1', 1, 6) !== 'CD001') return
+    if (type === 1 || type === joliet) yield { type, at, block }
+  }
 }
 
 /** What boots, and every file that was not replaced, must be as before, byte for byte. */
 async function expectSame(image: RouterImage, iso: OpenIso, output: string, replaced: ReadonlySet<string>, exec: Exec): Promise<void> {
   await using made = await openRouterImage(output, { exec })
   if (!made.iso) throw changed('it is no ISO')
-  const [before, after] = [await isoFacts(image, iso), await isoFacts(made, made.iso)]
-  const invariant = ({ volumeId, boot, isohybrid, secureBoot, commandLines }: typeof before): string => JSON.stringify({ volumeId, boot: boot.map(({ platform, bootable, loadSectors, path }: BootRecord) => ({ platform, bootable, loadSectors, path })), isohybrid: { mbr: isohybrid.mbr, gpt: isohybrid.gpt, partitions: isohybrid.partitions.map(({ type }) => type) }, secureBoot, commandLines })
-  if (invariant(before) !== invariant(after)) throw changed(`its boot records were ${invariant(before)} and are ${invariant(after)}`)
+  const [before, after] = [await invariantsOf(image, iso), await invariantsOf(made, made.iso)]
+  for (const [what, was] of Object.entries(before.same)) {
+    const is = after.same[what]
+    if (was !== is) throw changed(`its ${what} was ${was}, and is ${String(is)}`)
+  }
   const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
   const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]))
   const [old, fresh] = [kept(iso), kept(made.iso)]
@@ -89,6 +153,52 @@ async function expectSame(image: RouterImage, iso: OpenIso, output: string, repl
     const other = fresh[index]
     if (!other || !await sameBytes(iso.open(entry), made.iso.open(other), patched.has(entry.path) ? bootInfoTable : undefined)) throw changed(`${entry.path} has other bytes than before`)
   }
+}
+
+/** What a new ISO has in common with the old one, each as a text that says it all. Positions and sizes that follow from the squashfs are none of it. */
+async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<{ same: Record<string, string>; boot: readonly BootRecord[] }> {
+  const { volumeId, boot, isohybrid, secureBoot, commandLines } = await isoFacts(image, iso)
+  const gpt = await readGptIdentity(iso.source)
+  return {
+    boot,
+    same: {
+      'volume ID': volumeId,
+      'boot catalogue': JSON.stringify(boot.map(({ platform, bootable, loadSectors, path }) => ({ platform, bootable, loadSectors, path }))),
+      'partition table': JSON.stringify({ mbr: isohybrid.mbr, gpt: isohybrid.gpt, types: isohybrid.partitions.map(({ type }) => type) }),
+      'MBR': await mbrIdentity(iso.source),
+      'GPT': gpt === undefined ? 'none' : `${gpt.disk} with ${gpt.partitions.map(({ guid, flags, name }) => `${guid} ${flags} ${name}`).join(', ')}`,
+      'EFI partition': await appendedPartition(iso, isohybrid.partitions),
+      'Secure Boot': JSON.stringify(secureBoot),
+      'boot menu': JSON.stringify(commandLines),
+      'volume dates': [...await volumeDates(iso.source)].map(([type, bytes]) => `${String(type)} ${bytes.toString('latin1').replace(/\0/g, '-')}`).join(', '),
+    },
+  }
+}
+
+/** What a BIOS starts, with the disk's signature, and each partition's type and flag. */
+async function mbrIdentity(source: ByteSource): Promise<string> {
+  const sector = await source.read(0, 512)
+  // isohybrid's code is told where the boot image lies, in eight bytes at 432.
+  const code = Buffer.concat([sector.subarray(0, 432), sector.subarray(440, 446)])
+  return `${createHash('sha256').update(code).digest('hex').slice(0, 16)} ${[446, 462, 478, 494].map((at) => `${sector.toString('hex', at, at + 1)}:${sector.toString('hex', at + 4, at + 5)}`).join(' ')}`
+}
+
+/** Digests of EFI partitions that are no file of the ISO: grub-mkrescue and others append them behind its end. */
+async function appendedPartition(iso: OpenIso, partitions: readonly Partition[]): Promise<string> {
+  const files = new Set(iso.entries.filter(({ directory }) => !directory).map(({ offset }) => offset))
+  const digests: string[] = []
+  for (const { type, startBytes, sizeBytes } of partitions) {
+    if (!isEfi(type) || files.has(startBytes)) continue
+    const hash = createHash('sha256')
+    const part = partOf(iso.source, startBytes, sizeBytes, 'EFI partition')
+    for (let at = 0; at < part.sizeBytes; at += chunkBytes) hash.update(await part.read(at, Math.min(chunkBytes, part.sizeBytes - at)))
+    digests.push(hash.digest('hex'))
+  }
+  return digests.length === 0 ? 'a file or none' : digests.join(', ')
+}
+
+function isEfi(type: string): boolean {
+  return type === 'ef' || type === 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b'
 }
 
 /** Where a BIOS boot image is told its own place on the medium (mkisofs's boot-info-table), in bytes. */

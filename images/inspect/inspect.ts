@@ -9,9 +9,11 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import { judgeEngines } from './engines.ts'
 import { readGivenModules } from './given-modules.ts'
 import { collectImageCrcs, type ImageCrcs } from './image-crcs.ts'
+import type { ImageRoot } from './image.ts'
 import { isoFacts } from './iso-facts.ts'
 import { forcedBy, isoKernel, kernelsIn, rootKernel, signingPolicyOf, type ImageKernel } from './kernel.ts'
 import { readKernelFile, type KernelImage } from './kernel-image.ts'
+import { manifestPath, parseManifest } from './manifest.ts'
 import { moduleFiles, readModules, type ModuleFile } from './module-files.ts'
 import { hashOption, judgeModule, type GivenModule, type LoadContext, type SymbolSource } from './module-verdict.ts'
 import type { InspectReport, KernelFacts, SquashfsFacts } from './report.ts'
@@ -64,6 +66,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
       id: system.id ?? null, name: system.name ?? null, suite: system.suite ?? null, vyosVersion: system.vyosVersion ?? null,
       architecture: system.architecture ?? null, packages: system.packages?.length ?? null,
     },
+    injected: await injectedInto(root),
     kernels: facts,
     jool: jool.package || shipped.length > 0 || jool.tools.length > 0 ? { package: jool.package ? { name: jool.package.name, version: jool.package.version } : null, modules: shipped, tools: [...jool.tools, ...jool.plugins] } : null,
     engines: judgeEngines({
@@ -73,6 +76,12 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
     }),
     modules: given.map((module) => judgeModule(module, context?.forGiven(module) ?? noKernel)),
   }
+}
+
+/** A manifest that is none counts as not there: an image says what it likes. */
+async function injectedInto(root: ImageRoot): Promise<InspectReport['injected']> {
+  const bytes = await root.readFile(manifestPath, { maxBytes: 4 * 1048576 })
+  return (bytes && parseManifest(bytes)) ?? null
 }
 
 /** A module for an image without a kernel has nothing to be compared with. */

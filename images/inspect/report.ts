@@ -1,5 +1,6 @@
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import type { CertificateFacts } from '../../scripts/formats/x509.ts'
+import type { InjectManifest } from './manifest.ts'
 import type { ModuleCompression } from './module-files.ts'
 import type { SigningPolicy } from './kernel.ts'
 
@@ -9,6 +10,8 @@ export interface InspectReport {
   iso: IsoFacts | null
   squashfs: SquashfsFacts | null
   system: SystemFacts
+  /** What `nat64-forge inject` put into it; null when it did not. */
+  injected: InjectManifest | null
   /** Newest last; a router image has one. */
   kernels: KernelFacts[]
   jool: ShippedJool | null

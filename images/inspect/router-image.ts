@@ -9,7 +9,7 @@ import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import { folderRoot } from './folder-root.ts'
 import type { ImageRoot } from './image.ts'
-import { squashfsRoot } from './squashfs-root.ts'
+import { layeredRoot, squashfsRoot } from './squashfs-root.ts'
 
 /** A router image, open for reading: an ISO with a squashfs, a squashfs, or an unpacked root. Dispose of it after use. */
 export interface RouterImage extends AsyncDisposable {
@@ -31,7 +31,12 @@ export interface OpenIso extends Iso9660 {
   source: OpenFile
   /** The one squashfs on it. */
   squashfsEntry: IsoEntry
+  /** What an injection put beside it, to be stacked on top. */
+  layerEntry: IsoEntry | undefined
 }
+
+/** live-boot stacks every squashfs in its folder, in the order of their names: this is the last one. */
+const layerName = 'zz-nat64-forge.squashfs'
 
 /**
  * Opens an image by what it is, not by its name. Nothing is mounted, root's rights are not needed, and of a large image
@@ -51,7 +56,8 @@ export async function openRouterImage(path: string, { exec }: { exec: Exec }): P
       if (await looksLikeIso(source)) {
         const iso = await readIso9660(source)
         const squashfsEntry = onlySquashfs(iso, path)
-        return { path, kind: 'iso', sizeBytes: source.sizeBytes, iso: { ...iso, source, squashfsEntry, file9660: fileReader(iso) }, deps, ...lazily(iso.open(squashfsEntry), deps) }
+        const layerEntry = iso.file(layerBeside(squashfsEntry))
+        return { path, kind: 'iso', sizeBytes: source.sizeBytes, iso: { ...iso, source, squashfsEntry, layerEntry, file9660: fileReader(iso) }, deps, ...lazily(iso.open(squashfsEntry), deps, layerEntry && iso.open(layerEntry)) }
       }
       throw new ForgeError('E_IMAGE', `${path} is neither an ISO nor a squashfs`, { hint: 'give a router\'s live ISO, the squashfs in it, or an unpacked root' })
     }, [source])
@@ -72,17 +78,23 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** The squashfs is opened once, when something in it is asked for. */
-function lazily(source: ByteSource, deps: RouterImage['deps']): Pick<RouterImage, 'root' | 'squashfs'> {
+/** Where an injection's layer lies, for a root file system at this path. */
+export function layerBeside({ path }: { path: string }): string {
+  return path.replace(/[^/]*$/, layerName)
+}
+
+/** The squashfs is opened once, when something in it is asked for; the root is what is seen with a layer on top. */
+function lazily(source: ByteSource, deps: RouterImage['deps'], layer?: ByteSource): Pick<RouterImage, 'root' | 'squashfs'> {
   let squashfs: Promise<Squashfs> | undefined
   let root: Promise<ImageRoot> | undefined
   const open = (): Promise<Squashfs> => squashfs ??= openSquashfs(source, deps)
-  return { squashfs: open, root: () => root ??= open().then((opened) => squashfsRoot(opened, source.name)) }
+  const rootOf = async (): Promise<ImageRoot> => layer === undefined ? squashfsRoot(await open(), source.name) : await layeredRoot(await open(), await openSquashfs(layer, deps), source.name)
+  return { squashfs: open, root: () => root ??= rootOf() }
 }
 
 function onlySquashfs(iso: Iso9660, path: string): IsoEntry {
   // A link to one has no bytes of its own.
-  const found = iso.entries.filter((entry) => !entry.directory && entry.sizeBytes > 0 && /\.(squashfs|sfs)$/i.test(entry.path))
+  const found = iso.entries.filter((entry) => !entry.directory && entry.sizeBytes > 0 && /\.(squashfs|sfs)$/i.test(entry.path) && !entry.path.endsWith(`/${layerName}`))
   // Where live-boot looks first.
   const first = found.find((entry) => entry.path === 'live/filesystem.squashfs') ?? found[0]
   if (!first) throw new ForgeError('E_IMAGE_NO_ROOT', `${path} is an ISO without a squashfs: none of its ${String(iso.entries.length)} files is one`, { hint: 'a live ISO has live/filesystem.squashfs; give such a one, or the unpacked root' })

@@ -1,4 +1,5 @@
 import type { DirectoryInode, FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
+import { MergedTree, type MergedEntry } from '../../scripts/formats/squashfs/merged-tree.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import type { ImageEntry, ImageRoot } from './image.ts'
 import { imageRootOver } from './image-root.ts'
@@ -39,6 +40,45 @@ export function squashfsRoot(squashfs: Squashfs, name: string): ImageRoot {
       return Promise.resolve({ folders: children.filter(([, { type }]) => type === 1).map(([child]) => child), files: children.filter(([, { type }]) => type === 2).map(([child]) => child), entries: children.length })
     },
     read: (paths) => squashfs.read(paths.map(inodeAt).filter((inode): inode is FileInode => inode?.kind === 'file')),
+  }, name)
+}
+
+/** The root that is seen when another squashfs is stacked on one, as overlayfs shows it. */
+export async function layeredRoot(lower: Squashfs, upper: Squashfs, name: string): Promise<ImageRoot> {
+  const tree = new MergedTree({ squashfs: lower, name, xattrs: await lower.xattrs() }, { squashfs: upper, name, xattrs: await upper.xattrs() })
+  const folders = new Map<string, Map<string, MergedEntry>>()
+  const entriesOf = (path: string): Map<string, MergedEntry> => {
+    const known = folders.get(path)
+    if (known) return known
+    const found = entryAt(path)
+    tree.restart()
+    const entries = new Map(found?.folder ? [...tree.entries(found.folder)].map((entry) => [Buffer.from(entry.name, 'latin1').toString('utf8'), entry]) : [])
+    folders.set(path, entries)
+    return entries
+  }
+  const entryAt = (path: string): MergedEntry | undefined => {
+    if (path === '') return tree.root
+    const slash = path.lastIndexOf('/')
+    return entriesOf(slash < 0 ? '' : path.slice(0, slash)).get(path.slice(slash + 1))
+  }
+  return imageRootOver({
+    entry: (path) => {
+      const found = entryAt(path)
+      return Promise.resolve(found && entryOf(found.inode, path.slice(path.lastIndexOf('/') + 1)))
+    },
+    list: (path) => Promise.resolve([...entriesOf(path)].map(([child, { inode }]) => entryOf(inode, child))),
+    children: (path) => {
+      const children = [...entriesOf(path)]
+      return Promise.resolve({ folders: children.filter(([, { folder }]) => folder).map(([child]) => child), files: children.filter(([, { inode }]) => inode.kind === 'file').map(([child]) => child), entries: children.length })
+    },
+    read: async (paths) => {
+      const contents: Buffer[] = []
+      for (const path of paths) {
+        const found = entryAt(path)
+        if (found?.inode.kind === 'file') contents.push(...await found.layer.squashfs.read([found.inode]))
+      }
+      return contents
+    },
   }, name)
 }
 

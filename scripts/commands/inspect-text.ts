@@ -7,6 +7,7 @@ export function renderInspection(report: InspectReport): string {
   const row = (name: string, ...texts: string[]): void => { for (const [index, text] of texts.entries()) lines.push(`  ${(index === 0 ? name : '').padEnd(13)}${text}`) }
   row('system', [system.name ?? system.id ?? 'unknown', ...(system.vyosVersion === null ? [] : [`VyOS ${system.vyosVersion}`]), ...(system.suite === null ? [] : [`Debian ${system.suite}`]), ...(system.architecture === null ? [] : [system.architecture]),
     ...(system.packages === null ? [] : [`${String(system.packages)} packages`])].join(', '))
+  if (report.injected) row('injected', ...injectedTexts(report.injected))
   if (kernels.length === 0) row('kernel', 'none')
   for (const kernel of kernels) row(kernel.boots ? 'kernel' : 'other kernel', ...kernelTexts(kernel))
   row('Jool', jool ? joolText(jool) : 'none')
@@ -17,6 +18,16 @@ export function renderInspection(report: InspectReport): string {
   if (report.modules.length > 0) lines.push('', ...report.modules.flatMap(moduleTexts))
   // Names and texts are the image's: on a terminal they may not steer it.
   return `${lines.map((line) => line.replace(/\p{Cc}/gu, '?')).join('\n')}\n`
+}
+
+function injectedTexts({ packages, removed, scripts, kernel, source, tool }: NonNullable<InspectReport['injected']>): string[] {
+  const named = (list: readonly { name: string; version: string }[]): string => list.map(({ name, version }) => `${name} ${version}`).join(', ')
+  return [
+    packages.length === 0 ? 'no packages' : named(packages),
+    ...(removed.length === 0 ? [] : [`without ${named(removed)}`]), ...(kernel ? [`kernel ${kernel.release} in place of ${kernel.replaced.join(' and ')}`] : []),
+    ...(scripts.length === 0 ? [] : [`${String(scripts.length)} ${scripts.length === 1 ? 'script' : 'scripts'} ran in it`]),
+    `by ${tool.name} ${tool.version}, from the ISO with SHA-256 ${source.iso.sha256}`,
+  ]
 }
 
 function kernelTexts(kernel: KernelFacts): string[] {

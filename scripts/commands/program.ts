@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander'
+import { injectModes } from '../../images/inject/artifact.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { stageNames, type StageName } from '../domain/stage-name.ts'
 import { stages } from '../pipeline/stages.ts'
@@ -7,7 +8,7 @@ import { completionScript } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { examples } from './examples.ts'
 import { explain } from './explain.ts'
-import { injectPackages } from './inject.ts'
+import { injectPackages, type InjectOptions } from './inject.ts'
 import { inheriting, inspectVerb } from './inspect-verb.ts'
 import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
 import { printReference } from './reference.ts'
@@ -55,11 +56,20 @@ export function createProgram(interrupt: AbortSignal): Command {
   program.addCommand(inheriting(inspectVerb(interrupt)))
 
   program.command('inject').description('Install packages in an existing router ISO: a new ISO, the same in everything else')
-    .argument('<iso>', 'a live ISO with a squashfs').argument('<packages...>', '.deb files, with what they depend on')
-    .requiredOption('-o, --output <file>', 'the new ISO; must not exist').addOption(storeOption())
+    .argument('<iso>', 'a live ISO with a squashfs').argument('[debs...]', '.deb files')
+    .option('-o, --output <file>', 'the new ISO; must not exist').addOption(storeOption())
+    .option('--packages <dir>', 'a folder with packages that these may need, as the `apt` folder of a build is; may be repeated', (dir: string, before: string[] | undefined) => [...before ?? [], dir])
+    .option('--script <file>', 'a program to run in the image\'s root after the packages')
+    .addOption(new Option('--kernel <what>', 'replace: the kernel among the packages takes the place of the image\'s own').choices(['keep', 'replace']).default('keep'))
+    .addOption(new Option('--mode <mode>', 'graft: add what changed to the squashfs; repack: pack all of it again; layer: a second squashfs, for live boot only').choices(injectModes).default('graft'))
+    .option('--diff', 'print what would change in the image, and write nothing')
     .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
-    .addHelpText('after', examples([['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built into an image']]))
-    .action((iso: string, packages: string[], options: { output: string; store: string; json?: boolean; verbose?: boolean }) => injectPackages(iso, packages, options, interrupt))
+    .addHelpText('after', examples([
+      ['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built into an image'],
+      ['nat64-forge inject vyos.iso nat64ctl.deb --packages out/debian-12/apt --diff', 'what would change, with what it needs'],
+      ['nat64-forge inject router.iso linux-image-*.deb --kernel replace -o new.iso', 'another kernel'],
+    ]))
+    .action((iso: string, debs: string[], options: InjectOptions) => injectPackages(iso, debs, options, interrupt))
 
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')

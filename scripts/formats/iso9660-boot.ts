@@ -80,16 +80,38 @@ function mbrPartitions(head: Buffer, sizeBytes: number): Partition[] {
   })).filter((partition) => partition.type !== '00' && partition.sizeBytes > 0 && partition.startBytes < sizeBytes)
 }
 
+/** What a GPT says beside places: GUIDs as 32 hexadecimal digits in the order of their bytes. */
+export interface GptIdentity {
+  disk: string
+  partitions: { guid: string; flags: string; name: string }[]
+}
+
+/** Undefined where there is none, or one that makes no sense. */
+export async function readGptIdentity(source: ByteSource): Promise<GptIdentity | undefined> {
+  if (source.sizeBytes < 16 * isoBlockBytes) return undefined
+  const header = await source.read(sectorBytes, sectorBytes)
+  const entries = await gptEntries(source, header)
+  return entries && {
+    disk: header.toString('hex', 56, 72),
+    partitions: entries.map((entry) => ({ guid: entry.toString('hex', 16, 32), flags: entry.toString('hex', 48, 56), name: entry.toString('utf16le', 56, 128).replace(/\0.*$/s, '') })),
+  }
+}
+
 async function gptPartitions(source: ByteSource, header: Buffer): Promise<Partition[] | undefined> {
+  return (await gptEntries(source, header))?.map((entry) => {
+    const first = Number(entry.readBigUInt64LE(32))
+    return { type: guidText(entry), startBytes: first * sectorBytes, sizeBytes: (Number(entry.readBigUInt64LE(40)) - first + 1) * sectorBytes }
+  }).filter((partition) => partition.sizeBytes > 0)
+}
+
+/** The entries in use, 128 bytes each. */
+async function gptEntries(source: ByteSource, header: Buffer): Promise<Buffer[] | undefined> {
   if (header.toString('latin1', 0, 8) !== 'EFI PART') return undefined
   const offset = Number(header.readBigUInt64LE(72)) * sectorBytes
   const [count, size] = [header.readUInt32LE(80), header.readUInt32LE(84)]
   if (size < 128 || size > 4096 || count > 1024 || offset + count * size > source.sizeBytes) return undefined
   const table = await source.read(offset, count * size)
-  return Array.from({ length: count }, (_unused, index) => table.subarray(index * size, index * size + 48)).filter((entry) => entry.subarray(0, 16).some((byte) => byte !== 0)).map((entry) => {
-    const first = Number(entry.readBigUInt64LE(32))
-    return { type: guidText(entry), startBytes: first * sectorBytes, sizeBytes: (Number(entry.readBigUInt64LE(40)) - first + 1) * sectorBytes }
-  }).filter((partition) => partition.sizeBytes > 0)
+  return Array.from({ length: count }, (_unused, index) => table.subarray(index * size, index * size + 128)).filter((entry) => entry.subarray(0, 16).some((byte) => byte !== 0))
 }
 
 /** A GUID as it is written: its first three fields are little-endian in the table. */

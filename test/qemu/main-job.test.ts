@@ -117,7 +117,7 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     const digest = await sha256File(iso)
     const [one, two] = [await inject(await packed('extra.deb'), 'one.iso'), await inject(join(dir, 'extra.deb'), 'two.iso')]
     expect(one.status, one.stderr).toBe(0)
-    expect(JSON.parse(one.stdout)).toMatchObject({ packages: [{ name: 'extra', version: '1.0' }], sha256: await sha256File(join(dir, 'two.iso')) })
+    expect(JSON.parse(one.stdout)).toMatchObject({ packages: [{ name: 'extra', version: '1.0' }], iso: { sha256: await sha256File(join(dir, 'two.iso')) } })
     expect(two.status).toBe(0)
     expect((await inject(join(dir, 'extra.deb'), 'one.iso')).stderr).toContain('one.iso exists')
     expect(await sha256File(iso)).toBe(digest)

@@ -1,0 +1,136 @@
+import { copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+import type { Exec } from '../../scripts/lib/exec.ts'
+
+/** A .deb, as a repository's index has it. */
+export interface OfferedPackage {
+  name: string
+  version: string
+  architecture: string
+  sha256: string
+  /** The kernel's release, for the package of a kernel: linux-image-6.1.0-56-amd64. */
+  kernel: string | undefined
+}
+
+export interface Offer {
+  /** What is to be installed. */
+  given: OfferedPackage[]
+  /** Also what others may need. */
+  all: OfferedPackage[]
+}
+
+interface OfferInput {
+  packages: readonly string[]
+  /** Folders with packages that these may need. */
+  folders: readonly string[]
+  /** The image's own, then those that its dpkg also takes. */
+  architectures: readonly string[]
+  workDir: string
+  exec: Exec
+}
+
+/**
+ * Lays out given packages and folders of packages as apt repositories in the work folder, with a configuration of apt that knows
+ * these, the image's list of packages, and nothing of the host's.
+ * @throws ForgeError E_DEB, E_DEB_ARCHITECTURE, E_USAGE
+ */
+export async function offerPackages({ packages, folders, architectures, workDir, exec }: OfferInput): Promise<Offer> {
+  const givenDir = join(workDir, 'given')
+  await mkdir(givenDir)
+  for (const path of packages) {
+    const copy = join(givenDir, basename(path))
+    if (await stat(copy).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${basename(path)} was given twice`, { hint: 'name every package once' })
+    await copyFile(path, copy).catch((cause: unknown) => { throw new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
+    await exec(['dpkg-deb', '--info', copy], { doing: `read ${path}`, errorCode: 'E_DEB', hint: 'it is cut off or no package: get it again' })
+  }
+  const given = await index(givenDir, givenDir, 'given', exec)
+  for (const [at, pkg] of given.entries()) {
+    if (!['all', ...architectures].includes(pkg.architecture)) {
+      throw new ForgeError('E_DEB_ARCHITECTURE', `${pkg.name} ${pkg.version} is for ${pkg.architecture}, and the image is for ${architectures.join(' and ')}`, { hint: `give the package that was built for ${architectures[0] ?? 'the image'}` })
+    }
+    if (given.findIndex(({ name, architecture }) => name === pkg.name && architecture === pkg.architecture) !== at) throw new ForgeError('E_USAGE', `${pkg.name} was given in two versions`, { hint: 'give the one that the image is to have' })
+  }
+  const all = [...given]
+  const sources = [givenDir]
+  for (const [at, folder] of folders.entries()) {
+    const repository = join(workDir, `folder-${String(at)}`)
+    const real = await realpath(folder).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the folder ${folder} does not exist`, { hint: 'correct --packages', cause }) })
+    if (!(await stat(real)).isDirectory()) throw new ForgeError('E_USAGE', `${folder} is not a folder`, { hint: 'give a folder with .deb files to --packages, and files as they are' })
+    await mkdir(repository)
+    await symlink(real, join(repository, 'pool'))
+    all.push(...await index(real, repository, 'folder', exec, 'pool/'))
+    sources.push(repository)
+  }
+  await writeAptConfiguration(workDir, sources, architectures)
+  return { given, all }
+}
+
+/** Writes an index over the packages in a folder. The word in Origin tells apt's pins which repository is which. */
+async function index(dir: string, repository: string, origin: string, exec: Exec, prefix = ''): Promise<OfferedPackage[]> {
+  const file = join(repository, 'Packages')
+  const { stdout } = await exec(['apt-ftparchive', '-o', 'APT::FTPArchive::MD5=false', '-o', 'APT::FTPArchive::SHA1=false', '-o', 'APT::FTPArchive::SHA512=false', 'packages', '.'], {
+    cwd: dir, doing: `list the packages in ${dir}`, errorCode: 'E_DEB', hint: 'one of them is damaged: take it out, or get it again',
+  })
+  await writeFile(file, stdout.replace(/^Filename: (?:\.\/)?/gm, `Filename: ${prefix}`))
+  const release = await exec(['apt-ftparchive', '-o', `APT::FTPArchive::Release::Origin=${origin}`, 'release', repository], { doing: 'list packages' })
+  await writeFile(join(repository, 'Release'), release.stdout)
+  return stdout.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '').map((paragraph) => {
+    const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1] ?? ''
+    return { name: field('Package'), version: field('Version'), architecture: field('Architecture'), sha256: field('SHA256'), kernel: /^linux-image-(\d.*?)(?:-unsigned)?$/.exec(field('Package'))?.[1] }
+  })
+}
+
+async function writeAptConfiguration(workDir: string, sources: readonly string[], architectures: readonly string[]): Promise<void> {
+  const request = join(workDir, 'request')
+  for (const folder of ['etc/apt.conf.d', 'etc/preferences.d', 'etc/trusted.gpg.d', 'state/lists/partial', 'cache', 'log']) await mkdir(join(request, folder), { recursive: true })
+  await mkdir(join(workDir, 'run/archives/partial'), { recursive: true })
+  await writeFile(join(request, 'etc/sources.list'), sources.map((dir) => `deb [trusted=yes] copy:${dir} ./\n`).join(''))
+  // What was given is what is meant, also where it is older than the image's own.
+  await writeFile(join(request, 'etc/preferences'), 'Package: *\nPin: release o=given\nPin-Priority: 1001\n')
+  const merged = join(workDir, 'merged')
+  await writeFile(join(request, 'apt.conf'), [
+    ['Dir::Etc', join(request, 'etc')], ['Dir::State', join(request, 'state')], ['Dir::State::lists', join(request, 'state/lists')],
+    ['Dir::State::status', join(merged, 'var/lib/dpkg/status')], ['Dir::Cache', join(request, 'cache')], ['Dir::Cache::archives', join(merged, 'run/nat64-forge/archives')], ['Dir::Log', join(request, 'log')],
+    ['DPkg::Chroot-Directory', merged], ['Dir::Bin::dpkg', '/run/nat64-forge/dpkg'], ['DPkg::Use-Pty', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
+    ['Acquire::Languages', 'none'], ['APT::Get::Show-Versions', 'true'], ['Debug::NoLocking', 'true'],
+  ].map(([name, value]) => `${String(name)} "${String(value)}";\n`).join('')
+    + `#clear APT::Architectures;\nAPT::Architectures { ${architectures.map((name) => `"${name}"; `).join('')}};\n`
+    + 'DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; };\n')
+}
+
+/** What apt said is missing, one sentence a package: `extra depends on libnothing (>= 2), but it is not installable`. */
+export function unmetRelations(lines: readonly string[]): string[] {
+  const start = lines.findIndex((line) => /unmet dependencies[:.]$/.test(line))
+  if (start < 0) return []
+  const unmet: string[] = []
+  let who = ''
+  let relation = ''
+  for (const line of lines.slice(start + 1)) {
+    // Alternatives and further relations of the same package are indented, without its name.
+    const [, name, kind, what] = /^ (\S+)? *:? *(?:(Depends|PreDepends|Pre-Depends|Conflicts|Breaks|Recommends): )?(.+)$/.exec(line) ?? []
+    if (what === undefined) break
+    who = name ?? who
+    relation = kind ?? relation
+    unmet.push(`${who} ${words[relation] ?? relation} ${what.replace(/ or$/, ' or')}`)
+  }
+  return unmet
+}
+
+const words: Readonly<Record<string, string>> = { Depends: 'depends on', PreDepends: 'depends on', 'Pre-Depends': 'depends on', Conflicts: 'conflicts with', Breaks: 'breaks', Recommends: 'recommends' }
+
+/** What dpkg's list has, `name[:architecture] version architecture status` a line. */
+export async function readInstalled(path: string): Promise<{ name: string; version: string; architecture: string }[]> {
+  const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
+  return lines.map(([name = '', version = '', architecture = '']) => ({ name: name.split(':')[0] ?? '', version, architecture }))
+}
+
+/** Lines of a file that may not be there. */
+export async function linesOf(path: string): Promise<string[]> {
+  return (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+}
+
+/** Releases of kernels whose initrd was made anew, from the names of the files. */
+export async function newInitrds(dir: string): Promise<string[]> {
+  return (await readdir(dir)).flatMap((name) => /^initrd-(?!why$)(.+)$/.exec(name)?.[1] ?? []).sort()
+}

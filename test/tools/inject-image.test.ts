@@ -1,0 +1,200 @@
+import { copyFile, link, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { inject, type Injection } from '../../images/inject/artifact.ts'
+import { readGptIdentity } from '../../scripts/formats/iso9660-boot.ts'
+import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { sha256File } from '../../scripts/lib/digest.ts'
+import { createExec, type Argv } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { cli, program, startCli } from '../support/cli.ts'
+import { debianLikeIso, debianLikeTools, debianPackage, newRelease, oldRelease } from '../support/debian-like-iso.ts'
+import { elfObject } from '../support/elf-object.ts'
+import { bzImage, vmlinuxFile } from '../support/kernel-image.ts'
+import { rejection } from '../support/rejection.ts'
+import { squashfsImage } from '../support/squashfs-image.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { needsTools } from '../support/tools.ts'
+
+const exec = createExec({ log: silentLog })
+const listTree = fileURLToPath(new URL('../support/list-tree.py', import.meta.url))
+const tools = needsTools(...debianLikeTools, '/usr/bin/python3') && process.getuid?.() === 0
+const file = (name: string): string => join(dir, name)
+
+let dir: string
+let iso: string
+let isoDigest: string
+let deb: string
+
+async function into(packages: readonly string[], output: string, options: Partial<Parameters<typeof inject>[0]> = {}): Promise<Injection> {
+  const workDir = await mkdtemp(file('work-'))
+  try {
+    return await inject({ iso, packages, output: file(output), toolVersion: packageJson.version, exec, log: silentLog, workDir, ...options })
+  } finally {
+    await rm(workDir, { recursive: true })
+  }
+}
+
+async function unpack(image: string): Promise<string> {
+  const to = file(`${basename(image)}.files`)
+  await exec(['xorriso', '-osirrox', 'on', '-indev', image, '-extract', '/', to])
+  await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: to })
+  await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(to, 'root'), join(to, 'live/filesystem.squashfs')])
+  return to
+}
+
+const treeOf = async (root: string): Promise<string> => (await exec(['/usr/bin/python3', listTree, root])).stdout
+const command = (output: string, packages = [deb]): string[] => ['inject', iso, ...packages, '-o', output, '--store', file('store')]
+const left = async (): Promise<string[]> => (await readdir(dir)).filter((name) => name.includes('.part'))
+
+describe.skipIf(!tools)('the new ISO', () => {
+  beforeAll(async () => {
+    dir = await temporaryFolder({ keepUntil: 'file' })
+    iso = await debianLikeIso({ dir, exec, squashfs: ['-comp', 'xz', '-Xbcj', 'x86', '-b', '256K', '-always-use-fragments', '-no-exports'] })
+    isoDigest = await sha256File(iso)
+    // Everything that an upper layer can say: new, changed, gone, emptied, another type, a link, a capability.
+    deb = await debianPackage(dir, exec, {
+      name: 'extra', files: { 'usr/share/extra/file': 'new\n'.repeat(1000) },
+      scripts: { postinst: 'rm /usr/share/tool\nrm -r /etc/initramfs-tools\nmkdir -p /etc/initramfs-tools/hooks\nrm /usr/bin/inside; mkdir /usr/bin/inside\necho x >> /etc/group\nln /etc/passwd /etc/passwd.link\nln -s nowhere /etc/link\nchmod 600 /etc/os-release\n' },
+    })
+  })
+
+  test('has the same tree whether it was grafted, packed again, or has a layer on top', async () => {
+    const grafted = await into([deb], 'grafted.iso')
+    const repacked = await into([deb], 'repacked.iso', { mode: 'repack' })
+    const layered = await into([deb], 'layered.iso', { mode: 'layer' })
+    expect([grafted.mode, repacked.mode, layered.mode]).toEqual(['graft', 'repack', 'layer'])
+    expect([grafted.notes, repacked.notes]).toEqual([[], []])
+    expect(layered.notes[0]).toContain('only live boot (live-boot) stacks')
+    const [one, two, three] = [await unpack(file('grafted.iso')), await unpack(file('repacked.iso')), await unpack(file('layered.iso'))]
+    const tree = await treeOf(join(one, 'root'))
+    expect(tree).toContain('etc/passwd.link')
+    expect(await treeOf(join(two, 'root'))).toBe(tree)
+    const parameters = async (path: string): Promise<unknown> => {
+      const { squashfs } = JSON.parse((await cli(['inspect', path, '--json'])).stdout) as { squashfs: Record<string, unknown> }
+      return [squashfs['compressor'], squashfs['compressorOptions'], squashfs['blockSizeBytes'], squashfs['flags'], squashfs['createdAt']]
+    }
+    expect(await parameters(file('repacked.iso'))).toEqual(await parameters(iso))
+
+    // As live-boot does it: every squashfs in the folder, the last name on top.
+    expect(await readdir(join(three, 'live'))).toEqual(['filesystem.packages', 'filesystem.squashfs', 'initrd.img', 'vmlinuz', 'zz-nat64-forge.squashfs'])
+    expect(await sha256File(join(three, 'live/filesystem.squashfs'))).toBe(await sha256File(join(await unpack(iso), 'live/filesystem.squashfs')))
+    expect(await readFile(join(three, 'sha256sum.txt'), 'utf8')).toContain('  ./live/zz-nat64-forge.squashfs')
+    await exec(['sh', '-ec', 'mkdir a b m; mount -o ro,loop live/filesystem.squashfs a; mount -o ro,loop live/zz-nat64-forge.squashfs b; mount -t overlay -o lowerdir=b:a o m; cp -a m stacked'], { cwd: three, contained: true })
+    expect(await treeOf(join(three, 'stacked'))).toBe(tree)
+    const report = JSON.parse((await cli(['inspect', file('layered.iso'), '--json'])).stdout) as { injected: { packages: unknown[] }; system: { packages: number } }
+    expect(report.injected.packages).toHaveLength(1)
+    expect(report.system.packages).toBe(4)
+    expect(await rejection(into([deb], 'twice.iso', { iso: file('layered.iso') }))).toMatchObject({ code: 'E_INJECT', message: expect.stringContaining('has a layer of an earlier injection') as string })
+  })
+
+  test('has the old one\'s dates, GUIDs and disk signature, which xorriso would make anew', async () => {
+    const identity = async (path: string): Promise<unknown> => {
+      await using source = await openByteSource(path)
+      const at = async (offset: number, length: number): Promise<string> => (await source.read(offset, length)).toString('latin1')
+      return { gpt: await readGptIdentity(source), signature: await at(440, 6), volume: await at(16 * 2048 + 813, 68), joliet: await at(18 * 2048 + 813, 68), id: await at(16 * 2048 + 40, 32) }
+    }
+    await into([deb], 'identity.iso')
+    const old = await identity(iso)
+    expect(old).toMatchObject({ gpt: { disk: expect.stringMatching(/^[0-9a-f]{32}$/) as string, partitions: [{}, {}] } })
+    expect(await identity(file('identity.iso'))).toEqual(old)
+    expect((await exec(['xorriso', '-indev', file('identity.iso'), '-report_el_torito', 'plain'])).stdout).toMatch(/boot img :\s+1\s+BIOS[^]*boot img :\s+2\s+UEFI/)
+  })
+
+  test('boots another kernel where that is asked for, and the old one is gone', async () => {
+    const vmlinuz = bzImage(gzipSync(vmlinuxFile()), { release: newRelease })
+    const kernel = await debianPackage(dir, exec, {
+      name: `linux-image-${newRelease}`, version: '6.1.2-1', architecture: 'amd64',
+      files: { [`boot/vmlinuz-${newRelease}`]: vmlinuz, [`usr/lib/modules/${newRelease}/kernel/inside.ko`]: elfObject({ info: ['name=inside', 'license=GPL', 'depends=', `vermagic=${newRelease} SMP `] }) },
+      scripts: { postinst: `update-initramfs -c -k ${newRelease}\n` },
+    })
+    const result = await into([kernel], 'kernel.iso', { kernel: 'replace' })
+    expect(result).toMatchObject({ kernel: newRelease, initrds: [newRelease], modulesListed: [newRelease], removed: [{ name: `linux-image-${oldRelease}`, version: '6.1.1-1' }] })
+    const files = await unpack(file('kernel.iso'))
+    expect((await readFile(join(files, 'live/vmlinuz'))).equals(vmlinuz)).toBe(true)
+    expect((await readdir(join(files, 'root/boot'))).sort()).toEqual([`initrd.img-${newRelease}`, `vmlinuz-${newRelease}`])
+    expect(await readdir(join(files, 'root/usr/lib/modules'))).toEqual([newRelease])
+    const initrd = await readFile(join(files, 'live/initrd.img'))
+    expect(initrd.toString('latin1')).toContain(`vermagic=${newRelease}`)
+    expect(initrd.equals(await readFile(join(files, `root/boot/initrd.img-${newRelease}`)))).toBe(true)
+    expect(JSON.parse(await readFile(join(files, 'root/usr/share/doc/nat64-forge/manifest.json'), 'utf8'))).toMatchObject({ kernel: { release: newRelease, replaced: [oldRelease] } })
+
+    expect((await into([kernel], 'beside.iso')).notes).toEqual([`the ISO still boots its own kernel; --kernel replace puts ${newRelease} in its place`])
+    expect(await rejection(into([deb], 'none.iso', { kernel: 'replace' }))).toMatchObject({ code: 'E_USAGE', message: '--kernel replace needs a kernel, and none of the packages is one' })
+    expect(await rejection(into([kernel], 'none.iso', { kernel: 'replace', mode: 'layer' }))).toMatchObject({ code: 'E_USAGE' })
+  })
+
+  test('is not begun where it could not be written', async () => {
+    const words = (output: string): string[] => [process.execPath, program, ...command(output)]
+    const script = (lines: string): Promise<unknown> => exec(['sh', '-c', lines, ...words(file('place/new.iso'))] as unknown as Argv, { contained: true })
+    await mkdir(file('place'))
+    expect(await rejection(script('mount -t tmpfs -o size=1m none "${6%/*}"; exec "$0" "$@"'))).toMatchObject({ details: expect.stringMatching(/E_DISK_FULL: the disk of .*place has 1 MiB free, and the new image takes at least \d+ MiB/) as string })
+    expect(await rejection(script('mount -t tmpfs -o ro none "${6%/*}"; exec "$0" "$@"'))).toMatchObject({ details: expect.stringMatching(/E_OUT: nothing can be written in .*place: it is on a read-only file system/) as string })
+    expect(await readdir(file('place'))).toEqual([])
+  })
+
+  test.each([
+    ['itself', 'router.iso', 'is the same file as'], ['a link to itself', 'symbolic.iso', 'is the same file as'], ['another name of itself', 'hard.iso', 'is the same file as'],
+    ['a file that is there', 'there.iso', 'exists'], ['a folder that is not there', 'nowhere/new.iso', 'does not exist'],
+  ])('is not written over %s', async (_what, output, words) => {
+    for (const [make, name] of [[symlink, 'symbolic.iso'], [link, 'hard.iso']] as const) await make(iso, file(name)).catch(() => undefined)
+    await writeFile(file('there.iso'), 'mine')
+    expect(await rejection(into([deb], output))).toMatchObject({ code: 'E_USAGE', message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
+    expect(await readFile(file('there.iso'), 'utf8')).toBe('mine')
+    expect(await sha256File(iso)).toBe(isoDigest)
+  })
+
+  test('is made of nothing but a whole live ISO with a squashfs 4.0', async () => {
+    await writeFile(file('text.iso'), 'no ISO\n'.repeat(10_000))
+    await copyFile(iso, file('cut.iso'))
+    await truncate(file('cut.iso'), (await stat(iso)).size - 1_048_576)
+    const { bytes } = squashfsImage({ superblock: (head) => { head.writeUInt16LE(3, 28) } })
+    await mkdir(file('old/live'), { recursive: true })
+    await writeFile(file('old/live/filesystem.squashfs'), bytes)
+    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file('old.iso'), file('old')])
+    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
+      expect(await rejection(into([deb], 'never.iso', { iso: file(name) }))).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
+    }
+    expect(await readdir(dir)).not.toContain('never.iso')
+  })
+
+  test.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing behind when the run ends by %s', async (signal) => {
+    const slow = await debianPackage(dir, exec, { name: 'slow', scripts: { postinst: 'echo now it waits\nwhile :; do :; done\n' } })
+    const running = startCli([...command(file('cut-short.iso'), [slow]), '--verbose'])
+    let said = ''
+    running.child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
+    await vi.waitFor(() => { expect(said).toContain('now it waits') }, { timeout: 120_000, interval: 50 })
+    running.child.kill(signal)
+    const { status, stderr } = await running.ended
+    if (signal === 'SIGINT') {
+      expect(status).toBe(130)
+      expect(stderr).toContain('E_INTERRUPTED')
+    }
+    expect(await readdir(dir)).not.toContain('cut-short.iso')
+    expect(await left()).toEqual([])
+    expect(await sha256File(iso)).toBe(isoDigest)
+    // Its processes end with it, and with them the mounts, which only they see.
+    await vi.waitFor(async () => { expect((await exec(['pgrep', '-f', 'in-overlay.sh .*/store/work/'], { okStatus: [0, 1] })).stdout).not.toContain('\n') }, { timeout: 20_000, interval: 100 })
+    expect(await readFile('/proc/mounts', 'utf8')).not.toContain(file('store'))
+  })
+
+  test('is written by one of two runs that want the same name', async () => {
+    const [one, two] = await Promise.all([cli(command(file('race.iso'))), cli(command(file('race.iso')))])
+    expect([one.status, two.status].sort()).toEqual([0, 64])
+    expect((one.status === 0 ? two : one).stderr).toMatch(/E_USAGE: .*race\.iso/)
+    expect(await sha256File(file('race.iso'))).toBe(await sha256File(file('grafted.iso')))
+    expect(await left()).toEqual([])
+  })
+
+  test('has no name before it is complete', async () => {
+    // A reader that opens it as soon as it is there finds all of it.
+    const running = startCli(command(file('whole.iso')))
+    await vi.waitFor(async () => { expect(await readdir(dir)).toContain('whole.iso') }, { timeout: 120_000, interval: 5 })
+    await using handle = await open(file('whole.iso'))
+    expect((await handle.stat()).size).toBe((await stat(file('grafted.iso'))).size)
+    expect((await running.ended).status).toBe(0)
+  })
+})

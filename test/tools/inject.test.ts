@@ -1,0 +1,244 @@
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+import { beforeAll, describe, expect, test } from 'vitest'
+import { inject as injectInto, type Injection } from '../../images/inject/artifact.ts'
+import { describeError } from '../../scripts/lib/describe-error.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { cli } from '../support/cli.ts'
+import { debianLikeIso, debianLikeTools, debianPackage, imageDate, oldRelease } from '../support/debian-like-iso.ts'
+import { elfObject } from '../support/elf-object.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { needsTools } from '../support/tools.ts'
+
+const exec = createExec({ log: silentLog })
+const tools = needsTools(...debianLikeTools) && process.getuid?.() === 0
+
+let dir: string
+let iso: string
+let isoDigest: string
+
+interface Outcome { status: number; result: Injection; stderr: string }
+type Options = Partial<Omit<Parameters<typeof injectInto>[0], 'iso' | 'packages'>>
+
+/** An injection into the common ISO, unless another is given: what the command would print, without starting it. */
+async function inject(packages: readonly string[], options: Options = {}, from = iso): Promise<Outcome> {
+  const workDir = await mkdtemp(join(dir, 'work-'))
+  try {
+    return { status: 0, stderr: '', result: await injectInto({ iso: from, packages, output: undefined, toolVersion: '1.2.3', exec, log: silentLog, workDir, ...options }) }
+  } catch (error) {
+    if (!(error instanceof ForgeError)) throw error
+    return { status: error.exitStatus, stderr: describeError(error), result: {} as Injection }
+  } finally {
+    await rm(workDir, { recursive: true })
+  }
+}
+
+const pkg = (parts: Parameters<typeof debianPackage>[2]): Promise<string> => debianPackage(dir, exec, parts)
+let outputs = 0
+const output = (): string => join(dir, `new-${String(outputs += 1)}.iso`)
+
+/** Files of an ISO, unpacked; its list of checksums is checked. */
+async function unpack(image: string): Promise<{ iso: string; root: string }> {
+  const to = join(dir, `${basename(image)}.files`)
+  if (await stat(to).then(() => true, () => false)) return { iso: join(to, 'iso'), root: join(to, 'root') }
+  await exec(['xorriso', '-osirrox', 'on', '-indev', image, '-extract', '/', join(to, 'iso')])
+  await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: join(to, 'iso') })
+  await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(to, 'root'), join(to, 'iso/live/filesystem.squashfs')])
+  return { iso: join(to, 'iso'), root: join(to, 'root') }
+}
+
+const module = (name: string, version = '1'): Buffer => elfObject({ info: [`name=${name}`, `version=${version}`, 'license=GPL', 'depends=', `vermagic=${oldRelease} SMP `] })
+
+async function newIso(packages: readonly string[], options: Options = {}, from = iso): Promise<Outcome & { path: string }> {
+  const path = output()
+  const outcome = await inject(packages, { ...options, output: path }, from)
+  expect(outcome.status, outcome.stderr).toBe(0)
+  return { ...outcome, path }
+}
+
+describe.skipIf(!tools)('packages in an existing ISO', () => {
+  beforeAll(async () => {
+    dir = await temporaryFolder({ keepUntil: 'file' })
+    iso = await debianLikeIso({ dir, exec })
+    isoDigest = await sha256File(iso)
+  })
+
+  test('are in its root, its lists and its manifest; the same again is the same file', async () => {
+    const deb = await pkg({ name: 'extra', files: { 'usr/share/extra/file': 'grafted\n' } })
+    const one = await newIso([deb])
+    const two = await newIso([deb])
+    expect(await sha256File(one.path)).toBe(await sha256File(two.path))
+    expect(await sha256File(iso)).toBe(isoDigest)
+    expect(one.result).toMatchObject({ mode: 'graft', packages: [{ name: 'extra', version: '1.0', architecture: 'all', was: 'installed', oldVersion: null }], removed: [], modulesListed: [], initrds: [], kernel: null, notes: [] })
+
+    const { iso: files, root } = await unpack(one.path)
+    expect(await readFile(join(root, 'usr/share/extra/file'), 'utf8')).toBe('grafted\n')
+    expect((await stat(join(root, 'usr/share/extra/file'))).mtimeMs).toBe(imageDate * 1000)
+    expect(await readFile(join(files, 'live/filesystem.packages'), 'utf8')).toBe(`dpkg\t1.21.22\nextra\t1.0\nlinux-image-${oldRelease}\t6.1.1-1\ntool\t2.0\n`)
+    const manifest = JSON.parse(await readFile(join(root, 'usr/share/doc/nat64-forge/manifest.json'), 'utf8')) as unknown
+    const original = await unpack(iso)
+    const squashfs = join(original.iso, 'live/filesystem.squashfs')
+    expect(manifest).toEqual({
+      format: 1, tool: { name: 'nat64-forge', version: '1.2.3' },
+      source: { iso: { sha256: isoDigest, sizeBytes: (await stat(iso)).size }, squashfs: { path: 'live/filesystem.squashfs', sha256: await sha256File(squashfs), sizeBytes: (await stat(squashfs)).size } },
+      packages: [{ name: 'extra', version: '1.0', architecture: 'all', sha256: await sha256File(deb) }], removed: [], scripts: [],
+    })
+    // Nothing else: neither logs nor copies of what stayed as it was.
+    const changed = (await exec(['diff', '-rq', '--no-dereference', original.root, root], { okStatus: [1] })).stdout.replaceAll(root, 'NEW').replaceAll(original.root, 'OLD').trim().split('\n')
+    expect(changed.sort()).toEqual(['Files OLD/var/lib/dpkg/status and NEW/var/lib/dpkg/status differ', 'Only in NEW/usr/share/doc: nat64-forge', 'Only in NEW/usr/share: extra', 'Only in NEW/var/lib/dpkg/info: extra.list', 'Only in NEW/var/lib/dpkg/info: extra.md5sums'])
+
+    const report = JSON.parse((await cli(['inspect', one.path, '--json'])).stdout) as { injected: unknown }
+    expect(report.injected).toEqual(manifest)
+    expect((await cli(['inspect', one.path])).stdout).toContain('injected     extra 1.0')
+  })
+
+  test('of a second injection join those of the first, and the same packages again change no byte', async () => {
+    const [first, second] = [await pkg({ name: 'first', files: { 'usr/share/first': '1\n' } }), await pkg({ name: 'second', files: { 'usr/share/second': '2\n' } })]
+    const one = await newIso([first])
+    const two = await newIso([second], {}, one.path)
+    const manifest = JSON.parse(await readFile(join((await unpack(two.path)).root, 'usr/share/doc/nat64-forge/manifest.json'), 'utf8')) as { source: { iso: { sha256: string } }; packages: { name: string }[] }
+    expect(manifest.source.iso.sha256).toBe(isoDigest)
+    expect(manifest.packages.map(({ name }) => name)).toEqual(['first', 'second'])
+    const again = await newIso([first, second], {}, two.path)
+    expect(again.result.packages.map(({ name, was }) => [name, was])).toEqual([['first', 'reinstalled'], ['second', 'reinstalled']])
+    expect(await sha256File(again.path)).toBe(await sha256File(two.path))
+    // Another content under the same version is another package.
+    const changed = await newIso([await pkg({ name: 'first', files: { 'usr/share/first': 'one\n' } })], {}, two.path)
+    expect(await readFile(join((await unpack(changed.path)).root, 'usr/share/first'), 'utf8')).toBe('one\n')
+  })
+
+  test('with modules come with lists of them; an initrd that is the same is not made again, whoever asks', async () => {
+    const ask = 'update-initramfs -u\n'
+    const outside = await newIso([await pkg({ name: 'outside', files: { [`usr/lib/modules/${oldRelease}/updates/outside.ko`]: module('outside') }, scripts: { postinst: ask } })])
+    expect(outside.result).toMatchObject({ modulesListed: [oldRelease], initrds: [] })
+    const { root, iso: files } = await unpack(outside.path)
+    expect(await readFile(join(root, `usr/lib/modules/${oldRelease}/modules.dep`), 'utf8')).toBe('kernel/inside.ko:\nupdates/outside.ko:\n')
+    expect(await readFile(join(root, 'usr/sbin/update-initramfs'), 'utf8')).toContain('the real')
+    expect(await sha256File(join(files, 'live/initrd.img'))).toBe(await sha256File(join((await unpack(iso)).iso, 'live/initrd.img')))
+  })
+
+  test.each([
+    ['a program in it', { 'usr/bin/inside': 'another program\n' }, 'another program'],
+    ['what it is made by', { 'etc/initramfs-tools/modules': 'another list\n' }, 'another list'],
+    ['a module in it', { [`usr/lib/modules/${oldRelease}/kernel/inside.ko`]: module('inside', 'two') }, 'version=two'],
+  ])('that change %s have a new initrd, in the root and on the ISO', async (_what, files, content) => {
+    const { path, result } = await newIso([await pkg({ name: 'changes-initrd', control: `Replaces: linux-image-${oldRelease}\n`, files })])
+    expect(result.initrds).toEqual([oldRelease])
+    const made = await unpack(path)
+    const bytes = await readFile(join(made.iso, 'live/initrd.img'))
+    expect(bytes.toString('latin1')).toContain(content)
+    expect(bytes.equals(await readFile(join(made.root, `boot/initrd.img-${oldRelease}`)))).toBe(true)
+  })
+
+  test('that only bring again what is there leave the initrd alone', async () => {
+    const { result } = await newIso([await pkg({ name: 'changes-nothing', files: { 'usr/bin/inside': 'a program that the initrd has\n' }, scripts: { postinst: 'update-initramfs -u\n' } })])
+    expect(result.initrds).toEqual([])
+  })
+
+  test('change an initrd only where the image can make one, and it says so', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'bare', files: { 'usr/sbin/update-initramfs': null, 'usr/sbin/mkinitramfs': null, 'usr/bin/lsinitramfs': null } })
+    const { result } = await newIso([await pkg({ name: 'lists-modules', files: { 'etc/initramfs-tools/modules': 'another\n' } })], {}, from)
+    expect(result.initrds).toEqual([])
+    expect(result.notes).toEqual(['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'])
+  })
+
+  test('take what they need from the given folders first, and what nobody has is named, for each package', async () => {
+    const folder = join(dir, 'pool')
+    await mkdir(join(folder, 'deeper'), { recursive: true })
+    const needed = await pkg({ name: 'needed', version: '2.0', control: 'Depends: also-needed\n' })
+    await copyFile(needed, join(folder, 'deeper/needed.deb'))
+    await copyFile(await pkg({ name: 'also-needed' }), join(folder, 'also.deb'))
+    await copyFile(await pkg({ name: 'not-needed' }), join(folder, 'not.deb'))
+    const wants = await pkg({ name: 'wants', control: 'Depends: needed (>= 2)\n' })
+    const { result, path } = await newIso([wants], { folders: [folder] })
+    expect(result.packages.map(({ name }) => name)).toEqual(['also-needed', 'needed', 'wants'])
+    const manifest = JSON.parse(await readFile(join((await unpack(path)).root, 'usr/share/doc/nat64-forge/manifest.json'), 'utf8')) as { packages: { name: string; sha256: string }[] }
+    expect(manifest.packages.find(({ name }) => name === 'needed')?.sha256).toBe(await sha256File(needed))
+
+    const lacking = await inject([wants, await pkg({ name: 'wants-more', control: 'Depends: nobody-has-this (>= 3), tool (>= 9)\n' })], { output: output() })
+    expect(lacking.status).toBe(65)
+    expect(lacking.stderr).toContain('E_INJECT: the image lacks what the packages need: ')
+    expect(lacking.stderr).toContain('wants depends on needed (>= 2)')
+    expect(lacking.stderr).toContain('wants-more depends on nobody-has-this (>= 3)')
+    expect(lacking.stderr).toContain('wants-more depends on tool (>= 9)')
+    expect(lacking.stderr).toContain('--packages DIR')
+    expect(lacking.stderr).not.toContain('Unpacking')
+  })
+
+  test('put others out as their relations say, and older ones are taken when they are what is given', async () => {
+    const { result, path } = await newIso([await pkg({ name: 'other-tool', control: 'Conflicts: tool\nReplaces: tool\nProvides: tool\n', files: { 'usr/share/tool': 'ours\n' } })])
+    expect(result.removed).toEqual([{ name: 'tool', version: '2.0' }])
+    const { root } = await unpack(path)
+    expect(await readFile(join(root, 'usr/share/tool'), 'utf8')).toBe('ours\n')
+    expect(JSON.parse(await readFile(join(root, 'usr/share/doc/nat64-forge/manifest.json'), 'utf8'))).toMatchObject({ removed: [{ name: 'tool', version: '2.0' }] })
+    const plain = await newIso([await pkg({ name: 'no-tool', control: 'Conflicts: tool\n' })])
+    expect(plain.result.removed).toEqual([{ name: 'tool', version: '2.0' }])
+    const older = await newIso([await pkg({ name: 'tool', version: '1.0', files: { 'usr/share/tool': 'old\n' } })])
+    expect(older.result.packages).toMatchObject([{ name: 'tool', version: '1.0', was: 'downgraded', oldVersion: '2.0' }])
+  })
+
+  test('go in by dpkg alone where the image\'s own packages lack something', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'amiss', installed: ['Package: amiss\nStatus: install ok installed\nMaintainer: t\nArchitecture: amd64\nVersion: 1\nDepends: nobody-has-this\nDescription: t\n'] })
+    const { result } = await newIso([await pkg({ name: 'extra', files: { 'usr/share/extra/file': 'grafted\n' } })], {}, from)
+    expect(result.packages.map(({ name }) => name)).toEqual(['extra'])
+    expect(result.notes[0]).toContain('unmet dependencies')
+  })
+
+  test('for another architecture are refused before anything is done', async () => {
+    const { status, stderr } = await inject([await pkg({ name: 'foreign', architecture: 'arm64' })], { output: output() })
+    expect(status).toBe(65)
+    expect(stderr).toContain('E_DEB_ARCHITECTURE: foreign 1.0 is for arm64, and the image is for amd64')
+    expect(stderr).toContain('next: give the package that was built for amd64')
+  })
+
+  test('whose script fails end the run with its words, and what scripts do stays in the image', async () => {
+    const failed = await inject([await pkg({ name: 'fails', scripts: { postinst: 'echo this one cannot go on >&2\nexit 7\n' } })], { output: output() })
+    expect(failed.status).toBe(65)
+    expect(failed.stderr).toContain('E_INJECT')
+    expect(failed.stderr).toContain('this one cannot go on')
+    const before = await readFile('/proc/sys/kernel/panic', 'utf8')
+    const escapes = 'for try in "mknod /device b 8 0" "mount -t tmpfs none /mnt" "ls /proc/1/root/" "chroot / true"; do if $try 2>/dev/null; then echo "$try" >> /escaped; fi; done\nif (echo 99 > /proc/sys/kernel/panic) 2>/dev/null; then echo sysctl >> /escaped; fi\necho done > /tried\n'
+    const { root } = await unpack((await newIso([await pkg({ name: 'escapes', scripts: { postinst: escapes } })])).path)
+    expect(await readFile(join(root, 'tried'), 'utf8')).toBe('done\n')
+    expect(await readdir(root)).not.toContain('escaped')
+    expect(await readFile('/proc/sys/kernel/panic', 'utf8')).toBe(before)
+  })
+
+  test('are only told of with --diff: files with sizes and packages, and nothing is written', async () => {
+    const deb = await pkg({ name: 'other-tool', control: 'Conflicts: tool\nReplaces: tool\n', files: { 'usr/share/other': 'new\n' }, scripts: { postinst: 'rm /usr/share/tool 2>/dev/null || true\necho root >> /etc/group\nrm -r /etc/initramfs-tools; mkdir /etc/initramfs-tools\n' } })
+    const isos = async (): Promise<string[]> => (await readdir(dir)).filter((name) => name.includes('iso')).sort()
+    const before = await isos()
+    const { status, result } = await inject([deb])
+    expect(status).toBe(0)
+    expect(result.iso).toBeNull()
+    expect(result.files.filter(({ path }) => !path.startsWith('var/'))).toEqual([
+      { path: 'etc/group', change: 'changed', oldBytes: 10, newBytes: 15 }, { path: 'etc/initramfs-tools/modules', change: 'removed', oldBytes: 7, newBytes: null },
+      { path: 'usr/share/doc/nat64-forge/manifest.json', change: 'added', oldBytes: null, newBytes: expect.any(Number) as number },
+      { path: 'usr/share/other', change: 'added', oldBytes: null, newBytes: 4 }, { path: 'usr/share/tool', change: 'removed', oldBytes: 8, newBytes: null },
+    ])
+    const { stdout } = await cli(['inject', iso, deb, '--diff', '--store', join(dir, 'store')])
+    expect(stdout).toContain('~ etc/group  10 -> 15\n')
+    expect(stdout).toContain('- usr/share/tool  8\n')
+    expect(stdout).toContain('+ usr/share/other  4\n')
+    expect(stdout).toContain('installed other-tool 1.0\nremoved tool 2.0\n')
+    expect(await isos()).toEqual(before)
+  })
+
+  test('may be followed by a script; its failure is the run\'s, its digest in the manifest', async () => {
+    const script = join(dir, 'script.sh')
+    await writeFile(script, '#!/bin/sh\ncat /usr/share/extra/file > /etc/from-script\n')
+    const { path } = await newIso([await pkg({ name: 'extra', files: { 'usr/share/extra/file': 'grafted\n' } })], { script })
+    const { root } = await unpack(path)
+    expect(await readFile(join(root, 'etc/from-script'), 'utf8')).toBe('grafted\n')
+    expect(JSON.parse(await readFile(join(root, 'usr/share/doc/nat64-forge/manifest.json'), 'utf8'))).toMatchObject({ scripts: [await sha256File(script)] })
+    await writeFile(script, '#!/bin/sh\necho the script gives up >&2\nexit 3\n')
+    const failed = await inject([], { script, output: output() })
+    expect(failed.status).toBe(65)
+    expect(failed.stderr).toContain('the script gives up')
+    expect(failed.stderr).toContain('exit status 3')
+  })
+})

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { newManifest } from '../../../../images/inject/new-manifest.ts'
+import { unmetRelations } from '../../../../images/inject/packages.ts'
+import { parseManifest, type InjectManifest } from '../../../../images/inspect/artifact.ts'
+
+const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string]
+const source: InjectManifest['source'] = { iso: { sha256: one, sizeBytes: 10 }, squashfs: { path: 'live/filesystem.squashfs', sha256: two, sizeBytes: 5 } }
+const pkg = (name: string, version = '1', sha256 = one): InjectManifest['packages'][number] & { kernel: undefined } => ({ name, version, architecture: 'amd64', sha256, kernel: undefined })
+const bare = ({ name, version, architecture, sha256 }: ReturnType<typeof pkg>): InjectManifest['packages'][number] => ({ name, version, architecture, sha256 })
+const first = { old: undefined, source, toolVersion: '0.1.0', installed: [pkg('b')], offered: [pkg('b'), pkg('unused')], present: [pkg('a'), pkg('b')], removed: [{ name: 'gone', version: '9' }], script: undefined, kernel: undefined }
+
+describe('the manifest of an injection', () => {
+  const manifest = newManifest(first)
+
+  test('has what was installed, what went, and where it came from', () => {
+    expect(manifest).toEqual({ format: 1, tool: { name: 'nat64-forge', version: '0.1.0' }, source, packages: [bare(pkg('b'))], removed: [{ name: 'gone', version: '9' }], scripts: [] })
+  })
+
+  test('is brought up to date by the next one, which keeps the first source', () => {
+    const other = { iso: { sha256: three, sizeBytes: 11 }, squashfs: source.squashfs }
+    const next = newManifest({ ...first, old: manifest, source: other, installed: [pkg('c')], offered: [pkg('c', '1', two)], present: [pkg('a'), pkg('b:amd64'), pkg('c')], removed: [{ name: 'a2', version: '3' }], script: three })
+    expect(next).toMatchObject({ source, packages: [bare(pkg('b')), bare(pkg('c', '1', two))], removed: [{ name: 'a2', version: '3' }, { name: 'gone', version: '9' }], scripts: [three] })
+    // The same once more says the same.
+    expect(newManifest({ ...first, old: next, source: other, installed: [pkg('c')], offered: [pkg('c', '1', two)], present: [pkg('b'), pkg('c')], removed: [], script: three })).toEqual(next)
+  })
+
+  test('forgets what came by an injection and went by another, and what came back', () => {
+    const next = newManifest({ ...first, old: manifest, installed: [pkg('d'), pkg('gone', '10')], offered: [pkg('d'), pkg('gone', '10')], present: [pkg('d'), pkg('gone', '10')], removed: [{ name: 'b', version: '1' }] })
+    expect(next.packages.map(({ name }) => name)).toEqual(['d', 'gone'])
+    expect(next.removed).toEqual([])
+  })
+
+  test('names every kernel that was replaced', () => {
+    const replaced = newManifest({ ...first, kernel: { release: '6.2', replaced: ['6.1'] } })
+    expect(replaced.kernel).toEqual({ release: '6.2', replaced: ['6.1'] })
+    expect(newManifest({ ...first, old: replaced, kernel: { release: '6.3', replaced: ['6.2'] } }).kernel).toEqual({ release: '6.3', replaced: ['6.1', '6.2'] })
+    expect(newManifest({ ...first, old: replaced }).kernel).toEqual(replaced.kernel)
+  })
+
+  test('is read back as it was written, and what is none is not taken for one', () => {
+    const text = JSON.stringify(manifest)
+    expect(parseManifest(Buffer.from(text))).toEqual(manifest)
+    for (const wrong of ['', '{', 'null', '[]', '{"format": 2}', text.replace('"format":1', '"format":2'), text.replace(one, 'x'), text.replace('"packages":[', '"packages":[7,'), text.replace('"scripts":[]', '"scripts":["x"]')]) {
+      expect(parseManifest(Buffer.from(wrong)), wrong).toBeUndefined()
+    }
+  })
+})
+
+describe('what apt says is missing', () => {
+  test('is one sentence for each relation, with alternatives and versions', () => {
+    expect(unmetRelations([
+      'Reading package lists...', 'The following packages have unmet dependencies:', ' wants : Depends: needed (>= 2) but it is not installable', '         Depends: tool (>= 9) but 2.0 is to be installed',
+      ' other : PreDepends: one but it is not installable or', '                     two but it is not going to be installed', 'E: Unable to correct problems, you have held broken packages.',
+    ])).toEqual([
+      'wants depends on needed (>= 2) but it is not installable', 'wants depends on tool (>= 9) but 2.0 is to be installed',
+      'other depends on one but it is not installable or', 'other depends on two but it is not going to be installed',
+    ])
+  })
+
+  test('is nothing when apt failed for another reason', () => {
+    expect(unmetRelations(['Setting up x (1) ...', 'dpkg: error processing package x (--configure):'])).toEqual([])
+  })
+})
