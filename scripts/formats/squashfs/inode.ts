@@ -57,7 +57,17 @@ export interface SpecialInode extends Common {
 export type Inode = DirectoryInode | FileInode | SymlinkInode | SpecialInode
 
 /** What an inode reference says: the metadata block's place in the inode table, and the offset in the unpacked block. */
-export interface InodeReference { block: number; offset: number }
+export interface InodeReference {
+  block: number
+  offset: number
+  /** The basic number of its kind, where a folder's entry says one. */
+  type?: number
+}
+
+/** The basic number of an inode's kind, as entries of folders have it. */
+export function kindNumber(kind: InodeKind): number {
+  return kinds.indexOf(kind) + 1
+}
 
 /**
  * Reads the inode at a reference: basic kinds are 1 to 7, extended ones 8 to 14.
@@ -72,6 +82,7 @@ export function readInode(table: MetadataTable, reference: InodeReference, super
   const type = data.readUInt16LE(at)
   const kind = kinds[(type - 1) % 7]
   if (kind === undefined || type > 14) return damaged(`has the unknown type ${String(type)}`)
+  if (reference.type !== undefined && reference.type !== kindNumber(kind)) return damaged(`is of type ${String(type)}, and a folder says that it is of type ${String(reference.type)}`)
   const extended = type > 7
   const common = (links: number, xattr = noXattr): Common => ({
     mode: data.readUInt16LE(at + 2) & 0o7777, uidIndex: data.readUInt16LE(at + 4), gidIndex: data.readUInt16LE(at + 6), mtime: data.readUInt32LE(at + 8), number: data.readUInt32LE(at + 12),
@@ -97,8 +108,12 @@ export function readInode(table: MetadataTable, reference: InodeReference, super
       const count = index === noFragment ? Math.ceil(whole) : Math.floor(whole)
       if (head + count * 4 > data.length - at) return damaged(`of a file claims ${String(sizeBytes)} bytes, and has no room for their blocks`)
       if (index !== noFragment && index >= superblock.fragments) return damaged(`of a file ends in fragment ${String(index)} of ${String(superblock.fragments)}`)
+      if (index !== noFragment && offset + sizeBytes % superblock.blockSizeBytes > superblock.blockSizeBytes) return damaged(`of a file ends at offset ${String(offset)} of a fragment, with no room for the ${String(sizeBytes % superblock.blockSizeBytes)} bytes there`)
+      if (start > superblock.bytesUsed) return damaged(`of a file has its data outside of the image, at ${String(start)}`)
+      const sparseBytes = extended ? Number(data.readBigUInt64LE(at + 32)) : 0
+      if (sparseBytes > sizeBytes) return damaged(`of a file of ${String(sizeBytes)} bytes claims ${String(sparseBytes)} bytes of holes`)
       return {
-        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, sparseBytes: extended ? Number(data.readBigUInt64LE(at + 32)) : 0, start,
+        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, sparseBytes, start,
         blockList: data.subarray(at + head, at + head + count * 4),
         fragment: index === noFragment ? undefined : { index, offset },
       }
