@@ -29,7 +29,8 @@ export async function graft(old: ByteSource, difference: ByteSource, deps: Unpac
   await tables.addLeaves(new MergedTree(lower, upper))
   tables.addFolders(new MergedTree(lower, upper))
   const { superblock, parts } = await tables.written(kept + added - superblockBytes)
-  const head = await old.read(0, superblockBytes)
+  // A copy: a source may give its own memory.
+  const head = Buffer.from(await old.read(0, superblockBytes))
   writeSuperblock(head, superblock)
   const all = [
     bytesAsSource(head, old.name), partOf(old, superblockBytes, kept - superblockBytes, 'data'), partOf(difference, superblockBytes, added - superblockBytes, 'data'), ...parts,
