@@ -16,12 +16,13 @@ const casesAProcess = process.env['NAT64_FORGE_FULL'] === '1' ? 10_000 : 1000
 /** A tree of every kind of file, small, and a difference to it. */
 const trees = [
   'set -e', 'mkdir -p old/etc/deep/er old/many old/empty new/etc/deep new/many',
-  'for i in $(seq 30); do echo $i > old/many/name-$i; done', 'head -c 9000 /dev/zero | tr "\\\\0" x > old/text', 'head -c 6000 /dev/urandom > old/random',
+  'for i in $(seq 30); do echo $i > old/many/name-$i; done', 'head -c 9000 /dev/zero | tr "\\\\0" x > old/text', 'python3 -c \'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(6000))\' > old/random',
   'truncate -s 20000 old/sparse', 'ln old/text old/hard', 'ln -s etc/deep old/link', 'mkfifo old/pipe', 'mknod old/null c 1 3', 'mknod old/disk b 8 1', 'echo deep > old/etc/deep/er/file',
   'chown 1000:70000 old/text', 'chmod 4755 old/random',
   'python3 -c \'import os; os.setxattr("old/text", "user.a", b"short"); os.setxattr("old/etc", "user.long", b"v" * 400); os.setxattr("old/random", "user.long", b"v" * 400); os.setxattr("old/random", "security.ima", b"x" * 20)\'',
-  'mknod new/many/name-3 c 0 0', 'mkdir new/empty; echo new > new/empty/file', 'echo more > new/etc/deep/file', 'ln new/etc/deep/file new/again', 'head -c 5000 /dev/urandom > new/fresh',
+  'mknod new/many/name-3 c 0 0', 'mkdir new/empty; echo new > new/empty/file', 'echo more > new/etc/deep/file', 'ln new/etc/deep/file new/again', 'python3 -c \'import random, sys; sys.stdout.buffer.write(random.Random(2).randbytes(5000))\' > new/fresh',
   'python3 -c \'import os; os.setxattr("new/etc", "trusted.overlay.opaque", b"y"); os.setxattr("new/fresh", "user.b", b"new")\'',
+  'find old new -exec touch --no-dereference --date=@1600000000 {} +',
 ]
 const stored = ['-noI', '-noX', '-noId']
 
@@ -32,7 +33,7 @@ describe.skipIf(!tools)('mutated images', () => {
   beforeAll(async () => {
     dir = await temporaryFolder({ keepUntil: 'file' })
     const pack = async (name: string, compressor: string, options: readonly string[], programs: boolean, graftable: boolean): Promise<void> => {
-      for (const [tree, image] of [['old', `${name}.old`], ['new', `${name}.new`]] as const) await exec(['mksquashfs', tree, image, '-comp', compressor, '-b', '4K', '-noappend', '-no-progress', '-quiet', '-nopad', ...options], { cwd: dir })
+      for (const [tree, image] of [['old', `${name}.old`], ['new', `${name}.new`]] as const) await exec(['mksquashfs', tree, image, '-comp', compressor, '-b', '4K', '-noappend', '-no-progress', '-quiet', '-nopad', '-mkfs-time', '1600000000', ...options], { cwd: dir })
       images.push({ name, path: join(dir, `${name}.old`), difference: join(dir, `${name}.new`), programs, graftable })
     }
     await writeFile(join(dir, 'make.sh'), trees.join('\n'))

@@ -36,14 +36,14 @@ process.stdout.write(JSON.stringify(report))
 async function tryOne(seed: number): Promise<void> {
   const { below, chance } = randomNumbers(seed)
   const cheap = files.filter(({ programs }) => !programs)
-  const file = chance(0.02) ? files[below(files.length)] : cheap[below(cheap.length)]
+  const file = chance(0.005) ? files[below(files.length)] : cheap[below(cheap.length)]
   if (!file) throw new Error('there is no image')
   const upper = chance(0.3)
   const bytes = mutated(upper ? file.difference : file.bytes, seed)
   try {
     const squashfs = await openSquashfs(bytesAsSource(bytes, 'x'), deps)
     await readAll(job.without === 'guard' ? unguarded(squashfs) : squashfs)
-    if (!file.graftable && !chance(0.05)) return
+    if (!file.graftable && !chance(0.01)) return
     const [old, difference] = upper ? [file.bytes, bytes] : [bytes, file.difference]
     const { parts, sizeBytes } = await graft(bytesAsSource(old, 'old'), bytesAsSource(difference, 'difference'), deps)
     // What could be read and grafted can be read again.
