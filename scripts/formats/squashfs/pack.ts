@@ -4,6 +4,8 @@ import { deflateSync } from 'node:zlib'
 import type { Argv } from '../../lib/exec.ts'
 import type { UnpackDeps } from '../unpack-frames.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
+import { packLz4Block } from './lz4-block.ts'
+import { packLzo1xBlock } from './lzo1x-block.ts'
 import { metadataBlockBytes } from './metadata.ts'
 import type { SquashfsCompressor } from './superblock.ts'
 
@@ -19,14 +21,11 @@ export const storedBlockBytes = metadataBlockBytes + 2
 const storedFlag = 0x8000
 const filesARun = 2000
 
-/**
- * Cuts into metadata blocks, and packs those that it makes smaller and where it is cheap. Blocks of lz4, lzo and lzma are stored
- * as they are: no program makes them as squashfs has them.
- */
+/** Cuts into metadata blocks, and packs those that it makes smaller. */
 export async function packBlocks(bytes: Buffer, compressor: SquashfsCompressor, deps: UnpackDeps): Promise<PackedBlocks> {
   const written = new BlockWriter()
   for await (const { block, packed } of packedBy(compressor, bytes, deps)) {
-    if (packed && packed.length < block.length) written.add(packed, 0)
+    if (packed.length < block.length) written.add(packed, 0)
     else written.add(block, storedFlag)
   }
   return written.blocks
@@ -53,7 +52,7 @@ class BlockWriter {
   }
 }
 
-interface PackedBlock { block: Buffer; packed?: Buffer }
+interface PackedBlock { block: Buffer; packed: Buffer }
 
 function* inBlocks(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += metadataBlockBytes) yield bytes.subarray(at, at + metadataBlockBytes)
@@ -67,8 +66,18 @@ async function* packedBy(compressor: SquashfsCompressor, bytes: Buffer, deps: Un
     // Kernels check no other sums than CRC32, and set aside a dictionary for one block.
     case 'xz': yield* byProgram(bytes, ['xz', '--quiet', '--format=xz', '--check=crc32', `--lzma2=preset=6,dict=${String(metadataBlockBytes)}`], '.xz', deps); return
     case 'zstd': yield* byProgram(bytes, ['zstd', '--quiet', '--rm', '--no-check', '-15'], '.zst', deps); return
-    case 'lz4': case 'lzo': case 'lzma':
-      for (const block of inBlocks(bytes)) yield { block }
+    case 'lzma':
+      for await (const { block, packed } of byProgram(bytes, ['xz', '--quiet', '--format=lzma', `--lzma1=preset=6,dict=${String(metadataBlockBytes)}`], '.lzma', deps)) {
+        // The program does not know the size when it writes the header.
+        packed.writeBigUInt64LE(BigInt(block.length), 5)
+        yield { block, packed }
+      }
+      return
+    case 'lz4':
+      for (const block of inBlocks(bytes)) yield { block, packed: packLz4Block(block) }
+      return
+    case 'lzo':
+      for (const block of inBlocks(bytes)) yield { block, packed: packLzo1xBlock(block) }
       return
     default: compressor satisfies never
   }

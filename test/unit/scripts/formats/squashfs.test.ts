@@ -2,12 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { bytesAsSource } from '../../../../scripts/formats/byte-source.ts'
 import { readDirectory } from '../../../../scripts/formats/squashfs/directory.ts'
 import type { DirectoryInode } from '../../../../scripts/formats/squashfs/inode.ts'
-import { unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
-import { unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
+import { packLz4Block, unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
+import { packLzo1xBlock, unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
 import { openSquashfs, type Squashfs } from '../../../../scripts/formats/squashfs/squashfs.ts'
 import { walk } from '../../../../scripts/formats/squashfs/tree.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { UnpackDeps } from '../../../../scripts/formats/unpack-frames.ts'
+import { randomNumbers } from '../../../support/random-tree.ts'
 import { rejection } from '../../../support/rejection.ts'
 import { squashfsImage, type SquashfsParts } from '../../../support/squashfs-image.ts'
 
@@ -170,5 +171,28 @@ describe('a raw LZO1X stream', () => {
 
   test('that is larger than it may be is refused', () => {
     expect(unpackLzo1xBlock(Buffer.from('1668656c6c6f110000', 'hex'), 4)).toBeUndefined()
+  })
+})
+
+describe.each([['LZ4', packLz4Block, unpackLz4Block], ['LZO1X', packLzo1xBlock, unpackLzo1xBlock]] as const)('what is packed as %s', (_name, pack, unpack) => {
+  test('is unpacked to the same, whatever literals and matches are in it, and is smaller where bytes repeat', () => {
+    const { below, of } = randomNumbers(1)
+    for (let round = 0; round < 400; round += 1) {
+      const pieces: Buffer[] = []
+      for (let bytes = below(8192); bytes > 0;) {
+        // Noise, repetitions of one byte, and of what came before, in lengths around those where the formats change.
+        const piece = Buffer.alloc(Math.min(bytes, of([1, 2, 3, 4, 5, 14, 15, 16, 18, 19, 33, 34, 35, 237, 238, 239, 255, 270, 271, 272, 273, 274, 288, 289, 528, 529, below(2000)])))
+        const kind = below(3)
+        if (kind === 0) for (let at = 0; at < piece.length; at += 1) piece[at] = below(256)
+        if (kind === 1) piece.fill(below(4))
+        if (kind === 2) Buffer.concat(pieces).copy(piece)
+        pieces.push(piece)
+        bytes -= piece.length
+      }
+      const block = Buffer.concat(pieces)
+      if (block.length === 0) continue
+      expect(unpack(pack(block), 8192)?.equals(block), `round ${String(round)}`).toBe(true)
+    }
+    expect(pack(Buffer.from('etc/deep/folder/'.repeat(500))).length).toBeLessThan(100)
   })
 })
