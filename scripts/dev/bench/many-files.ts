@@ -41,6 +41,6 @@ async function pack(image: string, entries: readonly { name: string; file: boole
     await using file = await open(list, 'w')
     await file.writeFile(`${lines.join('\n')}\n#\n# START OF DATA - DO NOT MODIFY\n#\n${contents.join('')}`)
   }
-  const argv: Argv = ['mksquashfs', '-', image, '-pf', list, '-comp', compressor, '-b', '256K', '-noappend', '-no-progress', '-quiet']
+  const argv: Argv = ['mksquashfs', '-', image, '-pf', list, '-comp', compressor, '-b', '256K', '-no-duplicates', '-noappend', '-no-progress', '-quiet']
   await exec(argv, { doing: 'pack many files' })
 }

@@ -1,5 +1,7 @@
 import { ForgeError } from '../../lib/errors.ts'
-import type { DirectoryInode, Inode, InodeReference } from './inode.ts'
+import { damagedSquashfs } from './damage.ts'
+import type { DirectoryEntry } from './directory.ts'
+import { kindNumber, type DirectoryInode, type Inode, type InodeReference } from './inode.ts'
 import type { Squashfs } from './squashfs.ts'
 import { TreeGuard } from './tree.ts'
 import type { Xattr, XattrTable } from './xattrs.ts'
@@ -17,9 +19,8 @@ export interface MergedLeaf {
   /** Bytes, one a character. */
   name: string
   layer: Layer
-  /** Of its inode in its layer: names with the same one are hard links. */
-  place: number
-  inode: Exclude<Inode, DirectoryInode>
+  /** Of its inode, which is read by whoever needs it; it is no folder's. */
+  entry: DirectoryEntry
   folder?: undefined
 }
 
@@ -29,6 +30,8 @@ export interface MergedFolder {
   inode: DirectoryInode
   folder: Folder
 }
+
+const [directory, characterDevice] = [kindNumber('directory'), kindNumber('character-device')]
 
 interface FolderOfLayer {
   inode: DirectoryInode
@@ -67,29 +70,40 @@ export class MergedTree {
     const below = this.#listing(this.#lower, lower, depth)
     const above = this.#listing(this.#upper, upper, depth)
     for (const name of namesOf(below, above)) {
-      const reference = above.get(name)
+      const fresh = above.get(name)
       const old = below.get(name)
-      if (!reference) {
+      if (!fresh) {
         if (old) yield this.#entry(this.#lower, name, old, undefined, depth)
         continue
       }
-      const inode = this.#upper.squashfs.inode(reference)
-      if (inode.kind === 'character-device' && inode.device === 0) continue
-      // The old folder goes on below the new one, unless that says it is all there is.
-      const under = inode.kind === 'directory' && old?.type === 1 && !isOpaque(inode, this.#upper) ? this.#lower.squashfs.inode(old) : undefined
-      yield this.#entry(this.#upper, name, reference, under?.kind === 'directory' && old ? { inode: under, reference: old } : undefined, depth, inode)
+      if (fresh.type === characterDevice && isWhiteout(this.#upper.squashfs.inode(fresh))) continue
+      yield this.#entry(this.#upper, name, fresh, old, depth)
     }
   }
 
-  #entry(layer: Layer, name: string, reference: InodeReference, under: FolderOfLayer | undefined, depth: number, inode = layer.squashfs.inode(reference)): MergedEntry {
-    if (inode.kind !== 'directory') return { name, layer, place: layer.squashfs.placeOf(reference), inode }
-    const own = { inode, reference }
-    return { name, layer, inode, folder: layer === this.#lower ? { lower: own, upper: undefined, depth: depth + 1 } : { lower: under, upper: own, depth: depth + 1 } }
+  #entry(layer: Layer, name: string, entry: DirectoryEntry, below: DirectoryEntry | undefined, depth: number): MergedEntry {
+    if (entry.type !== directory) return { name, layer, entry }
+    const own = folderOf(layer, entry)
+    if (layer === this.#lower) return { name, layer, inode: own.inode, folder: { lower: own, upper: undefined, depth: depth + 1 } }
+    // The old folder goes on below the new one, unless that says it is all there is.
+    const under = below?.type === directory && !isOpaque(own.inode, layer) ? folderOf(this.#lower, below) : undefined
+    return { name, layer, inode: own.inode, folder: { lower: under, upper: own, depth: depth + 1 } }
   }
 
   #listing(layer: Layer, folder: FolderOfLayer | undefined, depth: number): ReturnType<Squashfs['entries']> {
     return folder === undefined ? new Map() : this.#guards.get(layer)?.entries(folder.inode, folder.reference, depth) ?? new Map()
   }
+}
+
+function isWhiteout(inode: Inode): boolean {
+  return inode.kind === 'character-device' && inode.device === 0
+}
+
+/** @throws ForgeError E_SQUASHFS when the entry is wrong about what it leads to */
+function folderOf({ squashfs }: Layer, reference: DirectoryEntry): FolderOfLayer {
+  const inode = squashfs.inode(reference)
+  if (inode.kind !== 'directory') throw damagedSquashfs(squashfs.name, 'a folder\'s inode is of another kind (inode table, unpacked)', squashfs.placeOf(reference))
+  return { inode, reference }
 }
 
 /** Of both, in the order of their bytes. */

@@ -63,6 +63,14 @@ export function tableOf(name: string, what: string, { positions, blocks }: Packe
 function joined(name: string, what: string, blocks: readonly PackedBlock[], pieces: readonly Buffer[]): Buffer {
   const short = pieces.findIndex((piece, index) => piece.length !== metadataBlockBytes && (index < pieces.length - 1 || piece.length === 0))
   if (short >= 0) throw damagedSquashfs(name, `a block of its ${what} unpacks to ${String(pieces[short]?.length)} bytes`, blocks[short]?.position ?? 0)
+  // Programs give all pieces in one: no need of a second copy of a large table.
+  const [first] = pieces
+  let end = first?.byteOffset ?? 0
+  const adjacent = first !== undefined && pieces.every((piece) => {
+    end += piece.length
+    return piece.buffer === first.buffer && piece.byteOffset === end - piece.length
+  })
+  if (adjacent) return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset)
   return Buffer.concat(pieces)
 }
 

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../byte-source.ts'
 import { ForgeError } from '../../lib/errors.ts'
 import type { UnpackDeps } from '../unpack-frames.ts'
+import { damagedSquashfs } from './damage.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { encodeInode } from './inode-encoding.ts'
 import { kindNumber, type Inode } from './inode.ts'
@@ -20,6 +21,7 @@ interface NewTablesInput {
   deps: UnpackDeps
 }
 
+const directory = kindNumber('directory')
 const maxOwners = 65_535
 /** Where folders' inodes, of either kind, name their parent; and where each kind names its listing's block, and where its index begins. */
 const offsets = { parent: 28, block: 16, extendedBlock: 24, index: 40 }
@@ -122,7 +124,10 @@ export class NewTables {
   }
 
   /** The number of its inode, which is written if it is not there yet. */
-  #leaf({ layer, place, inode }: MergedLeaf): number {
+  #leaf({ layer, entry }: MergedLeaf): number {
+    const inode = layer.squashfs.inode(entry)
+    if (inode.kind === 'directory') throw damagedSquashfs(layer.squashfs.name, 'a folder is called a file (inode table, unpacked)', layer.squashfs.placeOf(entry))
+    const place = layer.squashfs.placeOf(entry)
     const shared = inode.links > 1 ? this.#shared.get(layer) : undefined
     const known = shared?.get(place)
     if (known !== undefined) {
@@ -146,7 +151,7 @@ export class NewTables {
     for (const entry of tree.entries(folder.folder)) {
       const { name } = entry
       const inode = Number(entry.folder ? 0 : leaves.next().value)
-      const child = { name, number: inode, position: this.#positions[inode - 1] ?? 0, type: kindNumber(entry.inode.kind) }
+      const child = { name, number: inode, position: this.#positions[inode - 1] ?? 0, type: entry.folder ? directory : entry.entry.type }
       children.push(child)
       if (entry.folder) folders.push({ child, entry })
     }
@@ -157,7 +162,7 @@ export class NewTables {
     const extended = this.#inodes.bytes.readUInt16LE(position) === extendedFolder
     this.#blocks.push(position + (extended ? offsets.extendedBlock : offsets.block))
     for (const at of blocksInIndex(listing.index)) this.#blocks.push(position + offsets.index + at)
-    return { number, position, type: 1 }
+    return { number, position, type: directory }
   }
 
   /** Where a block of the inode table lies: those behind the packed ones will be stored as they are. */
