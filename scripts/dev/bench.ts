@@ -7,6 +7,8 @@ import { applyOfManyMappings } from './bench/apply.ts'
 import { coldBuild } from './bench/cold-build.ts'
 import { datapaths } from './bench/datapath.ts'
 import { datapathInstructions } from './bench/datapath-instructions.ts'
+import { graftGrowth } from './bench/graft.ts'
+import { graftVersusRepack, injectVersusCopy } from './bench/inject.ts'
 import { kernelSource } from './bench/kernel-source.ts'
 import { inspectImage } from './bench/inspect.ts'
 import { matrix } from './bench/matrix.ts'
@@ -31,6 +33,9 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['apply-noop', 'apply-delta'], run: applyOfManyMappings },
   { ids: ['datapath', 'datapath-isolated-vs-inline'], run: datapaths },
   { ids: ['datapath-instructions'], run: datapathInstructions },
+  { ids: ['graft-vs-repack'], run: graftVersusRepack },
+  { ids: ['inject-vs-copy', 'inject-rss'], run: injectVersusCopy },
+  { ids: ['graft-growth', 'graft-300k-rss', 'walk-300k-rss'], run: graftGrowth },
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
 ]
 

@@ -1,15 +1,14 @@
-import { mkdir, open, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { openByteSource } from '../../scripts/formats/byte-source.ts'
-import { graft } from '../../scripts/formats/squashfs/graft.ts'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { randomNumbers, randomTree } from '../support/random-tree.ts'
 import { rejection } from '../support/rejection.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
+import { writeGraft } from '../support/write-graft.ts'
 
 const exec = createExec({ log: silentLog })
 const listTree = fileURLToPath(new URL('../support/list-tree.py', import.meta.url))
@@ -17,15 +16,7 @@ const tools = needsTools('mksquashfs', 'unsquashfs', 'xz', 'zstd', '/usr/bin/pyt
 const cases = process.env['NAT64_FORGE_FULL'] === '1' ? 300 : 12
 const compressors = ['gzip', 'xz', 'zstd', 'lz4', 'lzo', 'lzma']
 
-/** Writes what a graft is, and returns its size. */
-async function grafted(old: string, difference: string, to: string, workDir: string): Promise<number> {
-  await using lower = await openByteSource(old)
-  await using upper = await openByteSource(difference)
-  const { parts, sizeBytes } = await graft(lower, upper, { exec, workDir })
-  await using file = await open(to, 'w')
-  for (const part of parts) await file.writeFile(await part.read(0, part.sizeBytes))
-  return sizeBytes
-}
+const grafted = (old: string, difference: string, to: string, workDir: string): Promise<number> => writeGraft({ old, difference, to, workDir, exec })
 
 async function unpacked(image: string, to: string): Promise<string> {
   await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', to, image])

@@ -4,7 +4,7 @@ import { metadataBlockBytes, type MetadataTable } from './metadata.ts'
 
 /** An entry of a folder: where its inode is, and what the folder says it is. */
 export interface DirectoryEntry extends InodeReference {
-  /** The basic number of its kind: 1 is a folder, 2 a file. The inode has the last word. */
+  /** The basic number of its kind: 1 is a folder, 2 a file. An inode of another kind is damage. */
   type: number
 }
 
@@ -40,6 +40,8 @@ export function readDirectory(table: MetadataTable, { block, offset, listingByte
       if (length > 255 || at + 8 + length > end) damaged(`has a name of ${String(length)} bytes`, at)
       const entry = data.toString(encoding, at + 8, at + 8 + length)
       if (entry === '.' || entry === '..' || /[/\0]/.test(entry)) damaged('has an entry whose name is not one', at)
+      // Bytes that are no UTF-8 all look alike.
+      if (entries.has(entry) && !entry.includes('\ufffd')) damaged(`has two entries named ${JSON.stringify(entry)}`, at)
       if (inodeOffset >= metadataBlockBytes) damaged('points outside an inode block', at)
       entries.set(entry, { block: inodeBlock, offset: inodeOffset, type: data.readUInt16LE(at + 4) })
       at += 8 + length

@@ -29,11 +29,6 @@ export function encodeInode(inode: NewDirectoryInode | Exclude<Inode, DirectoryI
   }
 }
 
-/** The basic number of an inode's kind, as entries of folders have it. */
-export function kindNumber(kind: Inode['kind']): number {
-  return 1 + ['directory', 'file', 'symlink', 'block-device', 'character-device', 'fifo', 'socket'].indexOf(kind)
-}
-
 function directory(inode: NewDirectoryInode): Buffer {
   // `.` and `..` count as three bytes of a listing.
   const size = inode.listingBytes + 3

@@ -1,3 +1,4 @@
+import type { ForgeError } from '../../lib/errors.ts'
 import { damagedSquashfs } from './damage.ts'
 import type { MetadataTable } from './metadata.ts'
 import type { Superblock } from './superblock.ts'
@@ -7,6 +8,7 @@ export type InodeKind = 'directory' | 'file' | 'symlink' | 'block-device' | 'cha
 const kinds: readonly InodeKind[] = ['directory', 'file', 'symlink', 'block-device', 'character-device', 'fifo', 'socket']
 const noFragment = 0xffffffff
 const noXattr = 0xffffffff
+const noBlocks = Buffer.alloc(0)
 
 interface Common {
   /** Permissions with setuid, setgid and sticky, without the type. */
@@ -57,7 +59,17 @@ export interface SpecialInode extends Common {
 export type Inode = DirectoryInode | FileInode | SymlinkInode | SpecialInode
 
 /** What an inode reference says: the metadata block's place in the inode table, and the offset in the unpacked block. */
-export interface InodeReference { block: number; offset: number }
+export interface InodeReference {
+  block: number
+  offset: number
+  /** The basic number of its kind, where a folder's entry says one. */
+  type?: number
+}
+
+/** The basic number of an inode's kind, as entries of folders have it. */
+export function kindNumber(kind: InodeKind): number {
+  return kinds.indexOf(kind) + 1
+}
 
 /**
  * Reads the inode at a reference: basic kinds are 1 to 7, extended ones 8 to 14.
@@ -66,56 +78,78 @@ export interface InodeReference { block: number; offset: number }
 export function readInode(table: MetadataTable, reference: InodeReference, superblock: Superblock, name: string): Inode {
   const { data } = table
   const at = table.at(reference.block, reference.offset)
-  const damaged = (what: string): never => { throw damagedSquashfs(name, `an inode ${what} (inode table, unpacked)`, at) }
-  const need = (length: number): void => { if (at + length > data.length) damaged('reaches beyond the inode table') }
-  need(16)
+  const where = { data, at, name }
+  need(where, 16)
   const type = data.readUInt16LE(at)
   const kind = kinds[(type - 1) % 7]
-  if (kind === undefined || type > 14) return damaged(`has the unknown type ${String(type)}`)
+  if (kind === undefined || type > 14) throw damaged(where, `has the unknown type ${String(type)}`)
+  if (reference.type !== undefined && reference.type !== kindNumber(kind)) throw damaged(where, `is of type ${String(type)}, and a folder says that it is of type ${String(reference.type)}`)
   const extended = type > 7
-  const common = (links: number, xattr = noXattr): Common => ({
-    mode: data.readUInt16LE(at + 2) & 0o7777, uidIndex: data.readUInt16LE(at + 4), gidIndex: data.readUInt16LE(at + 6), mtime: data.readUInt32LE(at + 8), number: data.readUInt32LE(at + 12),
-    links, xattr: xattr === noXattr ? undefined : xattr,
-  })
   switch (kind) {
     case 'directory': {
-      need(extended ? 40 : 32)
+      need(where, extended ? 40 : 32)
       // Sizes of listings are 3 too large, for `.` and `..`.
       const size = extended ? data.readUInt32LE(at + 20) : data.readUInt16LE(at + 24)
       return extended
-        ? { ...common(data.readUInt32LE(at + 16), data.readUInt32LE(at + 36)), kind, block: data.readUInt32LE(at + 24), offset: data.readUInt16LE(at + 34), listingBytes: Math.max(0, size - 3) }
-        : { ...common(data.readUInt32LE(at + 20)), kind, block: data.readUInt32LE(at + 16), offset: data.readUInt16LE(at + 26), listingBytes: Math.max(0, size - 3) }
+        ? { ...common(where, data.readUInt32LE(at + 16), data.readUInt32LE(at + 36)), kind, block: data.readUInt32LE(at + 24), offset: data.readUInt16LE(at + 34), listingBytes: Math.max(0, size - 3) }
+        : { ...common(where, data.readUInt32LE(at + 20)), kind, block: data.readUInt32LE(at + 16), offset: data.readUInt16LE(at + 26), listingBytes: Math.max(0, size - 3) }
     }
-    case 'file': {
-      const head = extended ? 56 : 32
-      need(head)
-      const sizeBytes = extended ? Number(data.readBigUInt64LE(at + 24)) : data.readUInt32LE(at + 28)
-      const start = extended ? Number(data.readBigUInt64LE(at + 16)) : data.readUInt32LE(at + 16)
-      const index = data.readUInt32LE(at + (extended ? 44 : 20))
-      const offset = data.readUInt32LE(at + (extended ? 48 : 24))
-      const whole = sizeBytes / superblock.blockSizeBytes
-      const count = index === noFragment ? Math.ceil(whole) : Math.floor(whole)
-      if (head + count * 4 > data.length - at) return damaged(`of a file claims ${String(sizeBytes)} bytes, and has no room for their blocks`)
-      if (index !== noFragment && index >= superblock.fragments) return damaged(`of a file ends in fragment ${String(index)} of ${String(superblock.fragments)}`)
-      return {
-        ...common(extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind, sizeBytes, sparseBytes: extended ? Number(data.readBigUInt64LE(at + 32)) : 0, start,
-        blockList: data.subarray(at + head, at + head + count * 4),
-        fragment: index === noFragment ? undefined : { index, offset },
-      }
-    }
+    case 'file': return readFile(where, extended, superblock)
     case 'symlink': {
-      need(24)
+      need(where, 24)
       const length = data.readUInt32LE(at + 20)
-      if (length > 65_535) return damaged(`of a symbolic link claims ${String(length)} bytes`)
-      need(24 + length + (extended ? 4 : 0))
-      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24 + length) : noXattr), kind, target: data.toString('utf8', at + 24, at + 24 + length), targetBytes: data.subarray(at + 24, at + 24 + length) }
+      if (length > 65_535) throw damaged(where, `of a symbolic link claims ${String(length)} bytes`)
+      need(where, 24 + length + (extended ? 4 : 0))
+      return { ...common(where, data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24 + length) : noXattr), kind, target: data.toString('utf8', at + 24, at + 24 + length), targetBytes: data.subarray(at + 24, at + 24 + length) }
     }
     case 'block-device': case 'character-device':
-      need(extended ? 28 : 24)
-      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24) : noXattr), kind, device: data.readUInt32LE(at + 20) }
+      need(where, extended ? 28 : 24)
+      return { ...common(where, data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 24) : noXattr), kind, device: data.readUInt32LE(at + 20) }
     case 'fifo': case 'socket':
-      need(extended ? 24 : 20)
-      return { ...common(data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 20) : noXattr), kind, device: 0 }
+      need(where, extended ? 24 : 20)
+      return { ...common(where, data.readUInt32LE(at + 16), extended ? data.readUInt32LE(at + 20) : noXattr), kind, device: 0 }
     default: return kind satisfies never
+  }
+}
+
+// Functions of their own, not closures: an image has hundreds of thousands of inodes.
+
+interface Where { data: Buffer; at: number; name: string }
+
+function damaged({ at, name }: Where, what: string): ForgeError {
+  return damagedSquashfs(name, `an inode ${what} (inode table, unpacked)`, at)
+}
+
+function need(where: Where, length: number): void {
+  if (where.at + length > where.data.length) throw damaged(where, 'reaches beyond the inode table')
+}
+
+function common({ data, at }: Where, links: number, xattr = noXattr): Common {
+  return {
+    mode: data.readUInt16LE(at + 2) & 0o7777, uidIndex: data.readUInt16LE(at + 4), gidIndex: data.readUInt16LE(at + 6), mtime: data.readUInt32LE(at + 8), number: data.readUInt32LE(at + 12),
+    links, xattr: xattr === noXattr ? undefined : xattr,
+  }
+}
+
+function readFile(where: Where, extended: boolean, { blockSizeBytes, fragments, bytesUsed }: Superblock): FileInode {
+  const { data, at } = where
+  const head = extended ? 56 : 32
+  need(where, head)
+  const sizeBytes = extended ? Number(data.readBigUInt64LE(at + 24)) : data.readUInt32LE(at + 28)
+  const start = extended ? Number(data.readBigUInt64LE(at + 16)) : data.readUInt32LE(at + 16)
+  const index = data.readUInt32LE(at + (extended ? 44 : 20))
+  const offset = data.readUInt32LE(at + (extended ? 48 : 24))
+  const tail = sizeBytes % blockSizeBytes
+  const count = index === noFragment ? Math.ceil(sizeBytes / blockSizeBytes) : Math.floor(sizeBytes / blockSizeBytes)
+  if (head + count * 4 > data.length - at) throw damaged(where, `of a file claims ${String(sizeBytes)} bytes, and has no room for their blocks`)
+  if (index !== noFragment && index >= fragments) throw damaged(where, `of a file ends in fragment ${String(index)} of ${String(fragments)}`)
+  if (index !== noFragment && offset + tail > blockSizeBytes) throw damaged(where, `of a file ends at offset ${String(offset)} of a fragment, with no room for the ${String(tail)} bytes there`)
+  if (start > bytesUsed) throw damaged(where, `of a file has its data outside of the image, at ${String(start)}`)
+  const sparseBytes = extended ? Number(data.readBigUInt64LE(at + 32)) : 0
+  if (sparseBytes > sizeBytes) throw damaged(where, `of a file of ${String(sizeBytes)} bytes claims ${String(sparseBytes)} bytes of holes`)
+  return {
+    ...common(where, extended ? data.readUInt32LE(at + 40) : 1, extended ? data.readUInt32LE(at + 52) : noXattr), kind: 'file', sizeBytes, sparseBytes, start,
+    blockList: count === 0 ? noBlocks : data.subarray(at + head, at + head + count * 4),
+    fragment: index === noFragment ? undefined : { index, offset },
   }
 }

@@ -1,3 +1,5 @@
+import { matchesIn } from './matches.ts'
+
 /**
  * Unpacks one raw LZ4 block (lz4_Block_format.md): literals and matches in turn, no header. Returns undefined for damaged
  * bytes and for what would be longer than `maxBytes`.
@@ -36,6 +38,28 @@ export function unpackLz4Block(packed: Buffer, maxBytes: number): Buffer | undef
     to = copyMatch(output, to, distance, match)
   }
   return undefined
+}
+
+/** Packs a block that is shorter than 64 KiB, from which on a distance would not fit. */
+export function packLz4Block(block: Buffer): Buffer {
+  const parts: Buffer[] = []
+  const sequence = (literals: Buffer, match?: { distance: number; length: number }): void => {
+    const [count, length] = [literals.length, match === undefined ? 0 : match.length - 4]
+    parts.push(Buffer.from([(Math.min(count, 15) << 4) | Math.min(length, 15), ...moreLength(count)]), literals)
+    if (match) parts.push(Buffer.from([match.distance & 0xff, match.distance >> 8, ...moreLength(length)]))
+  }
+  let end = 0
+  for (const { literals, at, distance, length } of matchesIn(block)) {
+    sequence(block.subarray(literals, at), { distance, length })
+    end = at + length
+  }
+  sequence(block.subarray(end))
+  return Buffer.concat(parts)
+}
+
+/** What of a length does not fit into four bits. */
+function moreLength(length: number): number[] {
+  return length < 15 ? [] : [...Array.from({ length: Math.floor((length - 15) / 255) }, () => 255), (length - 15) % 255]
 }
 
 /** Copies byte by byte where source and destination overlap: that repeats a pattern. Returns the new end. */

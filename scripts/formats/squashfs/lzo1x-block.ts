@@ -1,4 +1,5 @@
 import { copyMatch } from './lz4-block.ts'
+import { matchesIn } from './matches.ts'
 
 /**
  * Unpacks one raw LZO1X stream (Documentation/staging/lzo.rst of the kernel). Returns undefined for damaged bytes and for
@@ -85,4 +86,35 @@ export function unpackLzo1xBlock(packed: Buffer, maxBytes: number): Buffer | und
     state = following
   }
   return undefined
+}
+
+/** Packs a block of at most 16 KiB, so that the one kind of match that is used here, 001LLLLL, reaches all of it. */
+export function packLzo1xBlock(block: Buffer): Buffer {
+  const parts: Buffer[] = []
+  /** The word of the match before; its two low bits say how many literals follow, if they are no run of their own. */
+  let word: Buffer | undefined
+  const literals = (from: number, to: number): void => {
+    const count = to - from
+    if (count === 0) return
+    if (word === undefined && count <= 238) parts.push(Buffer.from([17 + count]))
+    else if (word !== undefined && count < 4) word[0] = (word[0] ?? 0) | count
+    else parts.push(Buffer.from(count <= 18 ? [count - 3] : [0, ...longLength(count - 18)]))
+    parts.push(block.subarray(from, to))
+  }
+  let end = 0
+  for (const match of matchesIn(block)) {
+    literals(match.literals, match.at)
+    parts.push(Buffer.from(match.length <= 33 ? [32 | (match.length - 2)] : [32, ...longLength(match.length - 33)]))
+    word = Buffer.alloc(2)
+    word.writeUInt16LE((match.distance - 1) << 2)
+    parts.push(word)
+    end = match.at + match.length
+  }
+  literals(end, block.length)
+  return Buffer.concat([...parts, Buffer.from([0x11, 0, 0])])
+}
+
+/** Zeros for 255 each, then the rest, which is none. */
+function longLength(length: number): number[] {
+  return [...Array.from({ length: Math.floor((length - 1) / 255) }, () => 0), (length - 1) % 255 + 1]
 }

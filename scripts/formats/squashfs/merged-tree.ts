@@ -1,100 +1,116 @@
 import { ForgeError } from '../../lib/errors.ts'
 import { damagedSquashfs } from './damage.ts'
-import type { DirectoryInode, Inode } from './inode.ts'
+import type { DirectoryEntry } from './directory.ts'
+import { kindNumber, type DirectoryInode, type Inode, type InodeReference } from './inode.ts'
 import type { Squashfs } from './squashfs.ts'
-import type { Xattr } from './xattrs.ts'
+import { TreeGuard } from './tree.ts'
+import type { Xattr, XattrTable } from './xattrs.ts'
 
 /** An image with what its folders may have on them. */
 export interface Layer {
   squashfs: Squashfs
-  /** For errors. */
-  name: string
-  xattrs: readonly (readonly Xattr[])[]
+  xattrs: XattrTable
 }
 
 /** A name in the merged tree, and which layer it is of. */
 export type MergedEntry = MergedLeaf | MergedFolder
 
-interface MergedLeaf {
+export interface MergedLeaf {
   /** Bytes, one a character. */
   name: string
   layer: Layer
-  /** Of its inode in its layer: names with the same one are hard links. */
-  place: number
-  inode: Exclude<Inode, DirectoryInode>
+  /** Of its inode, which is read by whoever needs it; it is no folder's. */
+  entry: DirectoryEntry
   folder?: undefined
 }
 
-interface MergedFolder {
+export interface MergedFolder {
   name: string
   layer: Layer
   inode: DirectoryInode
   folder: Folder
 }
 
+const [directory, characterDevice] = [kindNumber('directory'), kindNumber('character-device')]
+
+interface FolderOfLayer {
+  inode: DirectoryInode
+  reference: InodeReference
+}
+
 /** A folder of the merged tree: of either layer or of both. */
-export interface Folder {
-  lower: DirectoryInode | undefined
-  upper: DirectoryInode | undefined
+interface Folder {
+  lower: FolderOfLayer | undefined
+  upper: FolderOfLayer | undefined
+  /** How many folders are above it. */
+  depth: number
 }
 
 /**
- * The tree that overlayfs shows of a lower layer and an upper one, folder by folder. In the upper layer a character device
- * with the numbers 0, 0 takes a name away, and `overlay.opaque` on a folder everything that the lower layer has there.
+ * The tree that overlayfs shows of a lower layer and an upper one, folder by folder, each once. In the upper layer a character
+ * device with the numbers 0, 0 takes a name away, and `overlay.opaque` on a folder everything that the lower layer has there.
  * @see Documentation/filesystems/overlayfs.rst
  */
 export class MergedTree {
   readonly #lower: Layer
   readonly #upper: Layer
-  /** Listings that were read, in bytes, of each layer: folders that share one would multiply the tree. */
-  readonly #read = new Map<Layer, number>()
+  readonly #guards: ReadonlyMap<Layer, TreeGuard>
+  readonly root: MergedFolder
 
   constructor(lower: Layer, upper: Layer) {
     this.#lower = lower
     this.#upper = upper
-  }
-
-  get root(): MergedFolder {
-    return { name: '', layer: this.#upper, inode: this.#upper.squashfs.root, folder: { lower: this.#lower.squashfs.root, upper: this.#upper.squashfs.root } }
-  }
-
-  /** Forgets what was read, to go through the tree once more. */
-  restart(): void {
-    this.#read.clear()
+    this.#guards = new Map([lower, upper].map((layer) => [layer, new TreeGuard(layer.squashfs)]))
+    const rootOf = ({ squashfs: { root: inode, rootReference: reference } }: Layer): FolderOfLayer => ({ inode, reference })
+    this.root = { name: '', layer: upper, inode: upper.squashfs.root, folder: { lower: rootOf(lower), upper: rootOf(upper), depth: 0 } }
   }
 
   /** What is in a folder, in the order of the bytes of the names. @throws ForgeError E_SQUASHFS, E_OVERLAY */
-  * entries({ lower, upper }: Folder): Generator<MergedEntry> {
-    const below = this.#listing(this.#lower, lower)
-    const above = this.#listing(this.#upper, upper)
-    const names = [...new Set([...below.keys(), ...above.keys()])].sort((one, other) => one < other ? -1 : 1)
-    for (const name of names) {
-      const reference = above.get(name)
+  * entries({ lower, upper, depth }: Folder): Generator<MergedEntry> {
+    const below = this.#listing(this.#lower, lower, depth)
+    const above = this.#listing(this.#upper, upper, depth)
+    for (const name of namesOf(below, above)) {
+      const fresh = above.get(name)
       const old = below.get(name)
-      if (!reference) {
-        if (old) yield this.#entry(this.#lower, name, old, undefined)
+      if (!fresh) {
+        if (old) yield this.#entry(this.#lower, name, old, undefined, depth)
         continue
       }
-      const inode = this.#upper.squashfs.inode(reference)
-      if (inode.kind === 'character-device' && inode.device === 0) continue
-      // The old folder goes on below the new one, unless that says it is all there is.
-      const under = inode.kind === 'directory' && old?.type === 1 && !isOpaque(inode, this.#upper) ? this.#lower.squashfs.inode(old) : undefined
-      yield this.#entry(this.#upper, name, reference, under?.kind === 'directory' ? under : undefined, inode)
+      if (fresh.type === characterDevice && isWhiteout(this.#upper.squashfs.inode(fresh))) continue
+      yield this.#entry(this.#upper, name, fresh, old, depth)
     }
   }
 
-  #entry(layer: Layer, name: string, reference: { block: number; offset: number }, under: DirectoryInode | undefined, inode = layer.squashfs.inode(reference)): MergedEntry {
-    if (inode.kind !== 'directory') return { name, layer, place: layer.squashfs.placeOf(reference), inode }
-    return { name, layer, inode, folder: layer === this.#lower ? { lower: inode, upper: undefined } : { lower: under, upper: inode } }
+  #entry(layer: Layer, name: string, entry: DirectoryEntry, below: DirectoryEntry | undefined, depth: number): MergedEntry {
+    if (entry.type !== directory) return { name, layer, entry }
+    const own = folderOf(layer, entry)
+    if (layer === this.#lower) return { name, layer, inode: own.inode, folder: { lower: own, upper: undefined, depth: depth + 1 } }
+    // The old folder goes on below the new one, unless that says it is all there is.
+    const under = below?.type === directory && !isOpaque(own.inode, layer) ? folderOf(this.#lower, below) : undefined
+    return { name, layer, inode: own.inode, folder: { lower: under, upper: own, depth: depth + 1 } }
   }
 
-  #listing(layer: Layer, directory: DirectoryInode | undefined): ReturnType<Squashfs['entries']> {
-    if (!directory) return new Map()
-    const read = (this.#read.get(layer) ?? 0) + directory.listingBytes
-    if (read > layer.squashfs.listingBytes) throw damagedSquashfs(layer.name, 'folders share their listings, or one contains itself', layer.squashfs.superblock.directoryTable)
-    this.#read.set(layer, read)
-    return layer.squashfs.entries(directory, 'latin1')
+  #listing(layer: Layer, folder: FolderOfLayer | undefined, depth: number): ReturnType<Squashfs['entries']> {
+    return folder === undefined ? new Map() : this.#guards.get(layer)?.entries(folder.inode, folder.reference, depth) ?? new Map()
   }
+}
+
+function isWhiteout(inode: Inode): boolean {
+  return inode.kind === 'character-device' && inode.device === 0
+}
+
+/** @throws ForgeError E_SQUASHFS when the entry is wrong about what it leads to */
+function folderOf({ squashfs }: Layer, reference: DirectoryEntry): FolderOfLayer {
+  const inode = squashfs.inode(reference)
+  if (inode.kind !== 'directory') throw damagedSquashfs(squashfs.name, 'a folder\'s inode is of another kind (inode table, unpacked)', squashfs.placeOf(reference))
+  return { inode, reference }
+}
+
+/** Of both, in the order of their bytes. */
+function namesOf(below: ReadonlyMap<string, unknown>, above: ReadonlyMap<string, unknown>): string[] {
+  const names = [...below.keys()]
+  for (const name of above.keys()) if (!below.has(name)) names.push(name)
+  return names.sort((one, other) => one < other ? -1 : 1)
 }
 
 /** Attributes that overlayfs keeps its own notes in; they are no part of the tree. */
@@ -104,10 +120,10 @@ export function isOverlayNote({ namespace, name }: Xattr): boolean {
 
 /** @throws ForgeError E_OVERLAY for notes that say more than the tree */
 function isOpaque(inode: DirectoryInode, layer: Layer): boolean {
-  const notes = inode.xattr === undefined ? [] : (layer.xattrs[inode.xattr] ?? []).filter(isOverlayNote)
+  const notes = inode.xattr === undefined ? [] : layer.xattrs.set(inode.xattr).filter(isOverlayNote)
   const foreign = notes.find(({ name }) => name === 'overlay.redirect' || name === 'overlay.metacopy')
   if (foreign) {
-    throw new ForgeError('E_OVERLAY', `${layer.name} has a folder with the attribute ${foreign.name}: part of it is elsewhere in the lower layer`, { hint: 'mount the overlay with redirect_dir=off,metacopy=off' })
+    throw new ForgeError('E_OVERLAY', `${layer.squashfs.name} has a folder with the attribute ${foreign.name}: part of it is elsewhere in the lower layer`, { hint: 'mount the overlay with redirect_dir=off,metacopy=off' })
   }
   return notes.some(({ name, value }) => name === 'overlay.opaque' && value === 'y')
 }

@@ -46,47 +46,63 @@ export async function findBlocks(source: ByteSource, start: number, end: number,
 }
 
 /** @throws ForgeError E_SQUASHFS */
-export function tableOf(name: string, what: string, positions: readonly number[], pieces: readonly Buffer[]): MetadataTable {
-  const offsets = new Map<number, number>()
-  let total = 0
-  for (const [index, piece] of pieces.entries()) {
-    offsets.set(positions[index] ?? -1, total)
-    total += piece.length
-  }
+export function tableOf(name: string, what: string, { positions, blocks }: PackedTable, pieces: readonly Buffer[]): MetadataTable {
+  const data = joined(name, what, blocks, pieces)
+  const indexes = new Map(positions.map((position, index) => [position, index]))
   return {
-    data: Buffer.concat(pieces),
+    data,
     at: (block, offset) => {
-      const base = offsets.get(block)
-      if (base === undefined || base + offset >= total) throw damagedSquashfs(name, `something points outside its ${what}, at block ${String(block)} offset ${String(offset)}`, block)
-      return base + offset
+      const at = (indexes.get(block) ?? Infinity) * metadataBlockBytes + offset
+      if (offset >= metadataBlockBytes || at >= data.length) throw damagedSquashfs(name, `something points outside its ${what}, at block ${String(block)} offset ${String(offset)}`, block)
+      return at
     },
   }
 }
 
-/**
- * Reads a table that is found through an index: an array of positions, one a metadata block. `entries` of `entryBytes` each.
- * @throws ForgeError E_SQUASHFS
- */
-export async function readIndexedTable(source: ByteSource, index: number, entries: number, entryBytes: number, unpack: Unpack, what: string): Promise<Buffer> {
-  const total = entries * entryBytes
-  const count = Math.ceil(total / metadataBlockBytes)
-  if (total > maxTableBytes || index + count * 8 > source.sizeBytes) throw damagedSquashfs(source.name, `its ${what} would have ${String(entries)} entries`, index)
-  const list = await source.read(index, count * 8)
-  const blocks: PackedBlock[] = []
-  for (let at = 0; at < count; at += 1) {
-    const position = Number(list.readBigUInt64LE(at * 8))
-    if (position + 2 > index) throw damagedSquashfs(source.name, `its ${what} points to ${String(position)}, which is not in front of it`, index + at * 8)
-    const header = (await source.read(position, 2)).readUInt16LE(0)
-    const size = header & 0x7fff
-    if (size === 0 || size > metadataBlockBytes || position + 2 + size > index) throw damagedSquashfs(source.name, `a block of its ${what} has an impossible size of ${String(size)} bytes`, position)
-    blocks.push({ position: position + 2, data: await source.read(position + 2, size), packed: (header & 0x8000) === 0, maxBytes: metadataBlockBytes })
-  }
-  const data = Buffer.concat(await unpack(blocks))
-  if (data.length < total) throw damagedSquashfs(source.name, `its ${what} has ${String(data.length)} of ${String(total)} bytes`, index)
-  return data.subarray(0, total)
+/** All blocks but the last are full, so that an offset in one cannot mean a place in the next. */
+function joined(name: string, what: string, blocks: readonly PackedBlock[], pieces: readonly Buffer[]): Buffer {
+  const short = pieces.findIndex((piece, index) => piece.length !== metadataBlockBytes && (index < pieces.length - 1 || piece.length === 0))
+  if (short >= 0) throw damagedSquashfs(name, `a block of its ${what} unpacks to ${String(pieces[short]?.length)} bytes`, blocks[short]?.position ?? 0)
+  // Programs give all pieces in one: no need of a second copy of a large table.
+  const [first] = pieces
+  let end = first?.byteOffset ?? 0
+  const adjacent = first !== undefined && pieces.every((piece) => {
+    end += piece.length
+    return piece.buffer === first.buffer && piece.byteOffset === end - piece.length
+  })
+  if (adjacent) return Buffer.from(first.buffer, first.byteOffset, end - first.byteOffset)
+  return Buffer.concat(pieces)
 }
 
-/** Where the table that starts at `index` has its first block; an index lies behind the blocks it points to. */
-export async function firstBlockOf(source: ByteSource, index: number): Promise<number> {
-  return Number((await source.read(index, 8)).readBigUInt64LE(0))
+/** A table that is found through an index: an array of positions, one a metadata block. */
+export interface IndexedTable {
+  /** For errors. */
+  what: string
+  /** Where the array lies, and the first byte that cannot be part of it. */
+  index: number
+  end: number
+  /** The first byte behind the last block, where that is not the array. */
+  endOfBlocks?: number
+  entries: number
+  entryBytes: number
+}
+
+/** @throws ForgeError E_SQUASHFS */
+export async function readIndexedTable(source: ByteSource, { what, index, end, endOfBlocks = index, entries, entryBytes }: IndexedTable, unpack: Unpack): Promise<Buffer> {
+  const total = entries * entryBytes
+  const count = Math.ceil(total / metadataBlockBytes)
+  if (total > maxTableBytes || index + count * 8 > end) throw damagedSquashfs(source.name, `its ${what} would have ${String(entries)} entries`, index)
+  if (count === 0) return Buffer.alloc(0)
+  const list = await source.read(index, count * 8)
+  const positions = Array.from({ length: count }, (_, at) => Number(list.readBigUInt64LE(at * 8)))
+  for (const [at, position] of positions.entries()) {
+    // Each fills the space up to the next: none is there twice, and all of them are read at once.
+    const room = (positions[at + 1] ?? endOfBlocks) - position
+    if (room < 3 || room > metadataBlockBytes + 2) throw damagedSquashfs(source.name, `its ${what} points to a block of ${String(room)} bytes at ${String(position)}`, index + at * 8)
+  }
+  const found = await findBlocks(source, positions[0] ?? 0, endOfBlocks, what)
+  if (found.blocks.length !== count) throw damagedSquashfs(source.name, `its ${what} has ${String(found.blocks.length)} blocks, and its index ${String(count)}`, index)
+  const data = joined(source.name, what, found.blocks, await unpack(found.blocks))
+  if (data.length < total) throw damagedSquashfs(source.name, `its ${what} has ${String(data.length)} of ${String(total)} bytes`, index)
+  return data.subarray(0, total)
 }

@@ -3,67 +3,100 @@ import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import type { Argv } from '../../lib/exec.ts'
 import type { UnpackDeps } from '../unpack-frames.ts'
+import { GrowingBuffer } from './growing-buffer.ts'
+import { packLz4Block } from './lz4-block.ts'
+import { packLzo1xBlock } from './lzo1x-block.ts'
 import { metadataBlockBytes } from './metadata.ts'
 import type { SquashfsCompressor } from './superblock.ts'
 
+/** Metadata blocks as they go into an image, each behind two bytes with its size. */
+export interface PackedBlocks {
+  bytes: Buffer
+  /** Of each block, from the first one's. */
+  places: number[]
+}
+
+/** What a block takes that is stored as it is. */
+export const storedBlockBytes = metadataBlockBytes + 2
+const storedFlag = 0x8000
 const filesARun = 2000
 
-/**
- * Metadata blocks as they go into an image: packed where that makes them smaller and is cheap, with their two bytes of size in front. Blocks of lz4, lzo and
- * lzma are stored as they are: no program makes them as squashfs has them.
- */
-export async function packBlocks(blocks: readonly Buffer[], compressor: SquashfsCompressor, deps: UnpackDeps): Promise<Buffer[]> {
-  const packed = await packedBy(compressor, blocks, deps)
-  return blocks.map((block, index) => {
-    const smaller = packed[index]
-    return smaller && smaller.length < block.length ? framed(smaller, 0) : framed(block, 0x8000)
-  })
+/** Cuts into metadata blocks, and packs those that it makes smaller. */
+export async function packBlocks(bytes: Buffer, compressor: SquashfsCompressor, deps: UnpackDeps): Promise<PackedBlocks> {
+  const written = new BlockWriter()
+  for await (const { block, packed } of packedBy(compressor, bytes, deps)) {
+    if (packed.length < block.length) written.add(packed, 0)
+    else written.add(block, storedFlag)
+  }
+  return written.blocks
 }
 
 /** Stored as they are: then the place of each block is known before all of them are there. */
-export function storeBlocks(blocks: readonly Buffer[]): Buffer[] {
-  return blocks.map((block) => framed(block, 0x8000))
+export function storeBlocks(bytes: Buffer): PackedBlocks {
+  const written = new BlockWriter()
+  for (const block of inBlocks(bytes)) written.add(block, storedFlag)
+  return written.blocks
 }
 
-export function inBlocks(bytes: Buffer): Buffer[] {
-  return Array.from({ length: Math.ceil(bytes.length / metadataBlockBytes) }, (_, index) => bytes.subarray(index * metadataBlockBytes, (index + 1) * metadataBlockBytes))
-}
+class BlockWriter {
+  readonly #bytes = new GrowingBuffer()
+  readonly #places: number[] = []
+  readonly #size = Buffer.alloc(2)
 
-function framed(data: Buffer, flag: number): Buffer {
-  const size = Buffer.alloc(2)
-  size.writeUInt16LE(data.length | flag)
-  return Buffer.concat([size, data])
-}
+  get blocks(): PackedBlocks { return { bytes: this.#bytes.bytes, places: this.#places } }
 
-async function packedBy(compressor: SquashfsCompressor, blocks: readonly Buffer[], deps: UnpackDeps): Promise<Buffer[]> {
-  switch (compressor) {
-    case 'gzip': return blocks.map((block) => deflateSync(block, { level: 9 }))
-    // Kernels check no other sums than CRC32, and set aside a dictionary for one block.
-    case 'xz': return await byProgram(blocks, ['xz', '--quiet', '--format=xz', '--check=crc32', `--lzma2=preset=6,dict=${String(metadataBlockBytes)}`], '.xz', deps)
-    case 'zstd': return await byProgram(blocks, ['zstd', '--quiet', '--rm', '--no-check', '-15'], '.zst', deps)
-    case 'lz4': case 'lzo': case 'lzma': return []
-    default: return compressor satisfies never
+  add(data: Buffer, flag: number): void {
+    this.#size.writeUInt16LE(data.length | flag)
+    this.#places.push(this.#bytes.append(this.#size))
+    this.#bytes.append(data)
   }
 }
 
-async function byProgram(blocks: readonly Buffer[], program: Argv, suffix: string, { exec, workDir }: UnpackDeps): Promise<Buffer[]> {
+interface PackedBlock { block: Buffer; packed: Buffer }
+
+function* inBlocks(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += metadataBlockBytes) yield bytes.subarray(at, at + metadataBlockBytes)
+}
+
+async function* packedBy(compressor: SquashfsCompressor, bytes: Buffer, deps: UnpackDeps): AsyncGenerator<PackedBlock> {
+  switch (compressor) {
+    case 'gzip':
+      for (const block of inBlocks(bytes)) yield { block, packed: deflateSync(block, { level: 9 }) }
+      return
+    // Kernels check no other sums than CRC32, and set aside a dictionary for one block.
+    case 'xz': yield* byProgram(bytes, ['xz', '--quiet', '--format=xz', '--check=crc32', `--lzma2=preset=6,dict=${String(metadataBlockBytes)}`], '.xz', deps); return
+    case 'zstd': yield* byProgram(bytes, ['zstd', '--quiet', '--rm', '--no-check', '-15'], '.zst', deps); return
+    case 'lzma':
+      for await (const { block, packed } of byProgram(bytes, ['xz', '--quiet', '--format=lzma', `--lzma1=preset=6,dict=${String(metadataBlockBytes)}`], '.lzma', deps)) {
+        // The program does not know the size when it writes the header.
+        packed.writeBigUInt64LE(BigInt(block.length), 5)
+        yield { block, packed }
+      }
+      return
+    case 'lz4':
+      for (const block of inBlocks(bytes)) yield { block, packed: packLz4Block(block) }
+      return
+    case 'lzo':
+      for (const block of inBlocks(bytes)) yield { block, packed: packLzo1xBlock(block) }
+      return
+    default: compressor satisfies never
+  }
+}
+
+async function* byProgram(bytes: Buffer, program: Argv, suffix: string, { exec, workDir }: UnpackDeps): AsyncGenerator<PackedBlock> {
   const dir = await mkdtemp(join(workDir, 'pack-'))
   try {
-    const packed: Buffer[] = []
-    for (let from = 0; from < blocks.length; from += filesARun) {
-      const names: string[] = []
-      for (const [index, block] of blocks.slice(from, from + filesARun).entries()) {
-        const name = String(index)
-        await writeFile(join(dir, name), block)
-        names.push(name)
-      }
-      await exec([...program, '--', ...names], { cwd: dir, doing: 'pack metadata of a squashfs' })
-      for (const name of names) {
-        packed.push(await readFile(join(dir, `${name}${suffix}`)))
-        await rm(join(dir, `${name}${suffix}`))
+    const runBytes = filesARun * metadataBlockBytes
+    for (let from = 0; from < bytes.length; from += runBytes) {
+      const blocks = [...inBlocks(bytes.subarray(from, from + runBytes))]
+      for (const [index, block] of blocks.entries()) await writeFile(join(dir, String(index)), block)
+      await exec([...program, '--', ...blocks.map((_, index) => String(index))], { cwd: dir, doing: 'pack metadata of a squashfs' })
+      for (const [index, block] of blocks.entries()) {
+        const path = join(dir, `${String(index)}${suffix}`)
+        yield { block, packed: await readFile(path) }
+        await rm(path)
       }
     }
-    return packed
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

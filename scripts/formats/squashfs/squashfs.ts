@@ -3,20 +3,24 @@ import type { UnpackDeps } from '../unpack-frames.ts'
 import { damagedSquashfs } from './damage.ts'
 import { readDirectory, type DirectoryEntry, type NameEncoding } from './directory.ts'
 import { readInode, type DirectoryInode, type FileInode, type Inode, type InodeReference } from './inode.ts'
-import { findBlocks, firstBlockOf, readIndexedTable, tableOf } from './metadata.ts'
+import { readLayout } from './layout.ts'
+import { findBlocks, readIndexedTable, tableOf } from './metadata.ts'
 import { compressorOptions, readSuperblock, type Superblock } from './superblock.ts'
 import { unpackerFor, type PackedBlock } from './unpack.ts'
-import { readXattrs, type Xattr } from './xattrs.ts'
+import { readXattrs, type XattrTable } from './xattrs.ts'
 
 /**
  * A squashfs, opened for reading. Inodes and folders are in memory after opening (a few megabytes for a router); file
  * contents are read when asked for. Nothing in the image is trusted.
  */
 export interface Squashfs {
+  /** For errors. */
+  name: string
   superblock: Superblock
   /** As mksquashfs takes them. */
   compressorOptions: string
   root: DirectoryInode
+  rootReference: InodeReference
   /** @throws ForgeError E_SQUASHFS */
   inode: (reference: InodeReference) => Inode
   /** A number that only this inode has: where it lies in the unpacked table. @throws ForgeError E_SQUASHFS */
@@ -31,10 +35,12 @@ export interface Squashfs {
   read: (files: readonly FileInode[]) => Promise<Buffer[]>
   /** Sixteen bytes each: where it starts, its size with a flag as data blocks have it, four unused. */
   fragments: Buffer
-  /** Sets of extended attributes, by the number that inodes have. @throws ForgeError E_SQUASHFS */
-  xattrs: () => Promise<Xattr[][]>
-  /** Checks that a file's blocks lie inside the image; the first byte behind them. @throws ForgeError E_SQUASHFS */
-  endOf: (file: FileInode) => number
+  /** @throws ForgeError E_SQUASHFS */
+  xattrs: () => Promise<XattrTable>
+  /** For file handles (NFS): of each inode number, from 1, where that inode is; empty when the image has no such table. @throws ForgeError E_SQUASHFS */
+  exports: () => Promise<InodeReference[]>
+  /** Checks that all of a file's blocks lie where data may. @throws ForgeError E_SQUASHFS */
+  checkPlaces: (file: FileInode) => void
 }
 
 /** Sizes of data blocks and fragments have a flag: stored as it is. */
@@ -42,43 +48,54 @@ const unpackedBit = 1 << 24
 const lengthOf = (size: number): number => (size & ~unpackedBit) >>> 0
 /** What one run of the unpacker may give: enough to pay for the run, little enough for a small machine. */
 const batchBytes = 8 * 1048576
+/** Far above every file that is looked into. A few bytes of an image can claim any number of zeros. */
+const maxFileBytes = 512 * 1048576
 
 /** @throws ForgeError E_SQUASHFS, E_SQUASHFS_COMPRESSOR, E_IMAGE_TRUNCATED, or the unpacking program's own */
 export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promise<Squashfs> {
   const superblock = await readSuperblock(source)
   const { name } = source
   const unpack = unpackerFor(superblock.compressor, name, deps)
+  const layout = await readLayout(source, superblock)
   const inodeBlocks = await findBlocks(source, superblock.inodeTable, superblock.directoryTable, 'inode table')
-  const directoryBlocks = await findBlocks(source, superblock.directoryTable, await endOfDirectories(source, superblock), 'directory table')
+  const directoryBlocks = await findBlocks(source, superblock.directoryTable, layout.endOfDirectories, 'directory table')
   // Both tables in one run of the unpacker.
   const pieces = await unpack([...inodeBlocks.blocks, ...directoryBlocks.blocks])
-  const inodes = tableOf(name, 'inode table', inodeBlocks.positions, pieces.slice(0, inodeBlocks.blocks.length))
-  const directories = tableOf(name, 'directory table', directoryBlocks.positions, pieces.slice(inodeBlocks.blocks.length))
-  const ids = await readIndexedTable(source, superblock.idTable, superblock.ids, 4, unpack, 'table of owners')
-  const fragments = superblock.fragmentTable === undefined ? Buffer.alloc(0) : await readIndexedTable(source, superblock.fragmentTable, superblock.fragments, 16, unpack, 'fragment table')
+  const inodes = tableOf(name, 'inode table', inodeBlocks, pieces.slice(0, inodeBlocks.blocks.length))
+  const directories = tableOf(name, 'directory table', directoryBlocks, pieces.slice(inodeBlocks.blocks.length))
+  const indexed = (index: number, entries: number, entryBytes: number, what: string): Promise<Buffer> => readIndexedTable(source, { what, index, end: layout.ends.get(index) ?? superblock.bytesUsed, entries, entryBytes }, unpack)
+  const ids = await indexed(superblock.idTable, superblock.ids, 4, 'table of owners')
+  const fragments = superblock.fragmentTable === undefined ? Buffer.alloc(0) : await indexed(superblock.fragmentTable, superblock.fragments, 16, 'fragment table')
 
-  const root = readInode(inodes, { block: Number(superblock.rootInode >> 16n), offset: Number(superblock.rootInode & 0xffffn) }, superblock, name)
+  // Those too that no file uses: whoever moves the data moves them all.
+  for (let index = 0; index < superblock.fragments; index += 1) fragmentOf(index)
+
+  const rootReference = referenceOf(superblock.rootInode)
+  const root = readInode(inodes, rootReference, superblock, name)
   if (root.kind !== 'directory') throw damagedSquashfs(name, 'its root is not a folder', 32)
   return {
-    superblock, root,
+    name, superblock, root, rootReference,
     compressorOptions: await compressorOptions(source, superblock),
     inode: (reference) => readInode(inodes, reference, superblock, name),
     placeOf: ({ block, offset }) => inodes.at(block, offset),
     entries: (directory, encoding) => readDirectory(directories, directory, name, encoding),
     listingBytes: directories.data.length,
     fragments,
-    xattrs: () => readXattrs(source, superblock, unpack),
-    endOf: (file) => {
-      let end = 0
-      for (const block of dataBlocks(file)) end = block.at + lengthOf(block.size)
-      if (file.fragment) fragmentOf(file.fragment.index)
-      return end
+    xattrs: () => readXattrs(source, superblock, layout, unpack),
+    exports: async () => {
+      if (superblock.exportTable === undefined) return []
+      const references = await indexed(superblock.exportTable, superblock.inodes, 8, 'export table')
+      return Array.from({ length: superblock.inodes }, (_, index) => referenceOf(references.readBigUInt64LE(index * 8)))
+    },
+    checkPlaces: (file) => {
+      for (const block of dataBlocks(file)) if (block.expectedBytes <= 0) throw damagedSquashfs(name, 'a file has more blocks than bytes', file.start)
     },
     owner: (index) => {
       if (index * 4 >= ids.length) throw damagedSquashfs(name, `an inode has owner ${String(index)} of ${String(superblock.ids)}`, superblock.idTable)
       return ids.readUInt32LE(index * 4)
     },
     read: async (files) => {
+      for (const { sizeBytes } of files) if (sizeBytes > maxFileBytes) throw damagedSquashfs(name, `a file of ${String(sizeBytes)} bytes is more than is read into memory`, superblock.inodeTable)
       const contents: Buffer[] = []
       for (const batch of batches(files, superblock.blockSizeBytes)) contents.push(...await readBatch(batch))
       return contents
@@ -119,7 +136,7 @@ export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promis
       const size = file.blockList.readUInt32LE(index * 4)
       const length = lengthOf(size)
       const expectedBytes = Math.min(superblock.blockSizeBytes, file.sizeBytes - index * superblock.blockSizeBytes)
-      if (length > superblock.blockSizeBytes || at + length > superblock.bytesUsed) throw damagedSquashfs(name, `a data block of ${String(length)} bytes lies outside of it`, at)
+      if (length > superblock.blockSizeBytes || at + length > superblock.inodeTable) throw damagedSquashfs(name, `a data block of ${String(length)} bytes lies outside of its data`, at)
       yield { at, size: length === 0 ? 0 : size, maxBytes: superblock.blockSizeBytes, expectedBytes }
       at += length
     }
@@ -129,19 +146,13 @@ export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promis
     const at = Number(fragments.readBigUInt64LE(index * 16))
     const size = fragments.readUInt32LE(index * 16 + 8)
     const length = lengthOf(size)
-    if (length === 0 || length > superblock.blockSizeBytes || at + length > superblock.bytesUsed) throw damagedSquashfs(name, `fragment ${String(index)} of ${String(length)} bytes lies outside of it`, at)
+    if (length === 0 || length > superblock.blockSizeBytes || at + length > superblock.inodeTable) throw damagedSquashfs(name, `fragment ${String(index)} of ${String(length)} bytes lies outside of its data`, at)
     return { at, size, maxBytes: superblock.blockSizeBytes }
   }
 }
 
-/** The directory table has no size of its own: it ends where the first block of the next table starts. */
-async function endOfDirectories(source: ByteSource, superblock: Superblock): Promise<number> {
-  const indexes = [superblock.fragmentTable, superblock.exportTable, superblock.idTable].filter((index) => index !== undefined)
-  const starts: number[] = []
-  for (const index of indexes) starts.push(index, await firstBlockOf(source, index))
-  // The table of extended attributes has a header of its own: its first field is where its first block starts.
-  if (superblock.xattrTable !== undefined) starts.push(superblock.xattrTable, await firstBlockOf(source, superblock.xattrTable))
-  return Math.min(...starts.filter((start) => start > superblock.directoryTable))
+function referenceOf(number: bigint): InodeReference {
+  return { block: Number(number >> 16n), offset: Number(number & 0xffffn) }
 }
 
 /** Files in groups that unpack to a bounded size, however many share a fragment. */

@@ -29,13 +29,17 @@ export interface Superblock {
 }
 
 export const superblockBytes = 96
+/** A router has fifty thousand. */
+export const maxInodes = 2_000_000
 const magic = 0x73717368
 const compressorOptionsFlag = 0x400
+export const noXattrsFlag = 0x200
+const noTable = 0xffffffffffffffffn
 
 /** mksquashfs's own words for the flags. */
 const flagNames: readonly [number, string][] = [
   [0x1, 'no-inode-compression'], [0x2, 'no-data-compression'], [0x8, 'no-fragment-compression'], [0x10, 'no-fragments'],
-  [0x20, 'always-use-fragments'], [0x40, 'duplicates-removed'], [0x80, 'exportable'], [0x100, 'no-xattr-compression'], [0x200, 'no-xattrs'],
+  [0x20, 'always-use-fragments'], [0x40, 'duplicates-removed'], [0x80, 'exportable'], [0x100, 'no-xattr-compression'], [noXattrsFlag, 'no-xattrs'],
   [0x800, 'no-id-compression'],
 ]
 
@@ -72,7 +76,7 @@ export async function readSuperblock(source: ByteSource): Promise<Superblock> {
     if (position < superblockBytes || position >= bytesUsed) throw damaged(`its ${what} lies outside of it, at ${String(position)}`, at)
     return position
   }
-  const optional = (at: number, what: string): number | undefined => bytes.readBigUInt64LE(at) === 0xffffffffffffffffn ? undefined : table(at, what)
+  const optional = (at: number, what: string): number | undefined => bytes.readBigUInt64LE(at) === noTable ? undefined : table(at, what)
   const fragments = bytes.readUInt32LE(16)
   const superblock: Superblock = {
     inodes: bytes.readUInt32LE(4), createdAt: bytes.readUInt32LE(8), blockSizeBytes, fragments, compressor,
@@ -82,8 +86,26 @@ export async function readSuperblock(source: ByteSource): Promise<Superblock> {
     fragmentTable: fragments === 0 ? undefined : table(80, 'fragment table'), exportTable: optional(88, 'export table'),
   }
   if (superblock.directoryTable <= superblock.inodeTable) throw damaged('its directory table comes before its inode table', 72)
+  if (superblock.inodes === 0 || superblock.inodes > maxInodes) throw damaged(`it claims ${String(superblock.inodes)} inodes`, 4)
   if (superblock.ids === 0) throw damaged('it has no owners', 26)
   return superblock
+}
+
+/** Writes what another set of tables changes; time, compressor and the like stay as `head` has them. */
+export function writeSuperblock(head: Buffer, superblock: Superblock): void {
+  const table = (position: number | undefined): bigint => position === undefined ? noTable : BigInt(position)
+  head.writeUInt32LE(superblock.inodes, 4)
+  head.writeUInt32LE(superblock.fragments, 16)
+  head.writeUInt16LE(superblock.flags, 24)
+  head.writeUInt16LE(superblock.ids & 0xffff, 26)
+  head.writeBigUInt64LE(superblock.rootInode, 32)
+  head.writeBigUInt64LE(BigInt(superblock.bytesUsed), 40)
+  head.writeBigUInt64LE(BigInt(superblock.idTable), 48)
+  head.writeBigUInt64LE(table(superblock.xattrTable), 56)
+  head.writeBigUInt64LE(BigInt(superblock.inodeTable), 64)
+  head.writeBigUInt64LE(BigInt(superblock.directoryTable), 72)
+  head.writeBigUInt64LE(table(superblock.fragmentTable), 80)
+  head.writeBigUInt64LE(table(superblock.exportTable), 88)
 }
 
 export function flagsOf({ flags }: Superblock): string[] {

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { ByteSource } from '../byte-source.ts'
 import { damagedSquashfs } from './damage.ts'
+import { GrowingBuffer } from './growing-buffer.ts'
+import type { Layout } from './layout.ts'
 import { findBlocks, readIndexedTable, tableOf } from './metadata.ts'
 import { superblockBytes, type Superblock } from './superblock.ts'
 import type { Unpack } from './unpack.ts'
@@ -13,83 +16,100 @@ export interface Xattr {
   value: string
 }
 
+/** Sets of extended attributes, by the number that inodes have. Each is read when asked for: only the unpacked table is in memory. */
+export interface XattrTable {
+  sets: number
+  /** @throws ForgeError E_SQUASHFS */
+  set: (id: number) => Xattr[]
+}
+
 const elsewhere = 0x100
 const idBytes = 16
-/** A value may be used by many, each of them up to 64 KiB. */
-const maxTotalBytes = 64 * 1048576
+/** Linux has names of at most 255 bytes, with the namespace, and values of at most 64 KiB. */
+const maxNameBytes = 255
+const maxValueBytes = 65_536
+/** A value may be used by many sets, and an image may have many of these: what all that are asked for may have together. */
+const maxTotalBytes = 128 * 1048576
+/** What an attribute counts in that sum beside its name and value. */
+const attributeBytes = 64
 
-/**
- * The sets of extended attributes, by the number that inodes have; empty when the image has none.
- * @throws ForgeError E_SQUASHFS
- */
-export async function readXattrs(source: ByteSource, { xattrTable, bytesUsed }: Superblock, unpack: Unpack): Promise<Xattr[][]> {
-  if (xattrTable === undefined) return []
+/** @throws ForgeError E_SQUASHFS */
+export async function readXattrs(source: ByteSource, { xattrTable, bytesUsed }: Superblock, { ends }: Layout, unpack: Unpack): Promise<XattrTable> {
+  if (xattrTable === undefined) return { sets: 0, set: () => { throw damagedSquashfs(source.name, 'an inode has extended attributes, and the image has none', 0) } }
   const { name } = source
   const header = await source.read(xattrTable, 16)
   const [start, ids] = [Number(header.readBigUInt64LE(0)), header.readUInt32LE(8)]
-  if (ids === 0) return []
-  if (start < superblockBytes || start >= xattrTable || xattrTable + 16 > bytesUsed) throw damagedSquashfs(name, `its extended attributes lie at ${String(start)}, which is not in front of their table`, xattrTable)
-  const entries = await readIndexedTable(source, xattrTable + 16, ids, idBytes, unpack, 'table of extended attributes')
-  const end = Number((await source.read(xattrTable + 16, 8)).readBigUInt64LE(0))
+  if (ids === 0) throw damagedSquashfs(name, 'its table of extended attributes is empty', xattrTable + 8)
+  const index = xattrTable + 16
+  const entries = await readIndexedTable(source, { what: 'table of extended attributes', index, end: ends.get(xattrTable) ?? bytesUsed, endOfBlocks: xattrTable, entries: ids, entryBytes: idBytes }, unpack)
+  const end = Number((await source.read(index, 8)).readBigUInt64LE(0))
+  if (start < superblockBytes || start >= end) throw damagedSquashfs(name, `its extended attributes lie at ${String(start)}, which is not in front of their table`, xattrTable)
   const found = await findBlocks(source, start, end, 'extended attributes')
-  const table = tableOf(name, 'extended attributes', found.positions, await unpack(found.blocks))
+  const table = tableOf(name, 'extended attributes', found, await unpack(found.blocks))
   const { data } = table
   let total = 0
   const damaged = (what: string, at: number): never => { throw damagedSquashfs(name, `its extended attributes ${what} (unpacked)`, at) }
   const text = (at: number, length: number): string => {
+    if (at + length > data.length) damaged(`would take ${String(length)} bytes at ${String(at)}`, at)
     total += length
-    if (at + length > data.length || total > maxTotalBytes) damaged(`would take ${String(length)} bytes at ${String(at)}`, at)
+    if (total > maxTotalBytes) damaged(`would take more than ${String(maxTotalBytes / 1048576)} MiB`, at)
     return data.toString('latin1', at, at + length)
   }
-  const valueAt = (at: number): string => at + 4 > data.length ? damaged('end inside a value', at) : text(at + 4, data.readUInt32LE(at))
+  const valueAt = (at: number): string => {
+    if (at + 4 > data.length) damaged('end inside a value', at)
+    const length = data.readUInt32LE(at)
+    if (length > maxValueBytes) damaged(`have a value of ${String(length)} bytes`, at)
+    return text(at + 4, length)
+  }
   const referenceAt = (bytes: Buffer, at: number): number => table.at(Number(bytes.readBigUInt64LE(at) >> 16n), bytes.readUInt16LE(at))
 
-  const sets: Xattr[][] = []
-  for (let id = 0; id < ids; id += 1) {
-    let at = referenceAt(entries, id * idBytes)
-    const count = entries.readUInt32LE(id * idBytes + 8)
-    const set: Xattr[] = []
-    for (let index = 0; index < count; index += 1) {
-      if (at + 4 > data.length) damaged('end inside a name', at)
-      const type = data.readUInt16LE(at)
-      const namespace = type & 0xff
-      if (namespace > 2) damaged(`have the unknown namespace ${String(namespace)}`, at)
-      const nameLength = data.readUInt16LE(at + 2)
-      const xattrName = text(at + 4, nameLength)
-      at += 4 + nameLength
-      if (at + 4 > data.length) damaged('end inside a value', at)
-      const inline = data.readUInt32LE(at)
-      if ((type & elsewhere) !== 0 && (inline !== 8 || at + 12 > data.length)) damaged('point nowhere', at)
-      set.push({ namespace, name: xattrName, value: (type & elsewhere) === 0 ? valueAt(at) : valueAt(referenceAt(data, at + 4)) })
-      at += 4 + inline
-    }
-    sets.push(set)
+  return {
+    sets: ids,
+    set: (id) => {
+      if (id >= ids) throw damagedSquashfs(name, `an inode has set ${String(id)} of ${String(ids)} sets of extended attributes`, xattrTable)
+      let at = referenceAt(entries, id * idBytes)
+      const count = entries.readUInt32LE(id * idBytes + 8)
+      const set: Xattr[] = []
+      for (let number = 0; number < count; number += 1) {
+        total += attributeBytes
+        if (at + 4 > data.length) damaged('end inside a name', at)
+        const type = data.readUInt16LE(at)
+        const namespace = type & 0xff
+        if (namespace > 2) damaged(`have the unknown namespace ${String(namespace)}`, at)
+        const nameLength = data.readUInt16LE(at + 2)
+        if (nameLength === 0 || nameLength > maxNameBytes) damaged(`have a name of ${String(nameLength)} bytes`, at)
+        const xattrName = text(at + 4, nameLength)
+        at += 4 + nameLength
+        if (at + 4 > data.length) damaged('end inside a value', at)
+        const inline = data.readUInt32LE(at)
+        if ((type & elsewhere) !== 0 && (inline !== 8 || at + 12 > data.length)) damaged('point nowhere', at)
+        set.push({ namespace, name: xattrName, value: (type & elsewhere) === 0 ? valueAt(at) : valueAt(referenceAt(data, at + 4)) })
+        at += 4 + inline
+      }
+      return set
+    },
   }
-  return sets
 }
 
 /** Collects sets of extended attributes, each once. */
 export class XattrSets {
   readonly #ids = new Map<string, number>()
-  readonly #sets: Buffer[] = []
-  readonly #counts: number[] = []
+  readonly #bytes = new GrowingBuffer()
+  /** In the order of their numbers: where each is in `bytes`, and how many attributes it has. */
+  readonly sets: { at: number; sizeBytes: number; count: number }[] = []
+
+  get bytes(): Buffer { return this.#bytes.bytes }
 
   /** The number of a set; undefined for an empty one. */
   add(set: readonly Xattr[]): number | undefined {
     if (set.length === 0) return undefined
     const bytes = Buffer.concat(set.map(encoded))
-    const key = bytes.toString('latin1')
+    const key = createHash('sha256').update(bytes).digest('base64')
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    this.#ids.set(key, this.#sets.length)
-    this.#counts.push(set.length)
-    this.#sets.push(bytes)
-    return this.#sets.length - 1
-  }
-
-  /** Every set in the order of its number: its bytes, and how many attributes it has. */
-  get sets(): readonly { bytes: Buffer; count: number }[] {
-    return this.#sets.map((bytes, index) => ({ bytes, count: this.#counts[index] ?? 0 }))
+    this.#ids.set(key, this.sets.length)
+    this.sets.push({ at: this.#bytes.append(bytes), sizeBytes: bytes.length, count: set.length })
+    return this.sets.length - 1
   }
 }
 

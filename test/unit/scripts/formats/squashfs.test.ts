@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { bytesAsSource } from '../../../../scripts/formats/byte-source.ts'
 import { readDirectory } from '../../../../scripts/formats/squashfs/directory.ts'
 import type { DirectoryInode } from '../../../../scripts/formats/squashfs/inode.ts'
-import { unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
-import { unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
+import { packLz4Block, unpackLz4Block } from '../../../../scripts/formats/squashfs/lz4-block.ts'
+import { packLzo1xBlock, unpackLzo1xBlock } from '../../../../scripts/formats/squashfs/lzo1x-block.ts'
 import { openSquashfs, type Squashfs } from '../../../../scripts/formats/squashfs/squashfs.ts'
+import { walk } from '../../../../scripts/formats/squashfs/tree.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { UnpackDeps } from '../../../../scripts/formats/unpack-frames.ts'
+import { randomNumbers } from '../../../support/random-tree.ts'
 import { rejection } from '../../../support/rejection.ts'
 import { squashfsImage, type SquashfsParts } from '../../../support/squashfs-image.ts'
 
@@ -50,7 +52,10 @@ describe('a hostile or damaged squashfs', () => {
     ['whose root is a file', superblock(32, 0n), 'E_SQUASHFS', 'x.squashfs: its root is not a folder (byte 32)'],
     ['whose root is in no block', superblock(32, 5n << 16n), 'E_SQUASHFS', 'x.squashfs: something points outside its inode table, at block 5 offset 0 (byte 5)'],
     ['with sixty thousand owners', { superblock: (bytes) => { bytes.writeUInt16LE(60_000, 26) } }, 'E_SQUASHFS', 'x.squashfs: its table of owners would have 60000 entries (byte 257)'],
-    ['with four billion fragments', { superblock: (bytes) => { bytes.writeUInt32LE(0xffffffff, 16); bytes.writeBigUInt64LE(200n, 80) } }, 'E_SQUASHFS', 'x.squashfs: its fragment table would have 4294967295 entries (byte 200)'],
+    ['with four billion fragments in the table of owners', { superblock: (bytes) => { bytes.writeUInt32LE(0xffffffff, 16); bytes.writeBigUInt64LE(bytes.readBigUInt64LE(48), 80) } }, 'E_SQUASHFS', 'x.squashfs: its table of owners starts inside its fragment table or in front of that (byte 251)'],
+    ['whose table of owners is the directory table', { superblock: (bytes) => { bytes.writeBigUInt64LE(bytes.readBigUInt64LE(72), 48) } }, 'E_SQUASHFS', 'x.squashfs: its table of owners starts at 98338, which is not in front of its index (byte 215)'],
+    ['without inodes', { superblock: (bytes) => { bytes.writeUInt32LE(0, 4) } }, 'E_SQUASHFS', 'x.squashfs: it claims 0 inodes (byte 4)'],
+    ['with four billion inodes', { superblock: (bytes) => { bytes.writeUInt32LE(0xffffffff, 4) } }, 'E_SQUASHFS', 'x.squashfs: it claims 4294967295 inodes (byte 4)'],
   ])('%s is refused', async (_what, parts, code, message) => {
     expect(await rejection(opened(squashfsImage(parts).bytes))).toMatchObject({ code, message })
   })
@@ -59,7 +64,12 @@ describe('a hostile or damaged squashfs', () => {
     ['a file of an exabyte', { inodes: (bytes) => { bytes.writeUInt16LE(9, 0); bytes.writeBigUInt64LE(1n << 60n, 24) } }, 'x.squashfs: an inode of a file claims 1152921504606847000 bytes, and has no room for their blocks (inode table, unpacked) (byte 0)'],
     ['an inode of no kind', { inodes: (bytes) => { bytes.writeUInt16LE(99, 0) } }, 'x.squashfs: an inode has the unknown type 99 (inode table, unpacked) (byte 0)'],
     ['an inode of type 0', { inodes: (bytes) => { bytes.writeUInt16LE(0, 0) } }, 'x.squashfs: an inode has the unknown type 0 (inode table, unpacked) (byte 0)'],
-    ['data at the end of the world', { inodes: (bytes) => { bytes.writeUInt32LE(0xfffffff0, 16) } }, 'x.squashfs: a data block of 6 bytes lies outside of it (byte 4294967280)'],
+    ['data at the end of the world', { inodes: (bytes) => { bytes.writeUInt32LE(0xfffffff0, 16) } }, 'x.squashfs: an inode of a file has its data outside of the image, at 4294967280 (inode table, unpacked) (byte 0)'],
+    ['data in its tables', { inodes: (bytes) => { bytes.writeUInt32LE(107, 16) } }, 'x.squashfs: a data block of 6 bytes lies outside of its data (byte 107)'],
+    ['a file with more holes than bytes', { inodes: (bytes) => { bytes.writeUInt16LE(9, 0); bytes.fill(0, 16, 56); bytes.writeUInt32LE(6, 24); bytes.writeUInt32LE(7, 32); bytes.fill(0xff, 44, 48) } }, 'x.squashfs: an inode of a file of 6 bytes claims 7 bytes of holes (inode table, unpacked) (byte 0)'],
+    ['a file with holes without end', { inodes: (bytes) => { bytes.writeUInt16LE(9, 0); bytes.fill(0, 16, 56); bytes.writeUInt32LE(6, 24); bytes.fill(0xff, 32, 40); bytes.fill(0xff, 44, 48) } }, 'x.squashfs: an inode of a file of 6 bytes claims 18446744073709552000 bytes of holes (inode table, unpacked) (byte 0)'],
+    ['a folder that calls a file a folder', { directory: (bytes) => { bytes.writeUInt16LE(1, 16) } }, 'x.squashfs: an inode is of type 2, and a folder says that it is of type 1 (inode table, unpacked) (byte 0)'],
+    ['a folder with a name twice', { directory: (bytes) => { bytes.write('one', 31) } }, 'x.squashfs: a folder has two entries named "one" (directory table, unpacked) (byte 23)'],
     ['a data block that is too short', { inodes: (bytes) => { bytes.writeUInt32LE(((1 << 24) | 3) >>> 0, 32) } }, 'x.squashfs: a data block has 3 bytes instead of 6 (byte 96)'],
     ['an end in a fragment that is not there', { inodes: (bytes) => { bytes.writeUInt32LE(7, 20) } }, 'x.squashfs: an inode of a file ends in fragment 7 of 0 (inode table, unpacked) (byte 0)'],
     ['a folder with a billion entries', { directory: (bytes) => { bytes.writeUInt32LE(1_000_000_000, 0) } }, 'x.squashfs: a folder has a header with 1000000001 entries, more than 256 (directory table, unpacked) (byte 0)'],
@@ -69,6 +79,14 @@ describe('a hostile or damaged squashfs', () => {
   ])('with %s is refused when that is read', async (_what, parts, message) => {
     const squashfs = await opened(squashfsImage(parts).bytes)
     expect(await rejection(contents(squashfs))).toMatchObject({ code: 'E_SQUASHFS', message })
+  })
+
+  test.each<[string, (bytes: Buffer) => void, string]>([
+    ['in itself', (bytes) => { bytes.writeUInt16LE(72, 12); bytes.writeUInt16LE(1, 16) }, 'x.squashfs: a folder is in two places, or contains itself (inode table, unpacked) (byte 72)'],
+    ['of another name for the root, behind a file', (bytes) => { bytes.writeUInt16LE(72, 23); bytes.writeUInt16LE(1, 27) }, 'x.squashfs: a folder is in two places, or contains itself (inode table, unpacked) (byte 72)'],
+  ])('with a folder %s is refused by whoever goes through the tree', async (_what, directory, message) => {
+    const squashfs = await opened(squashfsImage({ directory }).bytes)
+    expect(await rejection(() => [...walk(squashfs)])).toMatchObject({ code: 'E_SQUASHFS', message })
   })
 
   test('with a folder of more entries than there is memory for is refused', async () => {
@@ -153,5 +171,28 @@ describe('a raw LZO1X stream', () => {
 
   test('that is larger than it may be is refused', () => {
     expect(unpackLzo1xBlock(Buffer.from('1668656c6c6f110000', 'hex'), 4)).toBeUndefined()
+  })
+})
+
+describe.each([['LZ4', packLz4Block, unpackLz4Block], ['LZO1X', packLzo1xBlock, unpackLzo1xBlock]] as const)('what is packed as %s', (_name, pack, unpack) => {
+  test('is unpacked to the same, whatever literals and matches are in it, and is smaller where bytes repeat', () => {
+    const { below, of } = randomNumbers(1)
+    for (let round = 0; round < 400; round += 1) {
+      const pieces: Buffer[] = []
+      for (let bytes = below(8192); bytes > 0;) {
+        // Noise, repetitions of one byte, and of what came before, in lengths around those where the formats change.
+        const piece = Buffer.alloc(Math.min(bytes, of([1, 2, 3, 4, 5, 14, 15, 16, 18, 19, 33, 34, 35, 237, 238, 239, 255, 270, 271, 272, 273, 274, 288, 289, 528, 529, below(2000)])))
+        const kind = below(3)
+        if (kind === 0) for (let at = 0; at < piece.length; at += 1) piece[at] = below(256)
+        if (kind === 1) piece.fill(below(4))
+        if (kind === 2) Buffer.concat(pieces).copy(piece)
+        pieces.push(piece)
+        bytes -= piece.length
+      }
+      const block = Buffer.concat(pieces)
+      if (block.length === 0) continue
+      expect(unpack(pack(block), 8192)?.equals(block), `round ${String(round)}`).toBe(true)
+    }
+    expect(pack(Buffer.from('etc/deep/folder/'.repeat(500))).length).toBeLessThan(100)
   })
 })
