@@ -2,7 +2,7 @@ import { rm, rmdir } from 'node:fs/promises'
 import type { FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
 import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
-import type { Xattr } from '../../scripts/formats/squashfs/xattrs.ts'
+import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
 
 /** A file, link or device that is not what it was; folders only where nothing but they came or went. Sizes are a file's own, before packing. */
 export interface ChangedPath {
@@ -46,10 +46,10 @@ class Comparison {
   readonly #candidates: Candidate[] = []
   readonly #old: Squashfs
   readonly #upper: Squashfs
-  readonly #oldXattrs: readonly Xattr[][]
-  readonly #upperXattrs: readonly Xattr[][]
+  readonly #oldXattrs: XattrTable
+  readonly #upperXattrs: XattrTable
 
-  constructor(old: Squashfs, upper: Squashfs, oldXattrs: readonly Xattr[][], upperXattrs: readonly Xattr[][]) {
+  constructor(old: Squashfs, upper: Squashfs, oldXattrs: XattrTable, upperXattrs: XattrTable) {
     this.#old = old
     this.#upper = upper
     this.#oldXattrs = oldXattrs
@@ -120,7 +120,7 @@ class Comparison {
   }
 
   #isOpaque(folder: Directory): boolean {
-    return folder.xattr !== undefined && (this.#upperXattrs[folder.xattr] ?? []).some((xattr) => isOverlayNote(xattr) && xattr.name === 'overlay.opaque')
+    return folder.xattr !== undefined && this.#upperXattrs.set(folder.xattr).some((xattr) => isOverlayNote(xattr) && xattr.name === 'overlay.opaque')
   }
 
   async #compareContents(): Promise<void> {
@@ -172,7 +172,7 @@ function bytesOf(inode: Inode): number {
   return inode.kind === 'file' ? inode.sizeBytes : 0
 }
 
-function xattrText({ xattr }: Inode, sets: readonly Xattr[][]): string {
-  return xattr === undefined ? '[]' : JSON.stringify((sets[xattr] ?? []).filter((one) => !isOverlayNote(one)).map(({ namespace, name, value }) => [namespace, name, value]).sort())
+function xattrText({ xattr }: Inode, sets: XattrTable): string {
+  return xattr === undefined ? '[]' : JSON.stringify(sets.set(xattr).filter((one) => !isOverlayNote(one)).map(({ namespace, name, value }) => [namespace, name, value]).sort())
 }
 

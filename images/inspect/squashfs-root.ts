@@ -45,13 +45,12 @@ export function squashfsRoot(squashfs: Squashfs, name: string): ImageRoot {
 
 /** The root that is seen when another squashfs is stacked on one, as overlayfs shows it. */
 export async function layeredRoot(lower: Squashfs, upper: Squashfs, name: string): Promise<ImageRoot> {
-  const tree = new MergedTree({ squashfs: lower, name, xattrs: await lower.xattrs() }, { squashfs: upper, name, xattrs: await upper.xattrs() })
+  const tree = new MergedTree({ squashfs: lower, xattrs: await lower.xattrs() }, { squashfs: upper, xattrs: await upper.xattrs() })
   const folders = new Map<string, Map<string, MergedEntry>>()
   const entriesOf = (path: string): Map<string, MergedEntry> => {
     const known = folders.get(path)
     if (known) return known
     const found = entryAt(path)
-    tree.restart()
     const entries = new Map(found?.folder ? [...tree.entries(found.folder)].map((entry) => [Buffer.from(entry.name, 'latin1').toString('utf8'), entry]) : [])
     folders.set(path, entries)
     return entries
@@ -64,22 +63,28 @@ export async function layeredRoot(lower: Squashfs, upper: Squashfs, name: string
   return imageRootOver({
     entry: (path) => {
       const found = entryAt(path)
-      return Promise.resolve(found && entryOf(found.inode, path.slice(path.lastIndexOf('/') + 1)))
+      return Promise.resolve(found && entryOf(inodeOf(found), path.slice(path.lastIndexOf('/') + 1)))
     },
-    list: (path) => Promise.resolve([...entriesOf(path)].map(([child, { inode }]) => entryOf(inode, child))),
+    list: (path) => Promise.resolve([...entriesOf(path)].map(([child, entry]) => entryOf(inodeOf(entry), child))),
     children: (path) => {
       const children = [...entriesOf(path)]
-      return Promise.resolve({ folders: children.filter(([, { folder }]) => folder).map(([child]) => child), files: children.filter(([, { inode }]) => inode.kind === 'file').map(([child]) => child), entries: children.length })
+      return Promise.resolve({ folders: children.filter(([, { folder }]) => folder).map(([child]) => child), files: children.filter(([, entry]) => inodeOf(entry).kind === 'file').map(([child]) => child), entries: children.length })
     },
     read: async (paths) => {
       const contents: Buffer[] = []
       for (const path of paths) {
         const found = entryAt(path)
-        if (found?.inode.kind === 'file') contents.push(...await found.layer.squashfs.read([found.inode]))
+        const layer = found?.layer.squashfs
+        const inode = found && inodeOf(found)
+        if (layer && inode?.kind === 'file') contents.push(...await layer.read([inode]))
       }
       return contents
     },
   }, name)
+}
+
+function inodeOf(entry: MergedEntry): Inode {
+  return entry.folder ? entry.inode : entry.layer.squashfs.inode(entry.entry)
 }
 
 function entryOf(inode: Inode, name: string): ImageEntry {
