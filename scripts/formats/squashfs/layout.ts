@@ -19,7 +19,8 @@ export async function readLayout(source: ByteSource, superblock: Superblock): Pr
   const indexes = ([['fragment table', fragmentTable], ['export table', exportTable], ['table of owners', idTable], ['table of extended attributes', xattrTable]] as const)
     .flatMap(([what, index]) => index === undefined ? [] : [{ what, index }])
   const ends = new Map<number, number>()
-  let before = { what: 'directory table', index: undefined as number | undefined, from: superblock.directoryTable + 1 }
+  // The directory table of an empty tree has no bytes.
+  let before = { what: 'directory table', index: undefined as number | undefined, from: superblock.directoryTable }
   let endOfDirectories = bytesUsed
   for (const { what, index } of indexes) {
     const first = await firstBlockOf(source, index)

@@ -27,7 +27,7 @@ export interface PackedTable {
  * @throws ForgeError E_SQUASHFS
  */
 export async function findBlocks(source: ByteSource, start: number, end: number, what: string): Promise<PackedTable> {
-  if (end <= start || end - start > maxTableBytes) throw damagedSquashfs(source.name, `its ${what} would take ${String(end - start)} bytes`, start)
+  if (end < start || end - start > maxTableBytes) throw damagedSquashfs(source.name, `its ${what} would take ${String(end - start)} bytes`, start)
   const bytes = await source.read(start, end - start)
   const positions: number[] = []
   const blocks: PackedBlock[] = []

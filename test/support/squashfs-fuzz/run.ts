@@ -64,6 +64,7 @@ export async function fuzz(job: FuzzJob): Promise<FuzzReport> {
   }, pollMs)
   const status = await new Promise<number | null>((resolve) => { child.on('close', resolve) })
   clearInterval(watchdog)
+  last = await readFile(join(job.workDir, 'progress'), 'latin1').catch(() => last)
   if (stuck) throw new Error(`seed ${last.trim()} took too long`)
   if (status !== 0) throw new Error(`seed ${last.trim()} ended the process: ${errors.slice(0, 3000)}`)
   return JSON.parse(output) as FuzzReport
