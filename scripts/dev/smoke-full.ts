@@ -13,7 +13,7 @@ import { allScenarios } from '../../images/smoke/scenarios/list.ts'
 import { describeError } from '../lib/describe-error.ts'
 import { sha256File } from '../lib/digest.ts'
 import { ForgeError } from '../lib/errors.ts'
-import { createExec } from '../lib/exec.ts'
+import { createExec, interrupted } from '../lib/exec.ts'
 import { silentLog, type Log } from '../lib/log.ts'
 import { publish } from '../pipeline/publish.ts'
 import { renderHtml } from '../pipeline/report/html.ts'
@@ -67,7 +67,7 @@ try {
   const iso = positionals[0] === undefined ? await builtIso() : resolve(positionals[0])
   process.exitCode = await tested(iso) ? 0 : 1
 } catch (error) {
-  process.stderr.write(describeError(error))
+  process.stderr.write(describeError(abort.signal.aborted ? interrupted() : error))
   process.exitCode = abort.signal.aborted ? 130 : 70
 } finally {
   await rm(work, { recursive: true, force: true })
