@@ -21,7 +21,7 @@ module.exports = {
     mayImport('the-catalogue-is-data', { path: '^kernel/catalogue/' }, [...small, '^kernel/catalogue/']),
     mayImport('compiling-and-signing-is-shared', { path: '^kernel/(compile|signing)/' }, [...small, '^scripts/formats/', '^scripts/pipeline/stage\\.ts$', '^kernel/(compile|signing)/']),
     ...stages.map((stage, index) => mayImport(`${stage.split('/')[1]}-reads-earlier-artifacts`, { path: `^${stage}/` }, [
-      ...small, '^scripts/formats/', '^scripts/pipeline/stage\\.ts$', `^${stage}/`, '^images/inspect/artifact\\.ts$', ...(/^kernel\/(headers|modules)$/.test(stage) ? ['^kernel/(catalogue|compile|signing)/'] : []), ...(stage === 'images/iso' ? ['^kernel/signing/'] : []), ...(stage === 'packaging/debs' ? ['^packaging/cli-tree/', '^package\\.json$'] : []),
+      ...small, '^scripts/formats/', '^scripts/pipeline/stage\\.ts$', `^${stage}/`, '^images/inspect/artifact\\.ts$', ...(/^kernel\/(headers|modules)$/.test(stage) ? ['^kernel/(catalogue|compile|signing)/'] : []), ...(stage === 'images/iso' ? ['^kernel/signing/', '^images/inject/artifact\\.ts$', '^package\\.json$'] : []), ...(stage === 'packaging/debs' ? ['^packaging/cli-tree/', '^package\\.json$'] : []),
       ...stages.slice(0, index).map((earlier) => `^${earlier}/artifact\\.ts$`),
     ])),
     mayImport('commands-use-everything-below', { path: '^scripts/commands/' }, ['^scripts/(commands|pipeline|lib|domain|formats)/', '^images/(inspect|inject)/artifact\\.ts$', '^kernel/catalogue/', '^packaging/cli-tree/', ...stages.map((stage) => `^${stage}/`), '^package\\.json$']),

@@ -1,1 +1,2 @@
-export { inject, injectModes, injectTools, type Injection, type InjectMode } from './inject.ts'
+export { checkOutput } from './output.ts'
+export { inject, injectModes, injectTools, type InjectInput, type Injection, type InjectMode } from './inject.ts'

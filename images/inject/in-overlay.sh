@@ -105,7 +105,7 @@ fi
 if [ -e request/script ]; then
   in_root /run/nat64-forge/script
 fi
-in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status}\n' > answer/packages
+in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status} ${source:Package} ${source:Version}\n' > answer/packages
 after=$(unfinished)
 if [ "$after" != "$before" ]; then
   printf 'packages are not completely installed:\n%s\n' "$after" >&2

@@ -17,7 +17,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { packDifference, packOptions, writeGrafted } from './new-squashfs.ts'
 import { checkOutput, checkSpace, openOutput } from './output.ts'
-import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer } from './packages.ts'
+import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
 
 export const injectTools: readonly HostTool[] = [
   { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs what packages change in an image' },
@@ -75,6 +75,8 @@ export interface Injection {
   files: Difference['paths']
   /** What a person should know. */
   notes: string[]
+  /** All packages of the image as it is now. */
+  present: PresentPackage[]
 }
 
 type OpenIso = NonNullable<RouterImage['iso']>
@@ -115,7 +117,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   const { file, difference } = await packDifference(squashfs, { exec, workDir })
   const done: Injection = {
     iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths,
-    notes: await notesOf({ answer, mode, request, outcome }),
+    notes: await notesOf({ answer, mode, request, outcome }), present: installed,
   }
   if (output === undefined) return done
 

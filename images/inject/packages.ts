@@ -119,10 +119,19 @@ export function unmetRelations(lines: readonly string[]): string[] {
 
 const words: Readonly<Record<string, string>> = { Depends: 'depends on', PreDepends: 'depends on', 'Pre-Depends': 'depends on', Conflicts: 'conflicts with', Breaks: 'breaks', Recommends: 'recommends' }
 
-/** What dpkg's list has, `name[:architecture] version architecture status` a line. */
-export async function readInstalled(path: string): Promise<{ name: string; version: string; architecture: string }[]> {
+/** A package in the image, and the source that it is made of. */
+export interface PresentPackage {
+  name: string
+  version: string
+  architecture: string
+  source: string
+  sourceVersion: string
+}
+
+/** What dpkg's list has, `name[:architecture] version architecture status source sourceVersion` a line. */
+export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
-  return lines.map(([name = '', version = '', architecture = '']) => ({ name: name.split(':')[0] ?? '', version, architecture }))
+  return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
 }
 
 /** Lines of a file that may not be there. */

@@ -14,6 +14,7 @@ export { bootedKernel, kernelsIn, signingPolicyOf, type ImageKernel, type Signin
 export { readKernelImage, type KernelImage } from './kernel-image.ts'
 export { isoFacts } from './iso-facts.ts'
 export { manifestPath, parseManifest, type InjectManifest } from './manifest.ts'
+export { refusalOf } from './refusal.ts'
 export type { BootRecord, EngineVerdict, InspectReport, IsoFacts, KernelFacts, ModuleProblem, ModuleVerdict, ShippedJool, SquashfsFacts, SystemFacts } from './report.ts'
 export { layerBeside, openRouterImage, type RouterImage } from './router-image.ts'
 export { systemOf, type ImageSystem } from './system.ts'

@@ -4,7 +4,7 @@ import { sha256File } from '../../scripts/lib/digest.ts'
 import type { Argv } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { IsoDeps } from './deps.ts'
-import type { IsoPlan } from './plan.ts'
+import type { ReferencePlan } from './plan.ts'
 import { versionJson } from './vyos-shape.ts'
 import type { SecureBoot } from './secure-boot/sign.ts'
 
@@ -33,7 +33,7 @@ interface AssembleInput {
  * The ISO in `outDir`, laid out like VyOS's: live/filesystem.squashfs, live/vmlinuz, live/initrd.img, isolinux for
  * BIOS, GRUB for UEFI (after shim, for Secure Boot), a hybrid partition table for USB sticks, sha256sum.txt over its files.
  */
-export async function assembleIso({ root, manifest, secureBoot }: AssembleInput, plan: IsoPlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
+export async function assembleIso({ root, manifest, secureBoot }: AssembleInput, plan: ReferencePlan, deps: IsoDeps): Promise<{ squashfsBytes: number }> {
   const { exec, log } = deps
   const tree = join(deps.workDir, 'iso')
   const env = { SOURCE_DATE_EPOCH: String(plan.target.sourceDateEpoch) }

@@ -5,11 +5,14 @@ import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
 import type { PlanInput, TargetFacts } from '../../scripts/pipeline/stage.ts'
 import { grubConfig, isolinuxConfig } from './boot-menu.ts'
 import { keyIdentity } from '../../kernel/signing/spec.ts'
+import { keyOfExisting, planExisting, type ExistingPlan } from './existing/plan.ts'
+import type { ExistingLocked } from './existing/spec.ts'
 import type { SecureBootLocked } from './secure-boot/spec.ts'
-import type { IsoLocked, IsoSpec } from './spec.ts'
+import type { IsoLocked, IsoSpec, ReferenceLocked, ReferenceSpec } from './spec.ts'
 import { planVyosShape, vyosSquashfs, type VyosShape } from './vyos-shape.ts'
 
-export interface IsoPlan {
+export interface ReferencePlan {
+  kind: 'reference'
   target: TargetFacts
   release: string
   /** replace: the kernel comes from the headers stage, not from Debian's archive. */
@@ -34,11 +37,22 @@ export interface IsoPlan {
 
 const zstdLevel = { release: '15', fast: '1' } as const
 
-export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, before: { headers: HeadersPlan; debs: DebsPlan }): IsoPlan {
+export type IsoPlan = ReferencePlan | ExistingPlan
+
+interface Before { headers: HeadersPlan; debs: DebsPlan }
+
+export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, before: Before): IsoPlan {
+  // Target and lock are of one writing.
+  if (spec.kind === 'existing') return planExisting({ target, spec, locked: locked as ExistingLocked }, before)
+  return planReference({ target, spec, locked: locked }, before)
+}
+
+function planReference({ target, spec, locked }: PlanInput<ReferenceSpec, ReferenceLocked>, before: Before): ReferencePlan {
   const { release } = before.headers
   const vyosShaped = spec.kind === 'vyos-shaped'
   const kernel = { label: `${target.name} router (Linux ${release})`, commandLine: kernelCommandLine }
   return {
+    kind: 'reference',
     target,
     release,
     kernel: before.headers.provider === 'debian' ? 'own' : 'replace',
@@ -59,6 +73,7 @@ export function plan({ target, spec, locked }: PlanInput<IsoSpec, IsoLocked>, be
 
 /** A certificate says which key signs; where the two lie does not matter. */
 export function keyOf(planned: IsoPlan): unknown {
+  if (planned.kind === 'existing') return keyOfExisting(planned)
   return planned.secureBoot === undefined ? planned : { ...planned, secureBoot: keyIdentity(planned.secureBoot) }
 }
 

@@ -3,9 +3,10 @@ import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import { dependencyNames } from '../../scripts/lib/debian-archive.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ResolveDeps, ResolveInput } from '../../scripts/pipeline/stage.ts'
+import { resolveExisting } from './existing/resolve.ts'
 import { lockSecureBoot } from './secure-boot/key.ts'
 import type { SecureBootLocked } from './secure-boot/spec.ts'
-import type { IsoLocked, IsoSpec } from './spec.ts'
+import type { IsoLocked, IsoSpec, ReferenceLocked, ReferenceSpec } from './spec.ts'
 
 /** The reference router, beside kernel and NAT64: what a person at its console expects. */
 const routerPackages = [
@@ -19,12 +20,18 @@ const routerPackages = [
 /** Libraries of Jool's tools when they are compiled here: known only after compiling, but always these. */
 const compiledToolsDepends = ['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12']
 
-export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, { source: SourceLocked; headers: HeadersLocked }>, deps: ResolveDeps): Promise<IsoLocked> {
+interface Before { source: SourceLocked; headers: HeadersLocked }
+
+export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, Before>, deps: ResolveDeps): Promise<IsoLocked> {
+  const libraries = before.source.provider === 'debian' ? dependencyNames(before.source.toolsDepends.join(', ')) : compiledToolsDepends
+  return spec.kind === 'existing' ? await resolveExisting({ spec, target, before }, libraries, deps) : await resolveReference({ spec, target, before }, libraries, deps)
+}
+
+async function resolveReference({ spec, target, before }: ResolveInput<ReferenceSpec, Before>, libraries: readonly string[], deps: ResolveDeps): Promise<ReferenceLocked> {
   refuseContradiction(spec.kernel, before.headers.provider)
   const secureBoot = await resolveSecureBoot(spec, before.headers, deps)
   const backports = before.headers.provider === 'debian' && before.headers.backports === true
   const index = await deps.archive.open(target.suite, target.architecture, ...(backports ? [{ backports }] : []))
-  const libraries = before.source.provider === 'debian' ? dependencyNames(before.source.toolsDepends.join(', ')) : compiledToolsDepends
   return {
     packages: await index.closure([
       ...routerPackages, ...kernelPackages(before.headers), ...libraries, ...spec.packages,
@@ -33,7 +40,7 @@ export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, { 
   }
 }
 
-function refuseContradiction(kernel: IsoSpec['kernel'], provider: HeadersLocked['provider']): void {
+function refuseContradiction(kernel: ReferenceSpec['kernel'], provider: HeadersLocked['provider']): void {
   if (kernel === 'own' && provider !== 'debian') {
     throw new ForgeError('E_TARGET', `iso.kernel: own keeps Debian's kernel, but headers.provider: ${provider} is about another one`, { hint: 'write iso.kernel: replace, or leave it out' })
   }
@@ -43,7 +50,7 @@ function refuseContradiction(kernel: IsoSpec['kernel'], provider: HeadersLocked[
 }
 
 /** @throws ForgeError E_TARGET where no kernel under Secure Boot would load Jool's modules; else as openKey */
-async function resolveSecureBoot({ secureBoot }: IsoSpec, headers: HeadersLocked, deps: ResolveDeps): Promise<SecureBootLocked | undefined> {
+async function resolveSecureBoot({ secureBoot }: ReferenceSpec, headers: HeadersLocked, deps: ResolveDeps): Promise<SecureBootLocked | undefined> {
   if (secureBoot === undefined) return undefined
   const refuse = (why: string, hint: string): ForgeError => new ForgeError('E_TARGET', `iso.secureBoot: under Secure Boot a kernel loads only modules that it trusts, and ${why}`, { hint })
   if (headers.provider === 'debian') throw refuse('Debian\'s kernel does not trust Jool\'s', 'put a kernel of your own in its place: headers.provider: source, or packages with modules.signing')

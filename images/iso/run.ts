@@ -5,11 +5,16 @@ import { sha256File } from '../../scripts/lib/digest.ts'
 import type { IsoArtifact } from './artifact.ts'
 import { assembleIso } from './assemble.ts'
 import type { IsoDeps } from './deps.ts'
-import type { IsoPlan } from './plan.ts'
+import { runExisting } from './existing/run.ts'
+import type { IsoPlan, ReferencePlan } from './plan.ts'
 import { makeReferenceRoot } from './reference/root.ts'
 import { openSecureBoot, type SecureBoot } from './secure-boot/sign.ts'
 
 export async function run(plan: IsoPlan, deps: IsoDeps): Promise<IsoArtifact> {
+  return plan.kind === 'existing' ? await runExisting(plan, deps) : await runReference(plan, deps)
+}
+
+async function runReference(plan: ReferencePlan, deps: IsoDeps): Promise<IsoArtifact> {
   requireRoot('make a router image')
   const secureBoot = await openSecureBoot(plan, deps)
   const root = join(deps.workDir, 'root')

@@ -3,9 +3,12 @@ import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import type { DebsPlan } from '../../packaging/debs/artifact.ts'
 import { buildRootTools } from '../../scripts/lib/build-root.ts'
 import type { Stage } from '../../scripts/pipeline/stage.ts'
+import { injectTools } from '../inject/artifact.ts'
+import { inspectTools } from '../inspect/artifact.ts'
 import type { IsoArtifact } from './artifact.ts'
 import { assembleTools } from './assemble.ts'
 import type { IsoDeps } from './deps.ts'
+import { fileChanged } from '../../scripts/lib/given-file.ts'
 import { keyOf, plan, type IsoPlan } from './plan.ts'
 import { resolve } from './resolve.ts'
 import { run } from './run.ts'
@@ -30,8 +33,12 @@ export const iso: Stage<
     ...buildRootTools.filter((tool) => tool.command !== 'bwrap'),
     ...assembleTools,
     ...secureBootTools,
+    ...injectTools,
+    ...inspectTools,
     { command: 'openssl', package: 'openssl', why: 'hashes the console password' },
   ],
   resolve, plan, keyOf, run,
-  isStale: async ({ secureBoot }) => secureBoot !== undefined && await certificateChanged(secureBoot),
+  isStale: async (found) => 'kind' in found
+    ? await fileChanged(found.from) || (found.script !== undefined && await fileChanged(found.script))
+    : found.secureBoot !== undefined && await certificateChanged(found.secureBoot),
 }

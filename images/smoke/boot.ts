@@ -57,7 +57,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   const captures = await capture(tree, firmware, outDir)
 
   const shell = new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal })
-  const driver = referenceDriver(shell, plan.login)
+  const driver = referenceDriver(shell, { user: plan.login.user, password: plan.login.password ?? '' })
   const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
   const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
 

@@ -10,7 +10,7 @@ export interface PlannedBoot {
 
 export interface SmokePlan {
   driver: SmokeSpec['driver']
-  login: { user: string; password: string }
+  login: { user: string; password?: string }
   memoryMiB: number
   cpus: number
   /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
@@ -21,7 +21,8 @@ export interface SmokePlan {
 export interface SmokeBefore {
   source: { joolVersion: string }
   headers: { release: string }
-  iso: { rootPassword: string }
+  /** An image that was not made here says no password. */
+  iso: { isoName: string; rootPassword?: string }
 }
 
 /** Everything is asked of the first boot; the other firmware has to boot, translate and no more. */
@@ -30,10 +31,11 @@ export function planSmoke({ spec }: Pick<PlanInput<SmokeSpec, unknown>, 'spec'>,
 }
 
 /** The same for somebody's ISO, of which less may be known. `imagePassword` is tried when the section names none. */
-export function planBoots(spec: SmokeSpec, imagePassword: string, expected: SmokePlan['expected']): SmokePlan {
+export function planBoots(spec: SmokeSpec, imagePassword: string | undefined, expected: SmokePlan['expected']): SmokePlan {
+  const password = spec.login.password ?? imagePassword
   return {
     driver: spec.driver,
-    login: { user: spec.login.user, password: spec.login.password ?? imagePassword },
+    login: { user: spec.login.user, ...(password === undefined ? {} : { password }) },
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     expected,

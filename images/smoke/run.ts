@@ -39,6 +39,9 @@ export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
 
 async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   const { plan, exec, log, workDir } = input
+  if (plan.login.password === undefined) {
+    throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${plan.login.user} logs in`, { hint: 'write smoke.login with user and password of the image; or build only as far as the image (--until iso)' })
+  }
   log.step('find out whether KVM boots a guest here')
   let probe = await probeAccelerator(exec, workDir)
   log.note(`${probe.accelerator === 'kvm' ? 'KVM' : 'no KVM that boots: emulating (TCG)'}, speed factor ${String(probe.speedFactor)}`)

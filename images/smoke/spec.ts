@@ -46,7 +46,7 @@ export const smokeSpec = z.strictObject({
   cpus: z.number().int().min(1).max(64).default(2),
   login: z.strictObject({
     user: z.string().default('root'),
-    password: z.string().optional().describe('Default: the target\'s iso.rootPassword.'),
+    password: z.string().optional().describe('Default: the target\'s iso.rootPassword; needed for an image that was not made here.'),
   }).prefault({}),
   /** Who speaks to the router on its console. */
   driver: z.enum(['reference']).default('reference'),

@@ -24,7 +24,7 @@ export const smoke: Stage<
   assets: ['images/smoke/lab/hosts'],
   tools: smokeTools,
   resolve: ({ spec, before }) => {
-    refuseUnsigned(spec, before.iso.secureBoot !== undefined)
+    refuseUnsigned(spec, 'secureBoot' in before.iso && before.iso.secureBoot !== undefined)
     return Promise.resolve({})
   },
   plan: planSmoke,

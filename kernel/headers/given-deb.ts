@@ -2,12 +2,12 @@ import { stat } from 'node:fs/promises'
 import { basename, resolve as resolvePath } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { sha256 } from '../../scripts/domain/digest.ts'
 import { packageName, packageVersion, remoteFile } from '../../scripts/domain/remote-file.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import { extractDeb } from '../../scripts/lib/extract-deb.ts'
 import { headersLimits } from '../../scripts/lib/extract.ts'
+import { fileByUrl, remoteFileOf } from '../../scripts/lib/given-file.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { ResolveDeps } from '../../scripts/pipeline/stage.ts'
 
@@ -15,11 +15,7 @@ import type { ResolveDeps } from '../../scripts/pipeline/stage.ts'
 
 export const givenDeb = z.union([
   z.string().regex(/\.deb$/, 'a .deb file').describe('A path, relative to this file.'),
-  z.strictObject({
-    url: z.string().regex(/^(https?|file):\/\/.*\.deb$/, 'an http:, https: or file: URL of a .deb').describe('Where the package can be had.'),
-    sizeBytes: z.number().int().positive().describe('Its size in bytes.'),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256: 64 hexadecimal digits, lower case').describe('SHA-256 of the package.'),
-  }),
+  fileByUrl('deb', 'package'),
 ])
 export type GivenDeb = z.infer<typeof givenDeb>
 
@@ -51,7 +47,7 @@ async function localFile(path: string): Promise<{ file: LockedDeb['file']; path:
 }
 
 async function remote(given: Exclude<GivenDeb, string>, deps: ResolveDeps): Promise<{ file: LockedDeb['file']; path: string }> {
-  const file = { fileName: decodeURIComponent(basename(new URL(given.url).pathname)), sizeBytes: given.sizeBytes, sha256: sha256(given.sha256), from: { url: given.url } }
+  const file = remoteFileOf(given)
   const [path] = await deps.fetch([file])
   if (path === undefined) throw new ForgeError('E_BUG', `no local copy of ${file.fileName}`)
   return { file, path }

@@ -11,7 +11,7 @@ export async function isStale(locked: HeadersLocked): Promise<boolean> {
   switch (locked.provider) {
     case 'debian': return false
     case 'packages': return anyChanged([...locked.headers, ...(locked.image === undefined ? [] : [locked.image])])
-    case 'iso': return await imageDigest(locked.iso.path) !== locked.iso.sha256 || anyChanged(locked.headers)
+    case 'iso': return ('path' in locked.iso && await imageDigest(locked.iso.path) !== locked.iso.sha256) || anyChanged(locked.headers)
     case 'tree': return await digestOf(await buildFiles(locked.path)) !== locked.treeSha256
     case 'source': return inputsChanged(locked)
     default: return locked satisfies never

@@ -2,6 +2,7 @@ import { appendFile, copyFile, mkdir, readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { IsoSpec } from '../../images/iso/spec.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { openDebugShell } from '../lib/debug-shell.ts'
 import { ForgeError } from '../lib/errors.ts'
@@ -62,7 +63,10 @@ export async function loadedTarget(options: Pick<BuildOptions, 'target' | 'locke
   if (options.locked !== undefined && options.target === undefined) return undefined
   const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
   if (options.fast !== true) return loaded
-  const iso = { ...(loaded.target.iso as object), compression: 'fast' }
+  const spec = loaded.target.iso as IsoSpec
+  // An image that is there has its own compression, and little of it is packed anew.
+  if (spec.kind === 'existing') return loaded
+  const iso = { ...spec, compression: 'fast' }
   return { ...loaded, target: { ...loaded.target, iso } }
 }
 

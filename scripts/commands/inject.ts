@@ -1,18 +1,32 @@
-import { mkdir } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { access, mkdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { inject, type Injection, type InjectMode } from '../../images/inject/artifact.ts'
+import { checkOutput, inject, type Injection, type InjectMode } from '../../images/inject/artifact.ts'
+import { bootedKernel, openRouterImage } from '../../images/inspect/artifact.ts'
+import type { ExistingPlan } from '../../images/iso/existing/plan.ts'
+import { requestOf, type InjectionRequest } from '../../images/iso/existing/run.ts'
+import type { ExistingSpec } from '../../images/iso/existing/spec.ts'
+import type { IsoSpec } from '../../images/iso/spec.ts'
+import type { HeadersArtifact } from '../../kernel/headers/artifact.ts'
+import type { HeadersSpec } from '../../kernel/headers/spec.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
+import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
-import { Session } from '../pipeline/session.ts'
+import { prepare } from '../pipeline/prepare.ts'
+import { runStages } from '../pipeline/run.ts'
+import type { Session } from '../pipeline/session.ts'
+import type { AnyStage, Stored } from '../pipeline/stage.ts'
+import { stages } from '../pipeline/stages.ts'
 import { fromFileSystem } from '../pipeline/store.ts'
+import { findTarget, loadTarget } from '../pipeline/target.ts'
+import { openSession, projectDir } from './build.ts'
 import { requireHostTools } from './doctor.ts'
+import type { BuildOptions } from './options.ts'
+import type { Progress } from './progress-display.ts'
 import { createProgress } from './progress.ts'
 
-const projectDir = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
-
-export interface InjectOptions {
+export interface InjectOptions extends Pick<BuildOptions, 'update' | 'offline' | 'mirror' | 'debianMirror' | 'debianSecurityMirror'> {
+  target?: string
   output?: string
   packages?: string[]
   script?: string
@@ -24,22 +38,70 @@ export interface InjectOptions {
   verbose?: boolean
 }
 
-/** Writes an ISO with packages installed in it, or says what would change. @throws ForgeError E_INJECT, E_IMAGE and the like; the given ISO is never written to */
+/**
+ * Writes an ISO with packages installed in it, or says what would change. Where none are given, they are what a target's stages make for
+ * the ISO's kernel.
+ * @throws ForgeError E_INJECT, E_IMAGE and the like; the given ISO is never written to
+ */
 export async function injectPackages(iso: string, packages: readonly string[], options: InjectOptions, signal: AbortSignal): Promise<void> {
   if (options.diff !== true && options.output === undefined) throw new ForgeError('E_USAGE', 'nothing says where the new ISO goes', { hint: 'give --output NEW.iso, or --diff to see what would change' })
-  await requireHostTools([], { images: true })
-  using progress = createProgress({ stream: process.stderr, isTerminal: false, verbose: options.verbose === true })
+  const builds = options.target !== undefined || (packages.length === 0 && options.script === undefined)
+  const wanted = builds ? stages.slice(0, stages.findIndex(({ name }) => name === 'debs') + 1) : []
+  await requireHostTools(wanted, { images: true })
   const output = options.diff === true ? undefined : options.output
-  await using session = await Session.open({
-    storeDir: options.store, outDir: dirname(resolve(output ?? iso)), projectDir, mirrors: {}, offline: true, keepWorkdir: false, jobs: availableParallelism(), signal, emit: progress.emit,
-  })
+  // What would stop the run at its end is better said before it starts.
+  if (output !== undefined) await checkOutput(output, iso, 0)
+  using progress = createProgress({ stream: process.stderr, isTerminal: builds && process.stderr.isTTY, verbose: options.verbose === true })
+  await using session = await openSession({ ...options, offline: builds ? options.offline === true : true, out: dirname(resolve(output ?? iso)) }, signal, progress)
+  const given = { iso, packages, folders: options.packages ?? [], script: options.script, kernel: options.kernel, mode: options.mode }
+  const request = builds ? joined(given, await builtFor(iso, options, wanted, session, progress)) : given
   const workDir = join(session.store.workDir, 'inject')
   await mkdir(workDir)
-  const done = await inject({
-    iso, packages, folders: options.packages ?? [], script: options.script, kernel: options.kernel, mode: options.mode, output, toolVersion: packageJson.version, exec: session.exec, log: session.log, workDir,
-  }).catch((error: unknown) => { throw fromFileSystem(error, output === undefined ? options.store : `${options.store} or of ${output}`) })
-  const { files, ...rest } = done
-  process.stdout.write(options.json === true ? `${JSON.stringify(output === undefined ? done : rest, null, 2)}\n` : text(done, files))
+  const done = await inject({ ...request, output, toolVersion: packageJson.version, exec: session.exec, log: session.log, workDir })
+    .catch((error: unknown) => { throw fromFileSystem(error, output === undefined ? options.store : `${options.store} or of ${output}`) })
+  const { files, present: _, ...rest } = done
+  process.stdout.write(options.json === true ? `${JSON.stringify(output === undefined ? { ...rest, files } : rest, null, 2)}\n` : text(done, files))
+}
+
+/** Runs a target's stages up to its packages, with this ISO in the place of its image. */
+async function builtFor(iso: string, options: InjectOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<InjectionRequest> {
+  const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
+  const path = resolve(iso)
+  await access(path).catch((cause: unknown) => { throw new ForgeError('E_IMAGE', `${iso} cannot be read`, { hint: 'give the path of a router\'s live ISO', cause }) })
+  const spec: ExistingSpec = {
+    kind: 'existing', from: path, kernel: options.kernel === 'replace' ? 'replace' : 'own', mode: options.mode, packages: (loaded.target.iso as IsoSpec).packages,
+    ...(options.script === undefined ? {} : { script: resolve(options.script) }),
+  }
+  const headers = options.kernel === 'replace' ? loaded.target.headers : await headersOf(path, loaded.target.headers as HeadersSpec, session)
+  const target = { ...loaded.target, iso: spec, headers }
+  const prepared = await prepare({ ...loaded, target }, { update: options.update === true }, stages, session)
+  progress.start(wanted.map(({ name, title }) => ({ name, title })))
+  const results = await runStages(prepared, { until: 'debs', onStage: progress.onStage }, wanted, session).finally(() => { progress.stop() })
+  const stored = <T>(name: StageName): Stored<T> => {
+    const result = results.find((one) => one.name === name)
+    if (!result) throw new ForgeError('E_BUG', `the stage ${name} has not run`)
+    return { ...result.artifact as T, dir: result.dir }
+  }
+  const workDir = join(session.store.workDir, 'request')
+  await mkdir(workDir)
+  return await requestOf(prepared.plans['iso'] as ExistingPlan, {
+    before: { debs: stored<DebsArtifact>('debs'), headers: stored<HeadersArtifact>('headers') }, exec: session.exec, log: session.log, fetch: session.fetch, workDir,
+  })
+}
+
+/** The target's headers, where they can follow: of this image, or of Debian's kernel that it boots. */
+async function headersOf(iso: string, headers: HeadersSpec, { exec }: Session): Promise<HeadersSpec> {
+  if (headers.provider === 'iso') return { ...headers, iso }
+  if (headers.provider !== 'debian') return headers
+  await using image = await openRouterImage(iso, { exec })
+  const { release } = await bootedKernel(image)
+  const { flavour: _, ...rest } = headers
+  return { ...rest, release }
+}
+
+/** What was given beside what was built. */
+function joined(given: InjectionRequest, built: InjectionRequest): InjectionRequest {
+  return { ...built, packages: [...given.packages, ...built.packages], folders: [...given.folders ?? [], ...built.folders ?? []] }
 }
 
 const marks = { added: '+', changed: '~', removed: '-' } as const

@@ -21,11 +21,13 @@ import type { StageResult } from '../pipeline/run.ts'
 export async function output(prepared: Prepared, results: readonly StageResult[], outDir: string, signal: AbortSignal): Promise<BuildReport> {
   const name = prepared.lock.target.target
   const smoke = artifactOf<SmokeArtifact>(results, 'smoke')
+  const injected = artifactOf<IsoArtifact>(results, 'iso')?.injected
   const verdict = smoke?.verdict ?? 'pass'
   const report = (artifacts: BuildReport['artifacts']): BuildReport => ({
     target: name, verdict,
     stages: results.map(({ name: stage, key, cached, ms }) => ({ name: stage, key, cached, ms })),
     artifacts,
+    ...(injected ? { injected } : {}),
     ...(smoke ? { smoke: smokeReport(smoke) } : {}),
   })
   const dir = join(outDir, verdict === 'pass' ? name : `${name}.failed`)
@@ -79,9 +81,20 @@ function facts(prepared: Prepared, results: readonly StageResult[], artifacts: B
   return {
     title: `nat64-forge: ${prepared.lock.target.target}`,
     generatedFrom: { joolVersion: modules?.joolVersion ?? '', kernelRelease: modules?.release ?? '', suite: prepared.lock.target.suite },
-    notes: modules ? [`${String(modules.crcsChecked)} imported symbols have the kernel's CRC`] : [],
+    notes: [...(modules ? [`${String(modules.crcsChecked)} imported symbols have the kernel's CRC`] : []), ...injectedNotes(artifactOf<IsoArtifact>(results, 'iso')?.injected)],
     logs: artifacts.map((artifact) => artifact.path).filter((path) => path.startsWith('logs/')),
   }
+}
+
+/** For people: what was done to an image that was there before. */
+function injectedNotes(injected: BuildReport['injected']): string[] {
+  if (!injected) return []
+  const { into, mode, packages, removed, initrds, kernel, notes } = injected
+  return [
+    `the image is ${into} with ${packages.map(({ name, version, was }) => `${name} ${version} (${was})`).join(', ')} (${mode})`,
+    ...(removed.length === 0 ? [] : [`removed from it: ${removed.map(({ name, version }) => `${name} ${version}`).join(', ')}`]),
+    ...(kernel === null ? [] : [`its kernel is now ${kernel}`]), ...initrds.map((release) => `initrd made for ${release}`), ...notes,
+  ]
 }
 
 function artifactOf<T>(results: readonly StageResult[], name: StageName): T | undefined {

@@ -10,7 +10,7 @@ import { examples } from './examples.ts'
 import { explain } from './explain.ts'
 import { injectPackages, type InjectOptions } from './inject.ts'
 import { inheriting, inspectVerb } from './inspect-verb.ts'
-import { storeOption, withBuildOptions, type BuildOptions } from './options.ts'
+import { storeOption, withBuildOptions, withMirrorOptions, withResolveOptions, withTargetOption, type BuildOptions } from './options.ts'
 import { printReference } from './reference.ts'
 import { smokeAny } from './smoke.ts'
 import { storeCollect, storeShow } from './store.ts'
@@ -55,8 +55,8 @@ export function createProgram(interrupt: AbortSignal): Command {
 
   program.addCommand(inheriting(inspectVerb(interrupt)))
 
-  program.command('inject').description('Install packages in an existing router ISO: a new ISO, the same in everything else')
-    .argument('<iso>', 'a live ISO with a squashfs').argument('[debs...]', '.deb files')
+  const inject = program.command('inject').description('Install packages in an existing router ISO: a new ISO, the same in everything else')
+    .argument('<iso>', 'a live ISO with a squashfs').argument('[debs...]', '.deb files; default: what a target\'s stages make for the ISO\'s kernel')
     .option('-o, --output <file>', 'the new ISO; must not exist').addOption(storeOption())
     .option('--packages <dir>', 'a folder with packages that these may need, as the `apt` folder of a build is; may be repeated', (dir: string, before: string[] | undefined) => [...before ?? [], dir])
     .option('--script <file>', 'a program to run in the image\'s root after the packages')
@@ -64,8 +64,11 @@ export function createProgram(interrupt: AbortSignal): Command {
     .addOption(new Option('--mode <mode>', 'graft: add what changed to the squashfs; repack: pack all of it again; layer: a second squashfs, for live boot only').choices(injectModes).default('graft'))
     .option('--diff', 'print what would change in the image, and write nothing')
     .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
+  withMirrorOptions(withResolveOptions(withTargetOption(inject, 'where no packages are given, ./nat64-forge.yaml if there is one, else debian-12')))
     .addHelpText('after', examples([
-      ['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built into an image'],
+      ['nat64-forge inject router.iso -o router-nat64.iso', 'build what the target says for the image\'s kernel, and put it in'],
+      ['nat64-forge inject vyos.iso --target vyos.yaml -o vyos-nat64.iso', 'the same with another target; its headers are those of the image'],
+      ['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built before into an image'],
       ['nat64-forge inject vyos.iso nat64ctl.deb --packages out/debian-12/apt --diff', 'what would change, with what it needs'],
       ['nat64-forge inject router.iso linux-image-*.deb --kernel replace -o new.iso', 'another kernel'],
     ]))

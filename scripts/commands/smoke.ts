@@ -28,8 +28,9 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   const loaded = await loadedTarget(options)
   if (!loaded) throw new ForgeError('E_USAGE', 'a lock says nothing about another image', { hint: 'leave --locked out' })
   const [isoSpec, smokeSpec] = [loaded.target.iso as IsoSpec, loaded.target.smoke as SmokeSpec]
-  refuseUnsigned(smokeSpec, isoSpec.secureBoot !== undefined)
-  const certificate = isoSpec.secureBoot && await certificateText(resolve(loaded.dir, isoSpec.secureBoot.certificate))
+  const { secureBoot, rootPassword } = isoSpec.kind === 'existing' ? {} : isoSpec
+  refuseUnsigned(smokeSpec, secureBoot !== undefined)
+  const certificate = secureBoot && await certificateText(resolve(loaded.dir, secureBoot.certificate))
   await requireHostTools([smoke])
   using progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
   await using session = await openSession(options, signal, progress)
@@ -47,7 +48,7 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
   let artifact: SmokeArtifact
   try {
-    artifact = await smokeIso({ iso: path, certificate, plan: planBoots(smokeSpec, isoSpec.rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+    artifact = await smokeIso({ iso: path, certificate, plan: planBoots(smokeSpec, rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
   } catch (error) {
     progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
     progress.stop()

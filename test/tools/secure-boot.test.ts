@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inspect, openRouterImage } from '../../images/inspect/artifact.ts'
 import type { IsoDeps } from '../../images/iso/deps.ts'
-import type { IsoPlan } from '../../images/iso/plan.ts'
+import type { ReferencePlan } from '../../images/iso/plan.ts'
 import { resolve } from '../../images/iso/resolve.ts'
 import { certificateChanged, lockSecureBoot } from '../../images/iso/secure-boot/key.ts'
 import { openSecureBoot, type SecureBoot } from '../../images/iso/secure-boot/sign.ts'
@@ -49,7 +49,7 @@ async function open(name: string, config = goodConfig): Promise<{ secureBoot: Se
     workDir, log, exec: (argv: Argv, options?: object) => { commands.push(argv); return run(argv, options) },
     before: { headers: { dir: headersDir, configFile: 'config', release: '6.12.48-vyos' } },
   } as unknown as IsoDeps
-  const secureBoot = await openSecureBoot({ secureBoot: await lock('good.key', 'good.pem'), target: { sourceDateEpoch: epoch } } as IsoPlan, deps)
+  const secureBoot = await openSecureBoot({ secureBoot: await lock('good.key', 'good.pem'), target: { sourceDateEpoch: epoch } } as ReferencePlan, deps)
   if (secureBoot === undefined) throw new Error('no chain')
   return { secureBoot, workDir, logged, commands }
 }

@@ -4,16 +4,17 @@ import { localPool, mmdebstrapOptions } from '../../../scripts/lib/build-root.ts
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { Argv } from '../../../scripts/lib/exec.ts'
 import type { IsoDeps } from '../deps.ts'
-import type { IsoPlan } from '../plan.ts'
+import { kernelPackage } from '../kernel-package.ts'
+import type { ReferencePlan } from '../plan.ts'
 import { makeShippedJool, writeVyosFiles } from './vyos-shaped.ts'
 
 /**
  * The router's root file system in `root`: Debian's packages from the verified downloads, ours from the apt
  * repository of the debs stage, all by one apt run as on any machine.
  */
-export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDeps): Promise<{ manifest: string }> {
+export async function makeReferenceRoot(root: string, plan: ReferencePlan, deps: IsoDeps): Promise<{ manifest: string }> {
   deps.log.step(`making the router's root (Debian ${plan.target.suite}, ${String(plan.packages.length)} packages)`)
-  const kernel = plan.kernel === 'replace' ? kernelPackage(plan, deps) : undefined
+  const kernel = plan.kernel === 'replace' ? kernelPackage(plan.release, deps.before.headers) : undefined
   const shipped = plan.vyosShape === undefined ? undefined : await makeShippedJool(join(deps.workDir, 'shipped'), plan.vyosShape, plan, deps)
   const given = [kernel, shipped].filter((one) => one !== undefined)
   const pool = await localPool(plan.packages, join(deps.workDir, 'router-pool'), deps, given.map(({ path }) => path))
@@ -47,20 +48,11 @@ export async function makeReferenceRoot(root: string, plan: IsoPlan, deps: IsoDe
   return { manifest }
 }
 
-/** The kernel's own package, from the stage that made or was given it. @throws ForgeError E_ISO */
-function kernelPackage(plan: IsoPlan, { before: { headers } }: IsoDeps): { name: string; path: string } {
-  const found = headers?.kernelPackages?.find(({ name }) => name === `linux-image-${plan.release}`)
-  if (headers !== undefined && found !== undefined) return { name: found.name, path: join(headers.dir, found.file) }
-  throw new ForgeError('E_ISO', `nothing says where the package linux-image-${plan.release} is, and the router's image needs it`, {
-    hint: 'name the kernel\'s package in the target: headers.image beside the headers; or build only as far as the packages (--until debs)',
-  })
-}
-
 /**
  * Kernel packages of `make bindeb-pkg` name none of what turns a kernel into a booting system, so dpkg may configure
  * them before it: the lists of modules and the initrd are made anew when all is there.
  */
-async function finishKernel(root: string, { release }: IsoPlan, inRoot: (doing: string, ...command: Argv) => Promise<unknown>): Promise<void> {
+async function finishKernel(root: string, { release }: ReferencePlan, inRoot: (doing: string, ...command: Argv) => Promise<unknown>): Promise<void> {
   await inRoot('list the kernel\'s modules', 'depmod', release)
   const initrd = await stat(join(root, `boot/initrd.img-${release}`)).then(() => '-u', () => '-c')
   await inRoot('make the initrd', 'update-initramfs', initrd, '-k', release)
@@ -85,7 +77,7 @@ async function layOut(from: string, to: string): Promise<void> {
   }
 }
 
-async function expectInstalled(root: string, plan: IsoPlan): Promise<void> {
+async function expectInstalled(root: string, plan: ReferencePlan): Promise<void> {
   const jool = plan.vyosShape === undefined ? 'updates/jool/jool.ko' : 'extra/jool.ko'
   for (const path of [`boot/vmlinuz-${plan.release}`, `boot/initrd.img-${plan.release}`, `lib/modules/${plan.release}/${jool}`, `lib/modules/${plan.release}/modules.dep`]) {
     await stat(join(root, path)).catch((cause: unknown) => {

@@ -2,11 +2,11 @@ import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { dirname, join } from 'node:path'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { IsoDeps } from '../deps.ts'
-import type { IsoPlan } from '../plan.ts'
+import type { ReferencePlan } from '../plan.ts'
 import { versionJson, type VyosShape } from '../vyos-shape.ts'
 
 /** What tells programs that this is VyOS; people are told that it is not. */
-export async function writeVyosFiles(root: string, shape: VyosShape, plan: IsoPlan): Promise<void> {
+export async function writeVyosFiles(root: string, shape: VyosShape, plan: ReferencePlan): Promise<void> {
   const { version } = shape
   const files = {
     'usr/share/vyos/version.json': versionJson(shape, plan.target.sourceDateEpoch),
@@ -25,7 +25,7 @@ export async function writeVyosFiles(root: string, shape: VyosShape, plan: IsoPl
 }
 
 /** VyOS's package: Jool's tools and modules in one, modules in `extra`, no service. Resolves to the file in `dir`. */
-export async function makeShippedJool(dir: string, { joolPackageVersion: version }: VyosShape, plan: IsoPlan, { before: { debs }, exec }: IsoDeps): Promise<{ name: string; path: string }> {
+export async function makeShippedJool(dir: string, { joolPackageVersion: version }: VyosShape, plan: ReferencePlan, { before: { debs }, exec }: IsoDeps): Promise<{ name: string; path: string }> {
   const fileOf = (name: string): string => {
     const found = debs.packages.find((pkg) => pkg.name === name)
     if (found === undefined) throw new ForgeError('E_ISO', `there is no package ${name} to make the image's own jool package of`)

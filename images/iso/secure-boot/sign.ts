@@ -4,7 +4,7 @@ import { parseKernelConfig } from '../../../scripts/formats/kconfig.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import type { HostTool } from '../../../scripts/lib/host-tools.ts'
 import type { IsoDeps } from '../deps.ts'
-import type { IsoPlan } from '../plan.ts'
+import type { ReferencePlan } from '../plan.ts'
 import { checkedCertificate } from './key.ts'
 
 const shim = '/usr/lib/shim/shimx64.efi'
@@ -31,7 +31,7 @@ export interface SecureBoot {
 }
 
 /** @throws ForgeError E_KCONFIG for a kernel that cannot be started so; as openKey, when the key is not what it was when the target was resolved */
-export async function openSecureBoot({ secureBoot, target }: IsoPlan, deps: IsoDeps): Promise<SecureBoot | undefined> {
+export async function openSecureBoot({ secureBoot, target }: ReferencePlan, deps: IsoDeps): Promise<SecureBoot | undefined> {
   if (secureBoot === undefined) return undefined
   const { exec, workDir } = deps
   await refuseKernel(deps)

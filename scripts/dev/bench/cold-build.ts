@@ -1,7 +1,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { IsoPlan } from '../../../images/iso/plan.ts'
+import type { ReferencePlan } from '../../../images/iso/plan.ts'
 import type { HeadersPlan } from '../../../kernel/headers/artifact.ts'
 import type { ModulesPlan } from '../../../kernel/modules/artifact.ts'
 import type { SourceLocked } from '../../../kernel/source/artifact.ts'
@@ -38,7 +38,7 @@ async function byHand(lockFile: string, context: BenchContext): Promise<Figure[]
   for (const stage of stages) plans[stage.name] = stage.plan({ target, spec: lock.target[stage.name], locked: lock.stages[stage.name] }, plans)
   const { buildRoot, release } = plans['modules'] as ModulesPlan
   const { packages: headers } = plans['headers'] as Extract<HeadersPlan, { provider: 'debian' }>
-  const iso = plans['iso'] as IsoPlan
+  const iso = plans['iso'] as ReferencePlan
   const source = lock.stages.source as Extract<SourceLocked, { provider: 'debian' }>
   const mirrors = await hostMirrors(exec)
 

@@ -34,6 +34,20 @@ export const smokeReport = z.strictObject({
 })
 export type SmokeReport = z.infer<typeof smokeReport>
 
+/** What went into a router image that was there before. */
+const injectedReport = z.strictObject({
+  into: z.string().describe('The name of the ISO.'),
+  sha256: digest.describe('Its digest.'),
+  mode: z.enum(['graft', 'repack', 'layer']),
+  packages: z.array(z.strictObject({ name: z.string(), version: z.string(), architecture: z.string(), was: z.enum(['installed', 'upgraded', 'downgraded', 'reinstalled']), oldVersion: z.string().nullable() })),
+  removed: z.array(z.strictObject({ name: z.string(), version: z.string() })).describe('Packages of the ISO that had to go.'),
+  modulesListed: z.array(z.string()).describe('Kernels whose lists of modules were made anew.'),
+  initrds: z.array(z.string()).describe('Kernels whose initrd was made anew.'),
+  kernel: z.string().nullable().describe('The new kernel, where it was replaced.'),
+  notes: z.array(z.string()).describe('What a person should know.'),
+})
+export type InjectedReport = z.infer<typeof injectedReport>
+
 /** `report.json`: what was built, how long it took, and whether the router passed packets. */
 export const buildReport = z.strictObject({
   target: z.string(),
@@ -45,6 +59,7 @@ export const buildReport = z.strictObject({
     ms: z.number().nonnegative().describe('Milliseconds in this run; 0 when cached.'),
   })),
   artifacts: z.array(z.strictObject({ path: z.string().describe('Relative to the report.'), sha256: digest, sizeBytes: z.number().int().nonnegative() })),
+  injected: injectedReport.optional().describe('Absent where the router image was made here.'),
   smoke: smokeReport.optional().describe('Absent when the build stopped before the smoke test.'),
 })
 export type BuildReport = z.infer<typeof buildReport>

@@ -2,6 +2,7 @@ import { basename, resolve as resolvePath } from 'node:path'
 import { bootedKernel, openRouterImage, systemOf, type ImageSystem } from '../../../../images/inspect/artifact.ts'
 import { headersUrl, readCatalogue, rowsFor } from '../../../catalogue/catalogue.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
+import { nameOf, placeOf, remoteFileOf } from '../../../../scripts/lib/given-file.ts'
 import type { ResolveDeps } from '../../../../scripts/pipeline/stage.ts'
 import type { GivenDeb } from '../../given-deb.ts'
 import type { ProviderInput } from '../../provider.ts'
@@ -10,8 +11,9 @@ import { imageDigest } from './image-digest.ts'
 import type { IsoKernelLocked, IsoKernelSpec } from './spec.ts'
 
 export async function resolveIso({ spec, target }: ProviderInput<IsoKernelSpec>, deps: ResolveDeps): Promise<IsoKernelLocked> {
-  const path = resolvePath(deps.targetDir, spec.iso)
-  const iso = { path, name: basename(path), sha256: await imageDigest(path) }
+  const iso = await lockImage(spec.iso, deps.targetDir)
+  const path = 'path' in iso ? iso.path : await placeOf(iso, deps)
+  const name = nameOf(iso)
   await using image = await openRouterImage(path, { exec: deps.exec })
   const { release } = await bootedKernel(image)
   const system = await systemOf(image)
@@ -19,9 +21,15 @@ export async function resolveIso({ spec, target }: ProviderInput<IsoKernelSpec>,
   const given = spec.headers ?? await fromCatalogue(release, system.vyosVersion, imageVersion, deps)
   const { release: found, ...locked } = await lockHeaders(given, target, deps)
   if (found !== release) {
-    throw new ForgeError('E_HEADERS_RELEASE', `${locked.headers[0]?.file.fileName ?? ''} is for ${found}, ${iso.name} runs ${release}`, { hint: `give the headers of ${release}, from the build that made the image` })
+    throw new ForgeError('E_HEADERS_RELEASE', `${locked.headers[0]?.file.fileName ?? ''} is for ${found}, ${name} runs ${release}`, { hint: `give the headers of ${release}, from the build that made the image` })
   }
   return { provider: 'iso', release, ...locked, iso, ...(imageVersion === undefined ? {} : { imageVersion }) }
+}
+
+async function lockImage(given: IsoKernelSpec['iso'], targetDir: string): Promise<IsoKernelLocked['iso']> {
+  if (typeof given !== 'string') return remoteFileOf(given)
+  const path = resolvePath(targetDir, given)
+  return { path, name: basename(path), sha256: await imageDigest(path) }
 }
 
 /** The version of the image's kernel package, from its dpkg; undefined where the kernel came without one. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { grubConfig, isolinuxConfig } from '../../../../images/iso/boot-menu.ts'
-import { keyOf, plan, volumeId } from '../../../../images/iso/plan.ts'
+import { keyOf, plan as planAny, volumeId, type ReferencePlan } from '../../../../images/iso/plan.ts'
 import { resolve } from '../../../../images/iso/resolve.ts'
 import { isoSpec } from '../../../../images/iso/spec.ts'
 import { iso } from '../../../../images/iso/stage.ts'
@@ -33,6 +33,7 @@ describe('a volume ID', () => {
 })
 
 describe('the plan of an image', () => {
+  const plan = (...input: Parameters<typeof planAny>): ReferencePlan => planAny(...input) as ReferencePlan
   const target = { name: 'my.router', suite: 'bookworm', architecture: 'amd64', sourceDateEpoch: 1 } as const
   const before = { headers: { provider: 'debian', release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }] } as DebsPlan }
   const planned = (spec: object) => plan({ target, spec: isoSpec.parse(spec), locked: { packages: [] } }, before)

@@ -7,7 +7,7 @@ import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
 import { smokeReport } from '../../../../images/smoke/artifact.ts'
 import { rejection } from '../../../support/rejection.ts'
 
-const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' }, iso: { rootPassword: 'of-the-image' } }
+const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' }, iso: { isoName: 'r.iso', rootPassword: 'of-the-image' } }
 
 it('the default plan asks everything of the BIOS boot, and a short set of the UEFI boot', () => {
   expect(planSmoke({ spec: smokeSpec.parse({}) }, before)).toMatchInlineSnapshot(`
@@ -103,6 +103,8 @@ it('the report is flat, and its names say which boot', () => {
 it('logs in with the image\'s password unless the section names another', () => {
   expect(planSmoke({ spec: smokeSpec.parse({}) }, before).login).toEqual({ user: 'root', password: 'of-the-image' })
   expect(planSmoke({ spec: smokeSpec.parse({ login: { user: 'vyos', password: 'vyos' } }) }, before).login).toEqual({ user: 'vyos', password: 'vyos' })
+  // Of an image that was not made here, nobody knows it.
+  expect(planSmoke({ spec: smokeSpec.parse({}) }, { ...before, iso: { isoName: 'r.iso' } }).login).toEqual({ user: 'root' })
 })
 
 it('tells a boot that stopped before its kernel from one that came further', () => {
