@@ -1,8 +1,11 @@
-import { rm, rmdir } from 'node:fs/promises'
+import { rm, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
 import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
+import type { Exec } from '../../scripts/lib/exec.ts'
+import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 
 /** A file, link or device that is not what it was; folders only where nothing but they came or went. Sizes are a file's own, before packing. */
 export interface ChangedPath {
@@ -18,18 +21,32 @@ export interface Difference {
   paths: ChangedPath[]
   /** What the overlay copied, and is as it was in everything but its time: paths as bytes, folders after what is in them. */
   unchanged: { path: Buffer; folder: boolean }[]
+  /** Where an ordinary user made the upper folder: folders that belong to others in the image, and have to again. Paths are a byte a character. */
+  givenBack: { path: string; mode: number; uid: number; gid: number }[]
+  /** Why what an ordinary user made is not what root would have made, a sentence each. */
+  onlyRoot: string[]
 }
+
+/** Who made the upper folder: root, or an ordinary user, to whom in it all belongs (`own`) or not (`all`). */
+export type MadeBy = 'root' | 'all' | 'own'
 
 /** As much as is compared at a time. */
 const batchBytes = 8 * 1048576
 
 /** Compares an overlay's upper folder, packed, with the image below it. @throws ForgeError E_SQUASHFS */
-export async function differenceOf(old: Squashfs, upper: Squashfs): Promise<Difference> {
-  return await new Comparison(old, upper, await old.xattrs(), await upper.xattrs()).run()
+export async function differenceOf(old: Squashfs, upper: Squashfs, madeBy: MadeBy = 'root'): Promise<Difference> {
+  return await new Comparison(old, upper, await old.xattrs(), await upper.xattrs(), madeBy).run()
 }
 
 /** Removes from the upper folder what is unchanged, so that the image's own shows through. */
-export async function removeUnchanged(upperDir: string, { unchanged }: Difference): Promise<void> {
+export async function removeUnchanged(upperDir: string, { unchanged }: Difference, { exec, workDir, namespace }: { exec: Exec; workDir: string; namespace: UserNamespace | undefined }): Promise<void> {
+  if (namespace) {
+    // Folders there may belong to numbers that this program is not.
+    const list = join(workDir, 'unchanged')
+    await writeFile(list, Buffer.concat(unchanged.map(({ path }) => Buffer.concat([Buffer.from(`${upperDir}/`), path, Buffer.alloc(1)]))))
+    await exec(['xargs', '-0', '-r', '-a', list, 'rm', '-f', '-d', '--'], { userNamespace: namespace, doing: 'take out what is unchanged', errorCode: 'E_INJECT' })
+    return
+  }
   for (const { path, folder } of unchanged) {
     const full = Buffer.concat([Buffer.from(`${upperDir}/`), path])
     if (folder) await rmdir(full)
@@ -48,8 +65,12 @@ class Comparison {
   readonly #upper: Squashfs
   readonly #oldXattrs: XattrTable
   readonly #upperXattrs: XattrTable
+  readonly #madeBy: MadeBy
+  readonly #givenBack: Difference['givenBack'] = []
+  readonly #onlyRoot: { path: string; why: string }[] = []
 
-  constructor(old: Squashfs, upper: Squashfs, oldXattrs: XattrTable, upperXattrs: XattrTable) {
+  constructor(old: Squashfs, upper: Squashfs, oldXattrs: XattrTable, upperXattrs: XattrTable, madeBy: MadeBy) {
+    this.#madeBy = madeBy
     this.#old = old
     this.#upper = upper
     this.#oldXattrs = oldXattrs
@@ -61,7 +82,8 @@ class Comparison {
     await this.#compareContents()
     const { unchanged } = this.#unchangedIn('', this.#upper.root, this.#old.root)
     const shown = this.#paths.filter(({ path }) => !this.#same.has(path)).map((change) => ({ ...change, path: Buffer.from(change.path, 'latin1').toString('utf8') }))
-    return { paths: shown.sort((one, other) => one.path < other.path ? -1 : 1), unchanged }
+    const onlyRoot = this.#onlyRoot.filter(({ path }) => !this.#same.has(path)).map(({ path, why }) => `${Buffer.from(path, 'latin1').toString('utf8')} ${why}`)
+    return { paths: shown.sort((one, other) => one.path < other.path ? -1 : 1), unchanged, givenBack: this.#givenBack, onlyRoot }
   }
 
   #folder(path: string, upper: Directory, old: Directory | undefined, hidden = false): void {
@@ -79,6 +101,7 @@ class Comparison {
         if (before) this.#removed(child, before)
         if (whiteout) continue
       }
+      if (this.#madeBy !== 'root') this.#askRights(child, before, fresh, old)
       if (fresh.kind === 'directory') {
         const goesOn = before?.kind === 'directory' ? before : undefined
         if (before && !goesOn) this.#removed(child, before)
@@ -94,6 +117,20 @@ class Comparison {
       }
     }
     if (opaque) for (const [name, reference] of below) if (!above.has(name)) this.#removed(path === '' ? name : `${path}/${name}`, this.#old.inode(reference))
+  }
+
+  /** What an ordinary user cannot have done as root would have. */
+  #askRights(path: string, before: Inode | undefined, fresh: Inode, folder: Directory | undefined): void {
+    if (before && fresh.kind === 'file' && (before.kind === 'character-device' || before.kind === 'block-device')) this.#onlyRoot.push({ path, why: 'is a device node, which only root can make' })
+    if (this.#madeBy === 'all') return
+    const owner = (inode: Inode): [number, number] => [this.#old.owner(inode.uidIndex), this.#old.owner(inode.gidIndex)]
+    const [uid, gid] = before ? owner(before) : [0, 0]
+    if (before && (uid !== 0 || gid !== 0)) {
+      if (before.kind === 'directory' && fresh.kind === 'directory') this.#givenBack.push({ path, mode: fresh.mode, uid, gid })
+      else this.#onlyRoot.push({ path, why: `belongs to ${String(uid)}:${String(gid)} in the image` })
+    }
+    const inherits = !before && folder && (folder.mode & 0o2000) !== 0 ? owner(folder)[1] : 0
+    if (inherits !== 0) this.#onlyRoot.push({ path, why: `is new in a folder that gives it to the group ${String(inherits)}` })
   }
 
   #note(path: string, old: Inode, fresh: Inode): void {
@@ -115,7 +152,7 @@ class Comparison {
   /** The same in everything but content and time. Names that share an inode stay as they are. */
   #looksSame(old: Inode, fresh: Inode): boolean {
     return old.kind === fresh.kind && bytesOf(old) === bytesOf(fresh) && (fresh.links < 2 || fresh.kind === 'directory') && old.mode === fresh.mode
-      && this.#old.owner(old.uidIndex) === this.#upper.owner(fresh.uidIndex) && this.#old.owner(old.gidIndex) === this.#upper.owner(fresh.gidIndex)
+      && (this.#madeBy === 'own' || (this.#old.owner(old.uidIndex) === this.#upper.owner(fresh.uidIndex) && this.#old.owner(old.gidIndex) === this.#upper.owner(fresh.gidIndex)))
       && xattrText(old, this.#oldXattrs) === xattrText(fresh, this.#upperXattrs)
   }
 

@@ -2,6 +2,7 @@
 # in-overlay.sh WORK IMAGE OFFSET SIZE STEP: lays an overlay over the squashfs that IMAGE has at OFFSET. What changes is in WORK/upper.
 #   install             does what WORK/request says, answers in WORK/answer
 #   pack FILE OPTION…   packs the merged tree
+# An ordinary user, who is root only in a user namespace, mounts no squashfs: then UNPACKED says that WORK/lower has the root.
 # Runs in mount, process and network namespaces of its own, which end with it: no service that a package starts outlives it, and none
 # can reach a network.
 set -eu
@@ -9,12 +10,16 @@ work=$1 image=$2 offset=$3 size=$4 step=$5
 shift 5
 cd "$work"
 
+open_lower() { [ -n "${UNPACKED-}" ] || mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower; }
+close_lower() { [ -n "${UNPACKED-}" ] || umount lower; }
 lay() {
-  mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower
+  open_lower
   # The root's own folder is the upper one's, which overlayfs does not copy.
   chmod --reference=lower upper; chown --reference=lower upper; touch --reference=lower upper
   mkdir "overlay-$step"
-  how="lowerdir=${1}lower,upperdir=upper,workdir=overlay-$step,redirect_dir=off,metacopy=off,index=off,xino=off"
+  # For a user, a folder that moved is never a note where it was: overlayfs does not take that as an option there.
+  [ -n "${UNPACKED-}" ] && whose=userxattr || whose=redirect_dir=off
+  how="lowerdir=${1}lower,upperdir=upper,workdir=overlay-$step,$whose,metacopy=off,index=off,xino=off"
   # Nobody needs the disk to have each of dpkg's files: a run that is cut short starts anew. Kernels before 5.10 cannot leave it out.
   mount -t overlay -o "$how,volatile" overlay merged 2>/dev/null || mount -t overlay -o "$how" overlay merged
 }
@@ -37,7 +42,7 @@ in_root() {
 # initrd is noted, since most who do change nothing in it.
 mkdir -p below answer scratch run/archives run/tmp
 chmod 1777 run/tmp
-mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower
+open_lower
 # Where the image has /usr/sbin as a link, programs lie in what it leads to.
 sbin=$(chroot lower readlink -f /usr/sbin) && sbin=${sbin#/}
 mkdir -p "below/$sbin"
@@ -51,7 +56,7 @@ fi
 (cd below && find . -depth -type d) | while read -r folder; do
   chmod --reference="lower/$folder" "below/$folder"; chown --reference="lower/$folder" "below/$folder"; touch --reference="lower/$folder" "below/$folder"
 done
-umount lower
+close_lower
 lay below:
 
 for folder in proc run tmp dev boot; do
@@ -70,7 +75,11 @@ mount -t tmpfs tmpfs merged/tmp
 mount -t tmpfs -o mode=755 tmpfs merged/dev
 for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
   set -- $device
-  mknod -m 666 "merged/dev/$1" c "$2" "$3"
+  if [ -z "${UNPACKED-}" ]; then mknod -m 666 "merged/dev/$1" c "$2" "$3"
+  else
+    : > "merged/dev/$1"
+    mount --bind "/dev/$1" "merged/dev/$1"
+  fi
 done
 ln -s /proc/self/fd merged/dev/fd
 for link in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${link%%:*}" "merged/dev/${link#*:}"; done

@@ -6,18 +6,19 @@ import { fileURLToPath } from 'node:url'
 import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
-import { requireRoot } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
-import { ForgeError } from '../../scripts/lib/errors.ts'
+import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
+import { openUserNamespace } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
 import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { packDifference, packOptions, writeGrafted } from './new-squashfs.ts'
-import { checkOutput, checkSpace, openOutput } from './output.ts'
+import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
 import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
 export const injectTools: readonly HostTool[] = [
   { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs what packages change in an image' },
@@ -25,6 +26,7 @@ export const injectTools: readonly HostTool[] = [
   { command: 'mount', package: 'mount', why: 'lays an overlay over an image\'s root' },
   { command: 'apt-get', package: 'apt', why: 'decides what packages in an image need' },
   { command: 'apt-ftparchive', package: 'apt-utils', why: 'makes apt repositories' },
+  ...unpackTools,
 ]
 
 export const injectModes = ['graft', 'repack', 'layer'] as const
@@ -83,11 +85,10 @@ type OpenIso = NonNullable<RouterImage['iso']>
 
 /**
  * Installs packages in an ISO's root file system and writes a new ISO that is the same in everything else. The packed data of the old one are copied, not unpacked.
- * @throws ForgeError E_INJECT when a package does not install; E_DEB_ARCHITECTURE, E_USAGE, E_OUT, E_DISK_FULL; E_IMAGE and the like for what is no router ISO
+ * @throws ForgeError E_INJECT when a package does not install; E_NOT_ROOT where this host lets nobody but root; E_DEB_ARCHITECTURE, E_USAGE, E_OUT, E_DISK_FULL; E_IMAGE and the like for what is no router ISO
  */
 export async function inject(input: InjectInput): Promise<Injection> {
   const { packages, script, mode = 'graft', output, exec, log, workDir } = input
-  requireRoot('install packages in an image')
   if (packages.length === 0 && script === undefined) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files, or a --script: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
   await using image = await openRouterImage(input.iso, { exec })
   if (!image.iso) throw new ForgeError('E_IMAGE', `${input.iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
@@ -97,12 +98,15 @@ export async function inject(input: InjectInput): Promise<Injection> {
   if (iso.layerEntry) throw new ForgeError('E_INJECT', `${input.iso} has a layer of an earlier injection (${iso.layerEntry.path})`, { hint: 'inject into the ISO that it was made of, all packages at once' })
   if (output !== undefined) await checkOutput(output, input.iso, iso.source.sizeBytes)
   await checkSpace(workDir, iso.squashfsEntry.sizeBytes)
+  // Before anything is done for it: not every host lets an ordinary user.
+  const namespace = process.getuid?.() === 0 ? undefined : await openUserNamespace(exec, workDir, 'install packages in an image')
 
   const request = await prepare(input, image, squashfs)
+  const unpacked = namespace && await unpackForUser({ input, iso, squashfs, namespace, mode })
   log.step(packages.length === 0 ? 'running the script in the image' : `installing ${String(packages.length)} packages in the image`)
   const oldManifest = await image.root().then((root) => root.readFile(manifestPath)).then((bytes) => bytes && parseManifest(bytes))
   // At the same time: the one waits for dpkg, the other for the disk.
-  const [source] = await Promise.all([oldManifest?.source ?? digestsOf(iso), runInOverlay(input, iso, squashfs, ['install'])])
+  const [source] = await Promise.all([oldManifest?.source ?? digestsOf(iso), runInOverlay(input, iso, squashfs, ['install'], unpacked)])
   const answer = join(workDir, 'answer')
   const installed = await readInstalled(join(answer, 'packages'))
   const outcome = await outcomeOf(request, installed, exec)
@@ -114,7 +118,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
     script: script === undefined ? undefined : await sha256File(join(workDir, 'request/script')), kernel: request.newKernel === undefined ? undefined : { release: request.newKernel, replaced: request.oldKernels },
   })
   await writeFile(join(workDir, 'upper', manifestPath), `${JSON.stringify(manifest, null, 2)}\n`)
-  const { file, difference } = await packDifference(squashfs, { exec, workDir })
+  const { file, difference } = await packDifference(squashfs, { exec, workDir }, { namespace, asLayer: mode === 'layer' })
   const done: Injection = {
     iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths,
     notes: await notesOf({ answer, mode, request, outcome }), present: installed,
@@ -126,11 +130,12 @@ export async function inject(input: InjectInput): Promise<Injection> {
     log.step(steps[mode])
     const layer = join(workDir, 'new.squashfs')
     if (mode === 'graft') await writeGrafted(iso.open(iso.squashfsEntry), file, layer, { exec, workDir })
-    else if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'])
+    else if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'], unpacked)
     files.set(mode === 'layer' ? layerBeside(iso.squashfsEntry) : iso.squashfsEntry.path, mode === 'layer' ? file : layer)
     if (mode === 'layer') await listLayer(iso, files, workDir)
   }
   for (const [path, from] of liveFiles(iso, request, initrds, workDir)) files.set(path, from)
+  await checkOutputSpace(output, await sizeWith(files, iso))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
   await writeNewIso({ image, iso, files, epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, workDir })
@@ -140,6 +145,32 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await target.publish()
   return done
 }
+
+/** What the new ISO takes, less what its own tables grow by. */
+async function sizeWith(files: ReadonlyMap<string, string>, iso: OpenIso): Promise<number> {
+  let sizeBytes = iso.source.sizeBytes
+  for (const [path, from] of files) sizeBytes += (await stat(from)).size - (iso.file(path)?.sizeBytes ?? 0)
+  return sizeBytes
+}
+
+interface UnpackForUser { input: InjectInput; iso: OpenIso; squashfs: Squashfs; namespace: NonNullable<UnpackedRoot['namespace']>; mode: InjectMode }
+
+/** @throws ForgeError E_INJECT for what an ordinary user cannot do as root would */
+async function unpackForUser({ input: { exec, log, workDir }, iso, squashfs, namespace, mode }: UnpackForUser): Promise<UnpackedRoot> {
+  const { source, squashfsEntry } = iso
+  await checkSpace(workDir, squashfsEntry.sizeBytes * unpackedTimes)
+  log.step('unpacking the image\'s root, which only root could mount')
+  const unpacked = await unpackRoot({ iso: resolve(source.path), offset: squashfsEntry.offset, squashfs, namespace, exec, workDir })
+  const { devices, foreign } = unpacked
+  if (mode === 'repack' && (devices.length > 0 || foreign.length > 0)) {
+    const what = devices.length > 0 ? `device nodes (${devices[0] ?? ''})` : `files of others (${foreign[0] ?? ''})`
+    throw new ForgeError('E_INJECT', `the image has ${what}, so only root can pack all of it again`, { hint: devices.length > 0 ? 'use --mode graft, which takes them from the old image as they are, or run the same command as root' : `use --mode graft; ${needsNumbers}` })
+  }
+  return unpacked
+}
+
+/** How much larger a router's root is than its squashfs, at least. */
+const unpackedTimes = 3
 
 const steps: Readonly<Record<InjectMode, string>> = { graft: 'grafting what changed onto the squashfs', repack: 'packing the whole root again', layer: 'making a layer of what changed' }
 
@@ -179,7 +210,7 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
   if (newKernel !== undefined) await write('kernels-to-remove', oldKernels)
-  if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
+  if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
   await write('initrds', newKernel === undefined ? await initrdsOf(image, kernels, workDir) : [`${newKernel} new`])
   return { offer, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
 }
@@ -231,13 +262,14 @@ async function expectKernel({ newKernel }: Request, workDir: string): Promise<vo
   })
 }
 
-async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[]): Promise<void> {
+async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[], unpacked: UnpackedRoot | undefined): Promise<void> {
   const { squashfsEntry: entry, source } = iso
   const said: string[] = []
   const sizeBytes = Math.ceil(entry.sizeBytes / isoBlockBytes) * isoBlockBytes
   await exec(['unshare', '--net', 'sh', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(sizeBytes), ...step] as unknown as Argv, {
-    contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', env: step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) },
-    hint: 'the last words above say why; give the packages that these depend on too', timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
+    contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
+    env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}) },
+    hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
   }).catch((error: unknown) => {
     const unmet = unmetRelations(said)
     if (unmet.length === 0) throw error

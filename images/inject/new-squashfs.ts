@@ -1,13 +1,24 @@
-import { open } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openByteSource, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { graft } from '../../scripts/formats/squashfs/graft.ts'
+import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
 import { openSquashfs, type Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { flagsOf } from '../../scripts/formats/squashfs/superblock.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
+import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 import { differenceOf, removeUnchanged, type Difference } from './difference.ts'
+import { needsNumbers } from './unpacked-root.ts'
 
 interface PackDeps { exec: Exec; workDir: string }
+
+interface PackedBy {
+  /** Undefined: by root. */
+  namespace?: UserNamespace | undefined
+  /** It is to be stacked on the image by whoever boots it, not joined with it here. */
+  asLayer?: boolean
+}
 
 /** What mksquashfs is told for a tree to be packed like an image was. */
 export function compressionOptions({ superblock, compressorOptions }: Squashfs): string[] {
@@ -31,23 +42,54 @@ export function packOptions(squashfs: Squashfs): string[] {
 /**
  * Packs what is in the overlay's upper folder, less what is as it was: that is removed from the folder. Times later than the image are
  * the image's.
+ * @throws ForgeError E_INJECT for what only root could have done rightly, where an ordinary user did it in a namespace
  */
-export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps): Promise<{ file: string; difference: Difference }> {
+export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps, { namespace, asLayer = false }: PackedBy = {}): Promise<{ file: string; difference: Difference }> {
   const upper = join(workDir, 'upper')
   const file = join(workDir, 'difference.squashfs')
   const epoch = String(old.superblock.createdAt)
-  const pack = async (): Promise<Difference> => {
-    await exec(['find', upper, '-newermt', `@${epoch}`, '-exec', 'touch', '--no-dereference', `--date=@${epoch}`, '{}', '+'], { doing: 'set the times of what changed', errorCode: 'E_INJECT' })
-    await exec(['mksquashfs', upper, file, ...compressionOptions(old), '-noappend', '-no-progress', '-quiet', '-no-exports'] as unknown as Argv, {
-      doing: 'pack what changed', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: epoch }, timeoutMs: 30 * 60_000,
+  const as = { errorCode: 'E_INJECT', userNamespace: namespace } as const
+  const pack = async (...more: string[]): Promise<Difference> => {
+    await exec(['find', upper, '-newermt', `@${epoch}`, '-exec', 'touch', '--no-dereference', `--date=@${epoch}`, '{}', '+'], { ...as, doing: 'set the times of what changed' })
+    await exec(['mksquashfs', upper, file, ...compressionOptions(old), '-noappend', '-no-progress', '-quiet', '-no-exports', ...more] as unknown as Argv, {
+      ...as, doing: 'pack what changed', env: { SOURCE_DATE_EPOCH: epoch }, timeoutMs: 30 * 60_000,
     })
     await using source = await openByteSource(file)
-    return await differenceOf(old, await openSquashfs(source, { exec, workDir }))
+    return await differenceOf(old, await openSquashfs(source, { exec, workDir }), namespace?.owners ?? 'root')
   }
   const difference = await pack()
-  if (difference.unchanged.length === 0) return { file, difference }
-  await removeUnchanged(upper, difference)
-  return { file, difference: await pack() }
+  const [first] = difference.onlyRoot
+  if (first !== undefined) throw new ForgeError('E_INJECT', `only root can do this rightly: ${first}${difference.onlyRoot.length > 1 ? `, and ${String(difference.onlyRoot.length - 1)} more` : ''}`, { hint: namespace?.owners === 'own' ? needsNumbers : 'run the same command as root or with sudo', details: difference.onlyRoot.join('\n') })
+  const layered = async (packed: Difference, again: string[]): Promise<{ file: string; difference: Difference }> => {
+    const notes = asLayer && namespace ? await overlayNotes(file, { exec, workDir }) : 'none'
+    if (notes === 'needed') throw new ForgeError('E_INJECT', 'a folder of the image was replaced, or files with extended attributes came, which only root can put into a layer', { hint: 'use --mode graft, or run the same command as root or with sudo' })
+    return { file, difference: notes === 'none' ? packed : await pack(...again, '-no-xattrs') }
+  }
+  if (difference.unchanged.length === 0 && difference.givenBack.length === 0) return await layered(difference, [])
+  await removeUnchanged(upper, difference, { exec, workDir, namespace })
+  const owners = join(workDir, 'owners')
+  const gone = new Set(difference.unchanged.map(({ path }) => path.toString('latin1')))
+  await writeFile(owners, pseudoFile(difference.givenBack.filter(({ path }) => !gone.has(path))), 'latin1')
+  const again = namespace?.owners === 'own' ? ['-pf', owners] : []
+  return await layered(await pack(...again), again)
+}
+
+/** Owners as mksquashfs takes them, for what belongs to the wrong one on the disk. Pure. */
+export function pseudoFile(owners: Difference['givenBack']): string {
+  return owners.map(({ path, mode, uid, gid }) => `${path.replace(/[\s"\\]/g, '\\$&')} m ${mode.toString(8)} ${String(uid)} ${String(gid)}\n`).join('')
+}
+
+/**
+ * Whether a difference can be a layer of its own when an ordinary user made it: overlayfs keeps its notes for users under names that it does
+ * not read for root. Then it has to be packed without them.
+ */
+async function overlayNotes(file: string, deps: PackDeps): Promise<'none' | 'to-leave-out' | 'needed'> {
+  await using source = await openByteSource(file)
+  const xattrs = await (await openSquashfs(source, deps)).xattrs()
+  const all = Array.from({ length: xattrs.sets }, (_, id) => xattrs.set(id)).flat()
+  const notes = all.filter(isOverlayNote)
+  if (notes.length === 0) return 'none'
+  return notes.length === all.length && notes.every(({ name }) => name !== 'overlay.opaque') ? 'to-leave-out' : 'needed'
 }
 
 /** Writes the image with the difference grafted on, and returns its size. */

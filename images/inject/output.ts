@@ -28,6 +28,12 @@ export async function checkOutput(output: string, input: string, neededBytes: nu
   if (there) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
   await stat(folder).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the folder for ${output} does not exist`, { hint: 'make it first', cause }) })
   await access(folder, constants.W_OK).catch((cause: unknown) => { throw notWritable(folder, cause) })
+  await checkOutputSpace(output, neededBytes)
+}
+
+/** @throws ForgeError E_DISK_FULL when the disk of an output has not that much free */
+export async function checkOutputSpace(output: string, neededBytes: number): Promise<void> {
+  const folder = dirname(resolve(output))
   const { bavail, bsize } = await statfs(folder)
   if (bavail * bsize < neededBytes) throw tooFull(folder, neededBytes, bavail * bsize)
 }

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { ForgeError } from '../../scripts/lib/errors.ts'
+import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 
 /** A .deb, as a repository's index has it. */
@@ -41,7 +41,7 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   for (const path of packages) {
     const copy = join(givenDir, basename(path))
     if (await stat(copy).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${basename(path)} was given twice`, { hint: 'name every package once' })
-    await copyFile(path, copy).catch((cause: unknown) => { throw new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
+    await copyFile(path, copy).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
     await exec(['dpkg-deb', '--info', copy], { doing: `read ${path}`, errorCode: 'E_DEB', hint: 'it is cut off or no package: get it again' })
   }
   const given = await index(givenDir, givenDir, 'given', exec)

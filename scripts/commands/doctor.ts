@@ -23,6 +23,7 @@ export const testTools: readonly HostTool[] = [
   { command: 'zsh', package: 'zsh', why: 'tries the completion script' },
   { command: 'softhsm2-util', package: 'softhsm2', why: 'stands in for a token with a signing key' },
   { command: '/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so', package: 'libengine-pkcs11-openssl', why: 'lets openssl sign with a token' },
+  { command: 'newuidmap', package: 'uidmap', why: 'gives an ordinary user numbers of other owners' },
   { command: 'make', package: 'make', why: 'stands in for a kernel\'s configuration' },
   { command: 'modinfo', package: 'kmod', why: 'holds what is read of modules against kmod\'s own reading' },
   { command: 'patch', package: 'patch', why: 'tries series of patches' },

@@ -30,8 +30,10 @@ export interface ExecOptions {
   tolerated?: boolean
   /** What it prints may hold credentials: none of it gets into the log or an error. */
   secret?: boolean
-  /** In its own mount and process namespaces (needs root): children and mounts die with it, however it ends. */
+  /** In its own mount and process namespaces (needs root, or a user namespace): children and mounts die with it, however it ends. */
   contained?: boolean
+  /** In a user namespace, as its root. Undefined: as whoever runs this program. */
+  userNamespace?: { readonly options: readonly string[] } | undefined
 }
 
 export interface ExecResult {
@@ -77,7 +79,7 @@ export function createExec(context: ExecContext): Exec {
         stdio: [options.input === undefined ? 'ignore' : 'pipe', outFd ?? 'pipe', 'pipe'],
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         ...(options.input === undefined ? {} : { input: options.input }),
-      })`${[...launcher(options.contained === true), ...argv]}`
+      })`${[...launcher(options), ...argv]}`
       return await watch(child, options, shown, context)
     } catch (error) {
       if (error instanceof ForgeError && error.code !== 'E_INTERRUPTED' && options.tolerated !== true) await onFailure?.(argv, options.cwd, error)
@@ -141,7 +143,7 @@ async function watch(child: ProcessPromise, options: ExecOptions, shown: string,
 
 async function failure(options: ExecOptions, shown: string, how: string, tail: readonly string[], tmpDir: string | undefined): Promise<ForgeError> {
   const details = report(shown, tail, options)
-  if (/no space left on device/i.test(tail.join('\n'))) {
+  if (/no space left on device|you don't have enough free space/i.test(tail.join('\n'))) {
     const free = tmpDir === undefined ? '' : ` (${String(await freeMiB(tmpDir))} MiB free on the store's disk now)`
     return new ForgeError('E_DISK_FULL', `the disk became full while trying to ${options.doing ?? 'run a program'}${free}`, {
       hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache',
@@ -170,9 +172,9 @@ async function freeMiB(path: string): Promise<number> {
 }
 
 // A death signal instead of a clean-up hook: it works for kill -9 too.
-function launcher(contained: boolean): string[] {
-  const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--']
-  return contained ? [...dieWithParent, 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'] : dieWithParent
+function launcher({ contained, userNamespace }: ExecOptions): string[] {
+  const spaces = [...userNamespace?.options ?? [], ...(contained === true ? ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] : [])]
+  return ['setpriv', '--pdeathsig', 'KILL', '--', ...(spaces.length === 0 ? [] : ['unshare', ...spaces, '--'])]
 }
 
 function fixedEnvironment(tmpDir: string | undefined, extra: Readonly<Record<string, string>> | undefined): Record<string, string> {

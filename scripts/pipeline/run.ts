@@ -1,10 +1,11 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { appendFile, copyFile, mkdir, readdir, rm } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StageName } from '../domain/stage-name.ts'
 import { canonicalJson, sha256Of } from '../lib/digest.ts'
 import { ForgeError } from '../lib/errors.ts'
 import type { LogEvent } from '../lib/log.ts'
+import { removeFolder } from '../lib/user-namespace.ts'
 import type { StageKey } from './cache-key.ts'
 import type { Prepared } from './prepare.ts'
 import type { Session } from './session.ts'
@@ -78,7 +79,7 @@ async function runStage(stage: AnyStage, key: StageKey, prepared: Prepared, opti
     } finally {
       file.end()
       await closed
-      if (!session.options.keepWorkdir) await rm(workDir, { recursive: true, force: true })
+      if (!session.options.keepWorkdir) await removeFolder(workDir)
       await copyFile(logFile, join(outDir, '..', 'stage.log')).catch(() => undefined)
     }
   }, () => { session.log.step(`waiting for another run that makes ${stage.name}`) })

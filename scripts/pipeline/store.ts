@@ -6,6 +6,7 @@ import { sha256File } from '../lib/digest.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
 import type { BlobStore } from '../lib/fetch.ts'
 import { lockFile, type FileLock } from '../lib/file-lock.ts'
+import { removeFolder } from '../lib/user-namespace.ts'
 
 const marker = 'nat64-forge-store.json'
 const layoutVersion = 1
@@ -65,7 +66,7 @@ export class Store implements BlobStore {
   /** Removes this run's scratch folder, or, to `keep` it, moves it to where the next run's sweep does not look. Resolves to the kept folder. */
   async close(keep = false): Promise<string | undefined> {
     const kept = keep ? join(this.dir, 'kept', basename(this.workDir)) : undefined
-    if (kept === undefined) await rm(this.workDir, { recursive: true, force: true })
+    if (kept === undefined) await removeFolder(this.workDir)
     else {
       await mkdir(dirname(kept), { recursive: true })
       await rename(this.workDir, kept)
@@ -212,7 +213,7 @@ async function sweep(workRoot: string): Promise<void> {
     const path = join(workRoot, lockName)
     const lock = await lockFile(path, { wait: false })
     if (!lock.held) continue
-    await rm(path.replace(/\.lock$/, ''), { recursive: true, force: true })
+    await removeFolder(path.replace(/\.lock$/, ''))
     await rm(path, { force: true })
     await lock[Symbol.asyncDispose]()
   }
@@ -220,7 +221,7 @@ async function sweep(workRoot: string): Promise<void> {
     try {
       await access(join(workRoot, `${name}.lock`))
     } catch {
-      await rm(join(workRoot, name), { recursive: true, force: true })
+      await removeFolder(join(workRoot, name))
     }
   }
 }
@@ -274,7 +275,7 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<{ r
   while (totalBytes > maxBytes && entries.length > 0) {
     const [oldest, ...rest] = entries
     if (!oldest) break
-    await rm(oldest.path, { recursive: true, force: true })
+    await removeFolder(oldest.path)
     entries = rest
     totalBytes -= oldest.sizeBytes
     freedBytes += oldest.sizeBytes

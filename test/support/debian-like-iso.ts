@@ -22,15 +22,24 @@ interface DebianLikeIso {
   installed?: readonly string[]
   /** Options of mksquashfs. */
   squashfs?: readonly string[]
+  /** Owners, devices and the like: what files alone do not say. */
+  change?: (root: string) => Promise<void>
+  /** How it boots, as options of `xorriso -as mkisofs` from the second boot image on; the EFI image lies beside the tree. */
+  boot?: (efi: string) => readonly string[]
   /** Further options of `xorriso -as mkisofs`. */
   iso?: readonly string[]
 }
 
 const programs = [
   '/usr/bin/dpkg', '/usr/bin/dpkg-deb', '/usr/bin/dpkg-query', '/usr/bin/dpkg-split', '/usr/bin/dpkg-divert', '/usr/bin/dpkg-trigger', '/bin/dash', '/bin/tar', '/bin/rm', '/bin/cat', '/bin/cp', '/bin/mv',
-  '/bin/mkdir', '/bin/mknod', '/bin/chmod', '/bin/ln', '/bin/ls', '/usr/bin/env', '/usr/bin/touch', '/bin/readlink', '/bin/sed', '/bin/grep', '/usr/bin/diff', '/usr/bin/setpriv', '/bin/mount',
+  '/bin/mkdir', '/bin/mknod', '/bin/chmod', '/bin/chown', '/bin/ln', '/bin/ls', '/usr/bin/env', '/usr/bin/touch', '/bin/readlink', '/bin/sed', '/bin/grep', '/usr/bin/diff', '/usr/bin/setpriv', '/bin/mount',
 ]
 const adminPrograms = ['/sbin/ldconfig', '/sbin/start-stop-daemon', '/bin/kmod', '/usr/sbin/chroot']
+
+const hybrid = ['-isohybrid-mbr', '/usr/lib/ISOLINUX/isohdpfx.bin', '-partition_offset', '16']
+const efiFile = (): string[] => ['-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot', ...hybrid, '-isohybrid-gpt-basdat']
+/** The EFI partition behind the end of the file system, and no file of it, as newer live images have it. */
+export const efiAppended = (efi: string): string[] => ['-append_partition', '2', '0xef', efi, '-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot', ...hybrid]
 
 // Initrds of these images are lists of files with their content, so a test can read them.
 const mkinitramfs = `#!/bin/sh
@@ -46,7 +55,7 @@ const lsinitramfs = '#!/bin/sh\nexec sed -n "s/^file //p" "$1"\n'
  * A live ISO with a small Debian-like root: this host's dpkg, shell and core programs, a kernel with modules in name, and an initrd that is
  * a text. Boots under BIOS and UEFI as far as its records go; its programs do run in a chroot.
  */
-export async function debianLikeIso({ dir, exec, name = 'router', files = {}, installed = [], squashfs = ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '128K'], iso = [] }: DebianLikeIso): Promise<string> {
+export async function debianLikeIso({ dir, exec, name = 'router', files = {}, installed = [], squashfs = ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '128K'], change, boot = efiFile, iso = [] }: DebianLikeIso): Promise<string> {
   const [root, tree] = [join(dir, `${name}-root`), join(dir, `${name}-tree`)]
   for (const folder of ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'etc', 'boot', 'proc', 'run', 'tmp', 'dev', 'mnt', 'root', 'var/log', 'var/lib/dpkg/info', 'var/lib/dpkg/updates', 'var/lib/dpkg/triggers', 'usr/share/doc']) await mkdir(join(root, folder), { recursive: true })
   for (const link of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${link}`, join(root, link))
@@ -82,6 +91,7 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, in
   if (all['usr/sbin/mkinitramfs'] !== null) await inRoot('mkinitramfs', '-o', `/boot/initrd.img-${oldRelease}`, oldRelease)
   else await writeFile(join(root, `boot/initrd.img-${oldRelease}`), 'file usr/bin/inside\n')
 
+  await change?.(root)
   for (const folder of ['live', 'isolinux', 'boot/grub']) await mkdir(join(tree, folder), { recursive: true })
   await copyFile(join(root, `boot/vmlinuz-${oldRelease}`), join(tree, 'live/vmlinuz'))
   await copyFile(join(root, `boot/initrd.img-${oldRelease}`), join(tree, 'live/initrd.img'))
@@ -97,7 +107,7 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, in
   const image = join(dir, `${name}.iso`)
   // No date is fixed here: whoever writes the next ISO must take them from this one.
   await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', image, '-V', 'DEBIAN_LIKE', '-r', '-J', '-joliet-long', '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
-    '-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot', '-isohybrid-mbr', '/usr/lib/ISOLINUX/isohdpfx.bin', '-isohybrid-gpt-basdat', '-partition_offset', '16', ...iso, tree] as unknown as Argv)
+    ...boot(efi), ...iso, tree] as unknown as Argv)
   return image
 }
 

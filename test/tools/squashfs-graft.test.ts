@@ -74,6 +74,22 @@ describe.skipIf(!tools)('an image with a difference grafted on', () => {
     expect(stdout).toBe(`${Array.from({ length: 10 }, (_, index) => `changed in round ${String(index < 9 ? index + 1 : 10)}`).join('')}${String(2 * 11 * 997 + 2 * 49 * 997 + 550_000)} total\n`)
   })
 
+  test('of xz with a larger dictionary than the image\'s own is refused: kernels set aside what the image says', async () => {
+    const dir = await temporaryFolder()
+    const file = (name: string): string => join(dir, name)
+    await mkdir(file('tree'))
+    await mkdir(file('out'))
+    await writeFile(file('tree/file'), 'content')
+    await exec(['bash', '-c', [
+      'm() { mksquashfs tree $1 -noappend -no-progress -quiet -comp xz -b 64K "${@:2}"; }', 'm old -Xdict-size 32K', 'm whole', 'm larger -Xdict-size 48K', 'm same -Xdict-size 32K', 'm smaller -Xdict-size 16K',
+    ].join('\n')], { cwd: dir })
+    for (const [name, bytes] of [['whole', 65536], ['larger', 49152]] as const) {
+      expect(await rejection(grafted(file('old'), file(name), file('new'), file('out')))).toMatchObject({ code: 'E_OVERLAY', message: expect.stringMatching(new RegExp(`dictionary size ${String(bytes)}, and .*old has 32768`)) as string })
+    }
+    // The default is a block's size; what needs no more than the image says is taken.
+    for (const [old, name] of [['old', 'same'], ['old', 'smaller'], ['whole', 'larger']] as const) await grafted(file(old), file(name), file(`${old}-${name}`), file('out'))
+  })
+
   test('of another compressor or block size is refused, and one with notes that point elsewhere', async () => {
     const dir = await temporaryFolder()
     const file = (name: string): string => join(dir, name)

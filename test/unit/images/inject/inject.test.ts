@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { newManifest } from '../../../../images/inject/new-manifest.ts'
+import { pseudoFile } from '../../../../images/inject/new-squashfs.ts'
 import { unmetRelations } from '../../../../images/inject/packages.ts'
+import { whatWasLeftOut } from '../../../../images/inject/unpacked-root.ts'
 import { parseManifest, type InjectManifest } from '../../../../images/inspect/artifact.ts'
 
 const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [string, string, string]
@@ -59,5 +61,22 @@ describe('what apt says is missing', () => {
 
   test('is nothing when apt failed for another reason', () => {
     expect(unmetRelations(['Setting up x (1) ...', 'dpkg: error processing package x (--configure):'])).toEqual([])
+  })
+})
+
+describe('a root that an ordinary user unpacks', () => {
+  test('lacks what unsquashfs says that it cannot do: device nodes, and other owners', () => {
+    expect(whatWasLeftOut([
+      'create_inode: failed to create character device lower/dev/console, because Operation not permitted', 'create_inode: failed to create block device lower/dev/a, because b, because Operation not permitted',
+      'set_attributes: failed to change uid and gids on lower/etc/shadow, because Invalid argument', 'create_inode: failed to change uid and gids on lower/var/l\u00efnk, because Invalid argument', '',
+    ])).toEqual({ devices: ['dev/console', 'dev/a, because b'], foreign: ['etc/shadow', 'var/l\u00c3\u00afnk'], other: undefined })
+  })
+
+  test.each(['write_file: failed to create file lower/a, because Permission denied', 'set_attributes: failed to change uid and gids on lower, because Invalid argument', 'anything else', 'create_inode: failed to create character device elsewhere/x, because Operation not permitted'])('is not whole when it says %j', (line) => {
+    expect(whatWasLeftOut([line])).toEqual({ devices: [], foreign: [], other: line })
+  })
+
+  test('gives folders back to their owners, whatever they are called', () => {
+    expect(pseudoFile([{ path: 'var/mail', mode: 0o2775, uid: 0, gid: 8 }, { path: 'a b/c"d\\e', mode: 0o755, uid: 5, gid: 6 }])).toBe('var/mail m 2775 0 8\na\\ b/c\\"d\\\\e m 755 5 6\n')
   })
 })

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { inject, type Injection } from '../../images/inject/artifact.ts'
+import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { program, start, type Ended } from '../support/cli.ts'
+import { debianLikeIso, debianLikeTools, debianPackage, efiAppended } from '../support/debian-like-iso.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { needsTools } from '../support/tools.ts'
+
+const exec = createExec({ log: silentLog })
+const tools = needsTools(...debianLikeTools) && process.getuid?.() === 0
+
+let dir: string
+let iso: string
+
+async function into(image: string, packages: readonly string[], output: string): Promise<Injection> {
+  const workDir = await mkdtemp(join(dir, 'work-'))
+  try {
+    return await inject({ iso: image, packages, output: join(dir, output), toolVersion: '1.2.3', exec, log: silentLog, workDir })
+  } finally {
+    await rm(workDir, { recursive: true })
+  }
+}
+
+describe.skipIf(!tools)('an injection', () => {
+  beforeAll(async () => {
+    dir = await temporaryFolder({ keepUntil: 'file' })
+    iso = await debianLikeIso({ dir, exec })
+  })
+
+  // Disks of their own, in a mount namespace that ends with the programs in it.
+  test.each([
+    ['where the output is to go', 'out', 6, 'the disk of .*out has \\d+ MiB free, and the new image takes at least \\d+ MiB', 'name a file on another disk'],
+    ['of the store', 'store', 6, 'the disk of .*store.* is full', 'give another disk with --store DIR'],
+    ['of the store, before packages are unpacked,', 'store', 34, 'the disk became full while trying to install the packages in the image', 'give another disk with --store DIR'],
+    ['of the store, while packages are unpacked,', 'store', 58, 'the disk became full while trying to install the packages in the image', 'give another disk with --store DIR'],
+  ] as const)('for which the disk %s is too small half-way says so, leaves nothing there, and does not touch the ISO', async (_what, disk, moreMiB, words, hint) => {
+    const [digest, folder] = [await sha256File(iso), join(dir, `small-${disk}-${String(moreMiB)}`)]
+    for (const name of ['out', 'store']) await mkdir(join(folder, name), { recursive: true })
+    // As large as the ISO already: enough to begin with.
+    const large = await debianPackage(dir, exec, { name: `large-${disk}-${String(moreMiB)}`, files: { 'usr/share/large': randomBytes(24 << 20) } })
+    const size = (await stat(iso)).size + (moreMiB << 20)
+    const script = [`mount -t tmpfs -o size=${String(size)} tmpfs ${join(folder, disk)}`, '"$@" >&2 && echo done || echo "failed $?"', `find ${folder}/out ${folder}/store/work -mindepth 1 -printf '%P\\n'`].join('\n')
+    const { stdout, stderr }: Ended = await start(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, program, 'inject', iso, large, '-o', join(folder, 'out/new.iso'), '--store', join(folder, 'store')]).ended
+    expect(stdout, stderr).toBe('failed 69\n')
+    expect(stderr).toMatch(new RegExp(`nat64-forge: E_DISK_FULL: ${words}`))
+    expect(stderr).toMatch(new RegExp(`\\n {2}next: .*${hint}`))
+    expect(await sha256File(iso)).toBe(digest)
+  })
+
+  test('in an ISO with its EFI partition behind the file system keeps that, and boots from it as before', async () => {
+    const image = await debianLikeIso({ dir, exec, name: 'appended', boot: efiAppended })
+    // Larger than the gap behind the file system: the partition moves.
+    const large = await debianPackage(dir, exec, { name: 'moves', files: { 'usr/share/large': randomBytes(4 << 20) } })
+    const { iso: made } = await into(image, [large], 'moved.iso')
+    const partition = async (path: string): Promise<{ start: number; bytes: Buffer }> => {
+      await using source = await openByteSource(path)
+      const mbr = await source.read(446 + 16, 16)
+      expect(mbr[4]).toBe(0xef)
+      const [at, length] = [mbr.readUInt32LE(8) * 512, mbr.readUInt32LE(12) * 512]
+      return { start: at, bytes: await source.read(at, length) }
+    }
+    const [before, after] = [await partition(image), await partition(made?.path ?? '')]
+    expect(after.start).toBeGreaterThan(before.start + (3 << 20))
+    expect(after.bytes.equals(before.bytes)).toBe(true)
+    expect(after.bytes.subarray(0, 1_474_560).equals(await readFile(join(dir, 'appended-tree/boot/grub/efi.img')))).toBe(true)
+    const { stdout } = await exec(['xorriso', '-indev', made?.path ?? '', '-report_el_torito', 'plain'])
+    expect(stdout).toMatch(new RegExp(`boot img : +2 +UEFI .* ${String(after.start / 2048)}\\n`))
+    expect((await into(made?.path ?? '', [large], 'moved-twice.iso')).iso?.sha256).toBe(made?.sha256)
+  })
+})
