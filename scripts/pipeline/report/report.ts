@@ -46,7 +46,6 @@ const injectedReport = z.strictObject({
   kernel: z.string().nullable().describe('The new kernel, where it was replaced.'),
   notes: z.array(z.string()).describe('What a person should know.'),
 })
-export type InjectedReport = z.infer<typeof injectedReport>
 
 /** `report.json`: what was built, how long it took, and whether the router passed packets. */
 export const buildReport = z.strictObject({
