@@ -67,11 +67,14 @@ async function changedByHand(context: ScenarioContext): Promise<string> {
     await change(`remove L4 ${pool4} 1400-1499`)
     await change(`remove L4 ${pool4} 1800-40000`)
     await change(`add L4 ${pool4} 1400-2047`)
+    // What was never counted is taken away again: less than nothing would be left.
+    await change(`add L4 ${pool4} 2048-40000`)
+    await change(`remove L4 ${pool4} 2048-40000`)
   }
   for (let session = 1; session <= sessionsAfter; session++) await demandEchoed(context, `new session ${String(session)} after the changes`)
   const said = (await must(router, "dmesg | grep -ic 'pool4 entry counter' || true")).trim()
   demand(said === '0', `the kernel's log says ${said} times that the pool was counted wrong`)
-  return `${String(4 * rounds)} changes of ${instance}'s pool by \`jool pool4\`, then ${String(sessionsAfter)} new sessions`
+  return `${String(6 * rounds)} changes of ${instance}'s pool by \`jool pool4\`, then ${String(sessionsAfter)} new sessions`
 }
 
 export const changeScenarios = scenarios([
