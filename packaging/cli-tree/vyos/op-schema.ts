@@ -20,7 +20,7 @@ const word: z.ZodType<WrittenWord> = z.strictObject({
   help: z.string().regex(/^[^\n]*[^\n.]$/, 'one line without a full stop at its end').optional().describe('One line, as VyOS shows it'),
   about: z.string().optional().describe('What a person should know beside that; for the reference'),
   shared: z.literal(true).optional().describe('VyOS has this word itself: nothing but what is below it is ours'),
-  call: z.string().regex(/^(show|reset|restart|generate)_[a-z_]+$/, 'a function that vyos.opmode runs: show_…, reset_…, restart_… or generate_…').optional().describe('The function of op_mode/nat64.py that this command is'),
+  call: z.string().regex(/^(show|reset|restart|generate)_[a-z_]+$/, 'a function that vyos.opmode runs: show_…, reset_…, restart_… or generate_…').optional().describe('The function of op_mode/nat64_nat46.py that this command is'),
   run: z.string().optional().describe('The command line that this command is, where it is no function'),
   with: z.record(name, z.string()).optional().describe('Options of the function, here and below'),
   option: name.optional().describe('A value follows this word, and is this option of the function, by default the one of the word before'),

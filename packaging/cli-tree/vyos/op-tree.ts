@@ -60,5 +60,5 @@ function opWord(name: string, written: WrittenWord, before: Before): OpWord {
 }
 
 function commandLine(call: string, options: Readonly<Record<string, string>>): string {
-  return ['sudo ${vyos_op_scripts_dir}/nat64.py', call, ...Object.entries(options).map(([option, value]) => `--${option} ${value}`)].join(' ')
+  return ['sudo ${vyos_op_scripts_dir}/nat64_nat46.py', call, ...Object.entries(options).map(([option, value]) => `--${option} ${value}`)].join(' ')
 }

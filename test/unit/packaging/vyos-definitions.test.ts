@@ -126,7 +126,7 @@ describe('operational commands', () => {
 
   it('pass the value that follows a word to the function of the word before, by its place', () => {
     const words = opTree('words: { show: { shared: true, words: { t: { help: T, call: show_t, with: { family: nat64 }, words: { address: { help: A, option: address, words: { rule: { help: R, option: rule } } } } } } } }', 'op.yaml')
-    expect(operationalTemplates(words).get('show/t/address/node.tag/rule/node.tag/node.def')).toBe('help: R\nrun: sudo ${vyos_op_scripts_dir}/nat64.py show_t --family nat64 --address "$4" --rule "$6"\n')
+    expect(operationalTemplates(words).get('show/t/address/node.tag/rule/node.tag/node.def')).toBe('help: R\nrun: sudo ${vyos_op_scripts_dir}/nat64_nat46.py show_t --family nat64 --address "$4" --rule "$6"\n')
   })
 
   it.each([
