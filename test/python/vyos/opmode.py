@@ -1,4 +1,4 @@
-"""Stand-in for vyos.opmode: its errors, and how it runs a module's functions from a command line."""
+"""Stand-in for vyos.opmode: those of its errors that VyOS 1.4 has too, and how it runs a module's functions from a command line."""
 from __future__ import annotations
 
 import argparse
@@ -16,10 +16,6 @@ class Error(Exception):
 
 class UnconfiguredSubsystem(Error):
     """There is nothing to ask, since nothing is configured."""
-
-
-class UnconfiguredObject(UnconfiguredSubsystem):
-    """There is no such thing in the configuration."""
 
 
 class DataUnavailable(Error):

@@ -98,7 +98,7 @@ def show_synchronization(raw: bool, family: str) -> Shown:
     with _router(family) as (system, configuration):
         own = None if configuration is None else getattr(configuration, family + "_synchronization")
         if own is None:
-            raise vyos.opmode.UnconfiguredObject("%s synchronization is not configured" % family.upper())
+            raise vyos.opmode.UnconfiguredSubsystem("%s synchronization is not configured" % family.upper())
         daemons = daemon_rows(system)
         return synchronization_json(own, daemons) if raw else _table(("What", "State"), synchronization_cells(own, daemons))
 
