@@ -9,6 +9,7 @@ import re
 import runpy
 import sys
 import tempfile
+import threading
 import unittest
 from contextlib import ExitStack, redirect_stdout
 from typing import Any, Dict, List, Tuple
@@ -159,6 +160,15 @@ class Operational(unittest.TestCase):
         self.assertIsNot(instance(self.router), main)
         self.assertNotIn(CLIENT_100, instance(self.router).bib)
         self.assertIn(("", "jool", "mine"), self.router.instances)
+
+    def test_a_restart_in_a_thread_as_those_of_the_api(self) -> None:
+        main = instance(self.router)
+        ends: List[Tuple[int, str]] = []
+        thread = threading.Thread(target=lambda: ends.append(self.run_command("restart_translators", "--family", "nat64")))
+        thread.start()
+        thread.join(60)
+        self.assertEqual(ends, [(0, "")])
+        self.assertIsNot(instance(self.router), main)
 
     def test_an_archive_is_for_whoever_asked(self) -> None:
         given: List[Tuple[str, int, int]] = []
