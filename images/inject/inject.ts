@@ -15,7 +15,7 @@ import { openUserNamespace } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
 import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
-import { packDifference, packOptions, writeGrafted } from './new-squashfs.ts'
+import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
 import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
@@ -126,22 +126,23 @@ export async function inject(input: InjectInput): Promise<Injection> {
   if (output === undefined) return done
 
   const files = new Map<string, string>()
-  if (difference.paths.length > 0) {
-    log.step(steps[mode])
+  if (difference.paths.length > 0) log.step(steps[mode])
+  await using grafted = difference.paths.length > 0 && mode === 'graft' ? await openGrafted(iso.open(iso.squashfsEntry), file, { exec, workDir }) : undefined
+  if (difference.paths.length > 0 && mode !== 'graft') {
     const layer = join(workDir, 'new.squashfs')
-    if (mode === 'graft') await writeGrafted(iso.open(iso.squashfsEntry), file, layer, { exec, workDir })
-    else if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'], unpacked)
+    if (mode === 'repack') await runInOverlay(input, iso, squashfs, ['pack', layer, ...packOptions(squashfs), '-mkfs-time', String(squashfs.superblock.createdAt), '-noappend', '-no-progress', '-quiet'], unpacked)
     files.set(mode === 'layer' ? layerBeside(iso.squashfsEntry) : iso.squashfsEntry.path, mode === 'layer' ? file : layer)
     if (mode === 'layer') await listLayer(iso, files, workDir)
   }
   for (const [path, from] of liveFiles(iso, request, initrds, workDir)) files.set(path, from)
-  await checkOutputSpace(output, await sizeWith(files, iso))
+  await checkOutputSpace(output, await sizeWith(files, iso) + (grafted ? grafted.sizeBytes - iso.squashfsEntry.sizeBytes : 0))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
-  await writeNewIso({ image, iso, files, epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, workDir })
-  done.iso = { path: output, sha256: await sha256File(target.path), sizeBytes: (await stat(target.path)).size }
+  await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, workDir })
+  const [sha256] = await Promise.all([sha256File(target.path), target.sync()])
+  done.iso = { path: output, sha256, sizeBytes: (await stat(target.path)).size }
   const newSquashfs = files.get(iso.squashfsEntry.path)
-  done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size }
+  done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: grafted?.sizeBytes ?? (newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size) }
   await target.publish()
   return done
 }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
-import { isoBlockBytes, type IsoEntry } from '../../scripts/formats/iso9660.ts'
+import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
+import { writeAll, writeInto, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
 
@@ -17,6 +18,8 @@ export interface NewIsoInput {
   iso: OpenIso
   /** Files that take the place of the ISO's own, and new ones, by their paths on it. */
   files: ReadonlyMap<string, string>
+  /** The same for files that are put together while they are written; they are written once, into the ISO. */
+  streamed: ReadonlyMap<string, NewFile>
   /** All packages of its root. */
   packages: readonly { name: string; version: string }[]
   output: string
@@ -27,6 +30,8 @@ export interface NewIsoInput {
 }
 
 const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5']] as const
+type Algorithm = (typeof checksumFiles)[number][1]
+const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
@@ -36,6 +41,8 @@ const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['
 export async function writeNewIso(input: NewIsoInput): Promise<void> {
   const { image, iso, output, epoch, exec, workDir } = input
   const files = new Map(input.files)
+  // Of the right size, and on the disk none: xorriso makes room for them.
+  for (const [path, { sizeBytes }] of input.streamed) files.set(path, await hole(join(workDir, 'iso-files', path), sizeBytes))
   const refresh = async (path: string, text: (old: string) => string | Promise<string>): Promise<void> => {
     const old = (await iso.file9660(path))?.toString('utf8')
     if (old === undefined) return
@@ -43,7 +50,15 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     if (fresh !== old) files.set(path, await written(join(workDir, 'iso-files', path), fresh))
   }
   await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
-  for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, algorithm))
+  const digests = new Map<string, ReadonlyMap<Algorithm, string>>()
+  const digestOf = async (path: string, file: string, algorithm: Algorithm): Promise<string> => {
+    if (!input.streamed.has(path)) return await digestOfFile(file, algorithm)
+    return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
+  }
+  const refreshLists = async (): Promise<void> => {
+    for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
+  }
+  await refreshLists()
   if (files.size === 0) {
     await copy(iso.source.path, output)
     return
@@ -57,6 +72,24 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
     ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
   await exec(argv as unknown as Argv, { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch) }, timeoutMs: 30 * 60_000 })
+  if (input.streamed.size > 0) {
+    await using made = await openByteSource(output)
+    const { file } = await readIso9660(made)
+    await using handle = await open(output, 'r+')
+    const place = (path: string, sizeBytes: number): number => {
+      const entry = file(path)
+      if (entry?.sizeBytes !== sizeBytes) throw changed(`${path} has ${String(entry?.sizeBytes)} bytes, and should have ${String(sizeBytes)}`)
+      return entry.offset
+    }
+    const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
+    for (const [path, one] of input.streamed) digests.set(path, await writeInto(handle, place(path, one.sizeBytes), one, algorithms))
+    await refreshLists()
+    for (const [path] of checksumFiles) {
+      const list = files.get(path)
+      const bytes = list === undefined ? undefined : await readFile(list)
+      if (bytes) await writeAll(handle, bytes, place(path, bytes.length))
+    }
+  }
   await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
   await expectSame(image, iso, output, new Set(files.keys()), exec)
 }
@@ -67,12 +100,18 @@ async function written(path: string, text: string): Promise<string> {
   return path
 }
 
+async function hole(path: string, sizeBytes: number): Promise<string> {
+  await written(path, '')
+  await truncate(path, sizeBytes)
+  return path
+}
+
 async function copy(from: string, to: string): Promise<void> {
   await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), createWriteStream(to, { flags: 'r+' }))
 }
 
 /** A list of checksums with those of other files made anew, and those of new files added, written as the others are. */
-async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: OpenIso, algorithm: string): Promise<string> {
+async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: OpenIso, digestOf: (path: string, file: string) => Promise<string>): Promise<string> {
   const lines: string[] = []
   let form = '  ./'
   const listed = new Set<string>()
@@ -81,15 +120,15 @@ async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: 
     if (path !== '') form = between
     listed.add(path)
     const file = files.get(path)
-    lines.push(file === undefined ? line : `${await digestOf(file, algorithm)}${between}${path}`)
+    lines.push(file === undefined ? line : `${await digestOf(path, file)}${between}${path}`)
   }
   const added = [...files].filter(([path]) => !listed.has(path) && !iso.file(path))
   const end = text.endsWith('\n') ? lines.length - 1 : lines.length
-  lines.splice(end, 0, ...await Promise.all(added.map(async ([path, file]) => `${await digestOf(file, algorithm)}${form}${path}`)))
+  lines.splice(end, 0, ...await Promise.all(added.map(async ([path, file]) => `${await digestOf(path, file)}${form}${path}`)))
   return lines.join('\n')
 }
 
-async function digestOf(path: string, algorithm: string): Promise<string> {
+async function digestOfFile(path: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
   return hash.digest('hex')

@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openByteSource, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { graft } from '../../scripts/formats/squashfs/graft.ts'
@@ -9,6 +9,7 @@ import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 import { differenceOf, removeUnchanged, type Difference } from './difference.ts'
+import type { NewFile } from './new-file.ts'
 import { needsNumbers } from './unpacked-root.ts'
 
 interface PackDeps { exec: Exec; workDir: string }
@@ -92,15 +93,14 @@ async function overlayNotes(file: string, deps: PackDeps): Promise<'none' | 'to-
   return notes.length === all.length && notes.every(({ name }) => name !== 'overlay.opaque') ? 'to-leave-out' : 'needed'
 }
 
-/** Writes the image with the difference grafted on, and returns its size. */
-export async function writeGrafted(old: ByteSource, difference: string, to: string, deps: PackDeps): Promise<void> {
-  await using added = await openByteSource(difference)
-  const { parts } = await graft(old, added, deps)
-  await using file = await open(to, 'wx')
-  const buffer = Buffer.allocUnsafe(chunkBytes)
-  for (const part of parts) {
-    for (let at = 0; at < part.sizeBytes; at += chunkBytes) await file.writeFile(await part.read(at, Math.min(chunkBytes, part.sizeBytes - at), buffer))
+/** The image with the difference grafted on, to be written where it belongs. Dispose of it after that. */
+export async function openGrafted(old: ByteSource, difference: string, deps: PackDeps): Promise<NewFile & AsyncDisposable> {
+  const added = await openByteSource(difference)
+  try {
+    const { parts, sizeBytes } = await graft(old, added, deps)
+    return { parts, sizeBytes, [Symbol.asyncDispose]: () => added[Symbol.asyncDispose]() }
+  } catch (error) {
+    await added[Symbol.asyncDispose]()
+    throw error
   }
 }
-
-const chunkBytes = 4 * 1048576

@@ -47,7 +47,7 @@ export async function assembleIso({ root, manifest, secureBoot }: AssembleInput,
   log.step('packing the root file system (squashfs)')
   const squashfs = join(tree, 'live/filesystem.squashfs')
   await exec(['mksquashfs', root, squashfs, ...plan.squashfs, '-noappend', '-no-progress', '-quiet', '-processors', String(deps.jobs)] as unknown as Argv, {
-    env, doing: 'pack the root file system', errorCode: 'E_ISO', timeoutMs: 30 * 60_000,
+    env, doing: 'pack the root file system', errorCode: 'E_ISO', timeoutMs: 2 * 60 * 60_000,
   })
 
   log.step('writing the ISO')

@@ -11,29 +11,37 @@ import { expectEqual, ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 
 const shown = 'kernel/patches'
-/** Where the series lie: one folder a version of Jool, with a file `series` in it. */
+/** Where the series lie: one folder a version of Jool and one for all, each with a file `series` in it. */
 const shippedDir = fileURLToPath(new URL('../patches', import.meta.url))
 
 /** A patch to Jool's sources. */
 export const lockedJoolPatch = z.strictObject({
   /** Relative to the series' folder: `4.1.13/timers.patch`. */
-  name: z.string().regex(/^\d+\.\d+\.\d+\/[A-Za-z0-9][A-Za-z0-9._-]*\.patch$/),
+  name: z.string().regex(/^(?:all|\d+\.\d+\.\d+)\/[A-Za-z0-9][A-Za-z0-9._-]*\.patch$/),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 })
 export type JoolPatch = z.infer<typeof lockedJoolPatch>
 
+export interface JoolSources {
+  version: JoolVersion
+  /** A release, not a checkout, which may have the errors mended and is compiled as it is. */
+  released: boolean
+}
+
 /**
- * The patches that this Jool needs for this kernel, in order. A line of a series is a file name and a range of kernel series:
- * `timers.patch 6.16 - 6.18`; `#` starts a comment.
+ * The patches that this Jool needs for this kernel, in order: of the folder `all`, where a line of the series is a file name and a range of Jool's
+ * versions, then of the version's own, where it is a range of kernel series: `timers.patch 6.16 - 6.18`; `#` starts a comment.
  * @throws ForgeError E_PATCH when a line is wrong or a patch is missing
  */
-export async function patchesFor(jool: JoolVersion, release: KernelRelease, dir = shippedDir): Promise<JoolPatch[]> {
-  const patches: JoolPatch[] = []
-  for (const { file, range } of await readSeries(join(dir, jool, 'series'), `${shown}/${jool}/series`)) {
-    if (!semver.satisfies(kernelSeries(release), range)) continue
-    patches.push({ name: `${jool}/${file}`, sha256: sha256Of(await readPatch(dir, `${jool}/${file}`)) })
+export async function patchesFor(jool: JoolSources, release: KernelRelease, dir = shippedDir): Promise<JoolPatch[]> {
+  const listed = async (folder: string, version: string | semver.SemVer): Promise<JoolPatch[]> => {
+    const patches: JoolPatch[] = []
+    for (const { file, range } of await readSeries(join(dir, folder, 'series'), `${shown}/${folder}/series`)) {
+      if (semver.satisfies(version, range)) patches.push({ name: `${folder}/${file}`, sha256: sha256Of(await readPatch(dir, `${folder}/${file}`)) })
+    }
+    return patches
   }
-  return patches
+  return [...jool.released ? await listed('all', jool.version) : [], ...await listed(jool.version, kernelSeries(release))]
 }
 
 /** Applies patches to a copy of Jool's sources, a folder with `src`, in order and without guessing. @throws ForgeError E_PATCH naming the one that does not apply */
@@ -66,7 +74,7 @@ async function readSeries(path: string, name: string): Promise<{ file: string; r
     if (words === '') return []
     const [, file, range] = /^([A-Za-z0-9][A-Za-z0-9._-]*\.patch)\s+(\S.*)$/.exec(words) ?? []
     if (file === undefined || range === undefined || semver.validRange(range) === null) {
-      throw new ForgeError('E_PATCH', `${name}:${String(index + 1)} is not a patch and a range of kernels: ${words}`, { hint: 'write for example: timers.patch 6.16 - 6.18' })
+      throw new ForgeError('E_PATCH', `${name}:${String(index + 1)} is not a patch and a range of versions: ${words}`, { hint: 'write for example: timers.patch 6.16 - 6.18' })
     }
     return [{ file, range }]
   })

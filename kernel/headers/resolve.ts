@@ -13,7 +13,7 @@ export async function resolve({ spec, target, before }: ResolveInput<HeadersSpec
     case 'packages': return resolvePackages({ spec, target }, deps)
     case 'iso': return resolveIso({ spec, target }, deps)
     case 'tree': return resolveTree({ spec, target }, deps)
-    case 'source': return resolveSource({ spec, target }, deps, before.source?.joolVersion)
+    case 'source': return resolveSource({ spec, target }, deps, before.source)
     default: return spec satisfies never
   }
 }

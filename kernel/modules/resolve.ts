@@ -16,7 +16,7 @@ export async function resolve({ spec, target, before }: ResolveInput<ModulesSpec
   // Asked here too, so that an unsupported pair is refused before a build root is looked up.
   const [jool, release] = [joolVersion(before.source.joolVersion), kernelRelease(before.headers.release)]
   supportOf(jool, release, spec)
-  const patches = await patchesFor(jool, release)
+  const patches = await patchesFor({ version: jool, released: before.source.provider !== 'directory' }, release)
   const signing = await lockSigning(spec, before.headers, deps)
   const index = await deps.archive.open(target.suite, target.architecture)
   const wanted = [...compilePackages, ...before.headers.buildDepends, ...(before.source.provider === 'debian' ? [] : autotools)]

@@ -47,6 +47,7 @@ export function programManPage(edition: Edition): string {
     ...allOptions().map((option) => `.TP\n.B ${plain(optionWords(option))}\n${plain(option.help)}.\n`),
     '.SH EXIT STATUS\n', ...exitStatuses.map(({ status, meaning }) => `.TP\n.B ${String(status)}\n${plain(meaning)}.\n`),
     '.SH FILES\n.TP\n.I /etc/nat64/nat64.config\nThe configuration, where no FILE is given.\n.TP\n.I /var/lib/nat64\nWhat TAYGA keeps over restarts.\n',
+    '.TP\n.I /run/nat64/vyos.config\nOn VyOS, with the package vyos\\-nat64: what was committed last. Where it is, it is the configuration instead.\n',
     '.TP\n.I /run/nat64/statistics\\-baseline.json\nWhat the counters were when they were reset.\n',
     '.SH JOURNAL\n', plain('What Jool logs of rules with log binding or log session has a journal of its own, of at most 256 MB:'),
     '\n.B journalctl \\-\\-namespace=nat64\n.br\n',

@@ -29,7 +29,7 @@ const settings = (ignored: readonly string[]): object => ({
   'line-length': 150,
   lint: {
     select, ignore: ignored,
-    isort: { 'known-first-party': ['nat64ctl'] },
+    isort: { 'known-first-party': ['nat64ctl', 'vyos_nat64'] },
     mccabe: { 'max-complexity': 15 },
     // Dict and Optional are what 3.7 has at run time; one way to write a type is enough.
     pyupgrade: { 'keep-runtime-typing': true },

@@ -250,7 +250,10 @@ class FakeRouter(System):
         if program == "journalctl":
             return "the daemon's own words\n"
         if program == "modprobe":
-            return self._modprobe(rest[0])
+            return self._modprobe(rest[-1], "--dry-run" in rest)
+        if program == "modinfo":
+            known = {"depends": "jool_common,x_tables" if self.xtables else "jool_common", "filename": "/lib/modules/x_tables.ko"}
+            return known[rest[1]] + "\n"
         raise AssertionError("the model does not know %s" % (words,))
 
     def _namespace(self, name: str) -> FakeNamespace:
@@ -618,10 +621,11 @@ class FakeRouter(System):
 
         return self._changing(restart)
 
-    def _modprobe(self, module: str) -> str:
+    def _modprobe(self, module: str, dry: bool) -> str:
         if self.modprobe_error:
             raise Refused(self.modprobe_error)
-        self.modules.add(module)
+        if not dry:
+            self.modules.add(module)
         return ""
 
     # Jool

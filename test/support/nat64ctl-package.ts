@@ -7,10 +7,12 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A folder for PYTHONPATH with the package `nat64ctl` as it is on a router: the Python, and the table that is made of the CLI tree. */
+/** A folder for PYTHONPATH with the packages `nat64ctl` and `vyos_nat64` as they are on a router: the Python, and the table that is made of the CLI tree. */
 export async function nat64ctlPackage(): Promise<string> {
   const dir = await temporaryFolder()
-  await cp(join(projectDir, 'packaging/nat64ctl/usr/lib/python3/dist-packages'), dir, { recursive: true, filter: (path) => !path.endsWith('__pycache__') })
+  for (const name of ['nat64ctl', 'vyos-nat64']) {
+    await cp(join(projectDir, `packaging/${name}/usr/lib/python3/dist-packages`), dir, { recursive: true, filter: (path) => !path.endsWith('__pycache__') })
+  }
   await writeFile(join(dir, 'nat64ctl/tree.json'), treeJson(await readCliTree(projectDir)))
   return dir
 }

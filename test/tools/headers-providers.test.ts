@@ -326,7 +326,7 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       await mkdir(join(series, '4.1.13'))
       for (const [name, text] of Object.entries(patches)) await writeFile(join(series, '4.1.13', name), text)
       await writeFile(join(series, '4.1.13/series'), Object.keys(patches).map((name) => `${name} >=6.0.0\n`).join(''))
-      const listed = await patchesFor(joolVersion('4.1.13'), kernelRelease(release), series)
+      const listed = await patchesFor({ version: joolVersion('4.1.13'), released: true }, kernelRelease(release), series)
       await applyPatches(listed, join(work, 'jool'), { root, exec, workDir: work, dir: series })
       return readFile(join(work, 'jool/src/mod/nat64/Kbuild'), 'utf8')
     }

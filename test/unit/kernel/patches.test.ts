@@ -14,7 +14,7 @@ async function patches(series: string, release: string, jool = '4.1.13'): Promis
   await mkdir(join(dir, '4.1.13'))
   await writeFile(join(dir, '4.1.13/series'), series)
   for (const name of ['a', 'b', 'c']) await writeFile(join(dir, '4.1.13', `${name}.patch`), name)
-  return patchesFor(joolVersion(jool), kernelRelease(release), dir)
+  return patchesFor({ version: joolVersion(jool), released: true }, kernelRelease(release), dir)
 }
 const series = '# timers were renamed\nb.patch   6.16 - 6.18\n\na.patch 5.10 - 6.17   # both\nc.patch >=7.0.0\n'
 
@@ -37,10 +37,25 @@ describe('the patches of a series', () => {
     expect(await patches(series, '6.16.3', '4.1.14')).toEqual([])
   })
 
+  test('of all versions come first, by the version of Jool', async () => {
+    const dir = await temporaryFolder()
+    for (const folder of ['all', '4.1.13']) {
+      await mkdir(join(dir, folder))
+      await writeFile(join(dir, folder, 'a.patch'), folder)
+    }
+    await writeFile(join(dir, 'all/series'), 'a.patch 4.1.9 - 4.1.13\n')
+    await writeFile(join(dir, '4.1.13/series'), 'a.patch 6.1\n')
+    const names = async (jool: string): Promise<string[]> => (await patchesFor({ version: joolVersion(jool), released: true }, kernelRelease('6.1.0-1-amd64'), dir)).map(({ name }) => name)
+    expect(await names('4.1.13')).toEqual(['all/a.patch', '4.1.13/a.patch'])
+    expect(await names('4.1.10')).toEqual(['all/a.patch'])
+    expect(await names('4.1.14')).toEqual([])
+    expect(await patchesFor({ version: joolVersion('4.1.10'), released: false }, kernelRelease('6.1.0-1-amd64'), dir)).toEqual([])
+  })
+
   test.each([
-    ['a.patch\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of kernels: a.patch'],
-    ['\n../a.patch 6.1\n', 'kernel/patches/4.1.13/series:2 is not a patch and a range of kernels: ../a.patch 6.1'],
-    ['a.patch six\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of kernels: a.patch six'],
+    ['a.patch\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of versions: a.patch'],
+    ['\n../a.patch 6.1\n', 'kernel/patches/4.1.13/series:2 is not a patch and a range of versions: ../a.patch 6.1'],
+    ['a.patch six\n', 'kernel/patches/4.1.13/series:1 is not a patch and a range of versions: a.patch six'],
     ['gone.patch 6.1\n', 'kernel/patches/4.1.13/gone.patch is in its series, and cannot be read'],
   ])('%j are refused', async (text, message) => {
     expect(await rejection(patches(text, '6.1.0-1-amd64'))).toMatchObject({ code: 'E_PATCH', exitStatus: 65, message })

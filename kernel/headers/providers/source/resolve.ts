@@ -4,6 +4,7 @@ import { kernelRelease } from '../../../../scripts/domain/kernel-release.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { ResolveDeps } from '../../../../scripts/pipeline/stage.ts'
 import { joolVersion } from '../../../../scripts/domain/jool-version.ts'
+import type { SourceLocked } from '../../../source/artifact.ts'
 import { compilePackages } from '../../../compile/packages.ts'
 import { patchesFor } from '../../../compile/patches.ts'
 import { lockKey } from '../../../signing/key.ts'
@@ -15,15 +16,15 @@ import type { SourceKernelLocked, SourceKernelSpec } from './spec.ts'
 /** What building a kernel and packing it with its own `make bindeb-pkg` takes. */
 const buildDepends = ['gcc', 'bc', 'bison', 'ccache', 'cpio', 'debhelper', 'dpkg-dev', 'flex', 'libelf-dev', 'libssl-dev', 'lz4', 'openssl', 'patch', 'perl', 'python3-minimal', 'rsync', 'zstd']
 
-/** `jool` is the version of Jool that the target resolved to; its modules may be compiled with the kernel. */
-export async function resolveSource({ spec, target }: ProviderInput<SourceKernelSpec>, deps: ResolveDeps, jool?: string): Promise<SourceKernelLocked> {
+/** `jool` is what the target resolved to; its modules may be compiled with the kernel. */
+export async function resolveSource({ spec, target }: ProviderInput<SourceKernelSpec>, deps: ResolveDeps, jool?: SourceLocked): Promise<SourceKernelLocked> {
   // First what a person may have got wrong: the key, the files.
   const signing = await lockKey(spec.signing, deps.targetDir, deps)
   const { base, fragments } = await lockConfig(spec, deps.targetDir)
   const patches = await lockPatches(spec.patches, deps.targetDir)
   const { sources, version } = await lockSources(spec, target, deps)
   const release = kernelRelease(`${version}${await localVersion(base, fragments)}`)
-  const joolPatches = jool === undefined || signing.policy !== 'ephemeral' ? [] : await patchesFor(joolVersion(jool), release)
+  const joolPatches = jool === undefined || signing.policy !== 'ephemeral' ? [] : await patchesFor({ version: joolVersion(jool.joolVersion), released: jool.provider !== 'directory' }, release)
   const index = await deps.archive.open(target.suite, target.architecture)
   return {
     provider: 'source', release, version, sources, patches, base, fragments, revision: spec.revision, signing,

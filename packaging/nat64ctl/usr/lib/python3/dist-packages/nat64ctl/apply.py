@@ -8,6 +8,7 @@ done, and the next one starts from what it finds.
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import contextmanager
 from types import FrameType
 from typing import Callable, Iterator, List, Optional
@@ -168,6 +169,10 @@ def _journal(system: System, command: Run) -> str:
 def _signals_held() -> Iterator[Callable[[], str]]:
     """A request to end is heard between two operations, and then everything is undone."""
     heard: List[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are the main thread's: whoever runs this in another one has to wait for it.
+        yield lambda: ""
+        return
 
     def hear(number: int, _frame: Optional[FrameType]) -> None:
         heard.append("interrupted by %s" % signal.Signals(number).name)

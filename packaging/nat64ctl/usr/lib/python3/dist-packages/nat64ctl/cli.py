@@ -11,12 +11,9 @@ from pkgutil import iter_modules
 from typing import Dict, List, Optional
 
 from . import commands
-from .apply import ApplyFailed, said
+from .apply import ApplyFailed
 from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, BadConfiguration, BadUsage, CommandLine
-from .engines.jool_tables import UnknownTable
-from .observe.statistics import BadBaseline
-from .requirements import Missing
-from .system import Unreadable
+from .failures import FAILURES, failure_lines
 
 #: As shells say of a program that SIGINT has ended.
 _INTERRUPTED = 130
@@ -61,25 +58,16 @@ def main(argv: Optional[List[str]] = None) -> int:
         return _say(USAGE, str(error))
     except BadConfiguration:
         return BAD_CONFIGURATION
-    except Missing as error:
-        return _say(MISSING, error.message, error.words, "remedy: " + error.remedy)
-    except Unreadable as error:
-        return _say(MISSING, "cannot read what runs: `%s` failed" % " ".join(error.result.argv), said(error.result))
-    except ApplyFailed as error:
-        rest = ["not as before: " + each for each in error.remains]
-        return _say(FAILED, "failed: " + error.operation, error.command, error.words, *(rest or ["everything is as it was before"]))
-    except UnknownTable as error:
-        return _say(MISSING, "the translator's tools are of a version that this nat64ctl does not know: %s" % error)
-    except BadBaseline as error:
-        return _say(MISSING, str(error), "`nat64ctl reset statistics` writes it anew; without it counters are since the start")
     except KeyboardInterrupt:
         # What changes the router holds signals back by itself.
         return _INTERRUPTED
     except BrokenPipeError:
         _leave_standard_output()
         return 0
-    except OSError as error:
-        return _say(MISSING, "%s: %s" % (error.filename or "", error.strerror or error))
+    except ApplyFailed as error:
+        return _say(FAILED, *failure_lines(error))
+    except FAILURES as error:
+        return _say(MISSING, *failure_lines(error))
     except Exception:  # noqa: BLE001 - a bug must not look like anything else
         traceback.print_exc()
         return _say(BUG, "this is a bug in nat64ctl; `nat64ctl debug-archive` gathers what a report needs")

@@ -8,11 +8,12 @@ import sys
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from ..check import CheckResult, RouterFacts, check_text
-from ..desired import Unplannable, desired_state
+from ..applicable import check_applicable
+from ..check import CheckResult, RouterFacts
+from ..configuration_file import default_file
 from ..model import Configuration
 from ..observe.filters import BadFilter, Filter, make_filter
-from ..problems import Problem, Severity
+from ..problems import Severity
 
 OK = 0
 #: The router could not be brought to what the configuration says; it is as it was.
@@ -21,8 +22,6 @@ USAGE = 64
 BAD_CONFIGURATION = 65
 MISSING = 69
 BUG = 70
-
-DEFAULT_FILE = "/etc/nat64/nat64.config"
 
 
 class BadUsage(Exception):
@@ -47,7 +46,7 @@ def file_and_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         nargs="?",
-        default=DEFAULT_FILE,
+        default=default_file(),
         metavar="FILE",
         help="configuration, as `set` lines or in braces; default %(default)s; - for standard input",
     )
@@ -69,15 +68,7 @@ def read_bytes(path: str) -> bytes:
 
 def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None) -> CheckResult:
     """What there is to say about FILE, and the configuration where nothing of it is an error. @raises OSError"""
-    result = check_text(read_bytes(arguments.file), arguments.file, facts)
-    if result.configuration is not None:
-        try:
-            desired_state(result.configuration)
-        except Unplannable as error:
-            # What the check did not foresee; it must not become an error of `apply`.
-            problem = Problem(Severity.ERROR, error.message, arguments.file, path=error.rules)
-            return CheckResult(None, result.problems + (problem,))
-    return result
+    return check_applicable(read_bytes(arguments.file), arguments.file, facts)
 
 
 def load(arguments: argparse.Namespace, warnings: bool = True) -> Configuration:
@@ -96,7 +87,7 @@ def load(arguments: argparse.Namespace, warnings: bool = True) -> Configuration:
 
 def configuration_file(parser: argparse.ArgumentParser) -> None:
     """For verbs whose FILE is beside the point."""
-    parser.add_argument("--file", default=DEFAULT_FILE, metavar="FILE", help="the configuration; default %(default)s; - for standard input")
+    parser.add_argument("--file", default=default_file(), metavar="FILE", help="the configuration; default %(default)s; - for standard input")
 
 
 def known_configuration(arguments: argparse.Namespace, say: bool = False) -> Optional[Configuration]:

@@ -65,9 +65,7 @@ def _statistics(arguments: argparse.Namespace, wanted: Filter) -> int:
         print_json_rows(statistics.statistics_json(each) for each in found)
         return OK
     for index, each in enumerate(found):
-        since = "" if each.since is None else ", since " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(each.since))
-        whose = ", ".join(each.rules) or each.instance + " (foreign)"
-        sys.stdout.write("%s%s%s\n" % ("\n" if index else "", whose, since))
+        sys.stdout.write("%s%s\n" % ("\n" if index else "", statistics.heading(each)))
         print_table(statistics.HEADER, statistics.statistics_cells(each, arguments.all))
     return OK
 

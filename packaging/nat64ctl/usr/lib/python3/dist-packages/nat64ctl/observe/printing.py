@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from itertools import chain, islice
-from typing import Iterable, Iterator, List, Sequence
+from typing import Iterable, Iterator, List, Optional, Sequence, TextIO
 
 #: Rows that are looked at before the first is written, to know how wide the columns are.
 _AHEAD = 200
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-    """How many rows there were. Cells of later rows that are wider than their column push the others to the right."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], to: Optional[TextIO] = None) -> int:
+    """On standard output, or `to`. How many rows there were. Cells of later rows that are wider than their column push the others to the right."""
+    out = sys.stdout if to is None else to
     coming = iter(rows)
     first = list(islice(coming, _AHEAD))
     widths = [max(len(row[index]) for row in chain([header], first)) for index in range(len(header))]
-    sys.stdout.write(_line(header, widths) + _line(["-" * width for width in widths], widths))
+    out.write(_line(header, widths) + _line(["-" * width for width in widths], widths))
     count = 0
     for row in chain(first, coming):
-        sys.stdout.write(_line(row, widths))
+        out.write(_line(row, widths))
         count += 1
     return count
 

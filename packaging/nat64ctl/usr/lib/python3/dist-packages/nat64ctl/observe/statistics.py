@@ -7,6 +7,7 @@ kept; that shows, and what was kept of it no longer counts. One that has overtak
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Tuple
 
@@ -155,6 +156,11 @@ def statistics_json(each: Statistics) -> Dict[str, object]:
         "recreated": each.recreated,
         "counters": each.values,
     }
+
+
+def heading(each: Statistics) -> str:
+    since = "" if each.since is None else ", since " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(each.since))
+    return (", ".join(each.rules) or each.instance + " (foreign)") + since
 
 
 def statistics_cells(each: Statistics, every: bool) -> List[Tuple[str, str, str]]:

@@ -1,0 +1,1 @@
+"""VyOS's configuration and operational mode over nat64ctl."""

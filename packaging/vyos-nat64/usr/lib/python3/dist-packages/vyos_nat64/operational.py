@@ -1,0 +1,226 @@
+"""VyOS's operational commands: functions as vyos.opmode runs them and as VyOS's API calls them.
+
+What is plain is a table as VyOS has them, what is raw is what nat64ctl prints with --json. `family` is nat64 or nat46. What runs is asked of the
+translators; the configuration is the one that was committed last.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from contextlib import contextmanager
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
+
+import vyos.opmode
+
+from nat64ctl.applicable import check_applicable
+from nat64ctl.apply import ApplyFailed
+from nat64ctl.apply import apply as bring_about
+from nat64ctl.archive import archive_name, write_archive
+from nat64ctl.configuration_file import VYOS_FILE
+from nat64ctl.failures import FAILURES, failure_lines
+from nat64ctl.model import Configuration
+from nat64ctl.observe import pools, rules, statistics, status, timeouts, translations
+from nat64ctl.observe.filters import BadFilter, Filter, make_filter
+from nat64ctl.observe.printing import print_table
+from nat64ctl.observe.synchronization import daemon_rows, synchronization_cells, synchronization_json
+from nat64ctl.reset import outcome_words
+from nat64ctl.reset import reset_translations as forget
+from nat64ctl.system import LocalSystem, System, locked, write_new_file
+
+from . import log
+from .configuration import FAMILIES
+
+Shown = Union[str, Dict[str, Any], List[Any]]
+
+#: Where people look for what VyOS has made for them.
+_ARCHIVES = "/tmp"  # noqa: S108 - the name is new and the file is made with O_EXCL
+
+
+def show_rules(raw: bool, family: str) -> Shown:
+    with _router(family) as (system, configuration):
+        rows = [row for row in rules.rule_rows(system, configuration) if _of(row.rule, family)]
+        return [rules.rule_json(row) for row in rows] if raw else _table(rules.HEADER, map(rules.rule_cells, rows))
+
+
+def show_statistics(raw: bool, family: str) -> Shown:
+    with _router(family) as (system, configuration):
+        found = [each for each in statistics.statistics(system, Filter(), configuration) if _of_any(each.rules, family)]
+        if raw:
+            return [statistics.statistics_json(each) for each in found]
+        parts = [statistics.heading(each) + "\n" + _table(statistics.HEADER, statistics.statistics_cells(each, False)) for each in found]
+        return "\n\n".join(parts)
+
+
+def show_translations(
+    raw: bool, family: str, address: Optional[str] = None, protocol: Optional[str] = None, port: Optional[str] = None, rule: Optional[str] = None
+) -> Shown:
+    return _translations(raw, family, _filter(family, address, protocol, port, rule), False)
+
+
+def show_bib(
+    raw: bool, family: str, address: Optional[str] = None, protocol: Optional[str] = None, port: Optional[str] = None, rule: Optional[str] = None
+) -> Shown:
+    return _translations(raw, family, _filter(family, address, protocol, port, rule), True)
+
+
+def _translations(raw: bool, family: str, chosen: Filter, only_bindings: bool) -> Shown:
+    with _router(family) as (system, configuration):
+        found = translations.translations(system, chosen, configuration, time.time(), only_bindings)
+        rows = (row for row in found if _of(row.rule, family) and (not only_bindings or row.kind.endswith("binding")))
+        return [translations.translation_json(row) for row in rows] if raw else _table(translations.HEADER, translations.translation_cells(rows))
+
+
+def show_pools(raw: bool, family: str) -> Shown:
+    with _router(family) as (system, configuration):
+        rows = (row for row in pools.pool_rows(system, Filter(), configuration) if _of(row.rule, family))
+        return [pools.pool_json(row) for row in rows] if raw else _table(pools.HEADER, map(pools.pool_cells, rows))
+
+
+def show_timeouts(raw: bool, family: str) -> Shown:
+    with _router(family) as (system, configuration):
+        rows = [row for row in timeouts.timeout_rows(system, Filter(), configuration) if _of_any(row.rules, family)]
+        return [timeouts.timeout_json(row) for row in rows] if raw else _table(timeouts.HEADER, map(timeouts.timeout_cells, rows))
+
+
+def show_status(raw: bool, family: str) -> Shown:
+    """Also where nothing is configured: then it says so."""
+    _expect(family)
+    with _failures():
+        system = LocalSystem()
+        text = system.read_file(VYOS_FILE)
+        found = status.router_status(system, VYOS_FILE, _configuration(text), text is None)
+        return status.status_json(found) if raw else _table(status.HEADER, status.status_cells(found))
+
+
+def show_synchronization(raw: bool, family: str) -> Shown:
+    with _router(family) as (system, configuration):
+        own = None if configuration is None else getattr(configuration, family + "_synchronization")
+        if own is None:
+            raise vyos.opmode.UnconfiguredSubsystem("%s synchronization is not configured" % family.upper())
+        daemons = daemon_rows(system)
+        return synchronization_json(own, daemons) if raw else _table(("What", "State"), synchronization_cells(own, daemons))
+
+
+def show_log(raw: bool, family: str) -> Shown:
+    """Also of translators that are configured no more."""
+    _expect(family)
+    with _failures():
+        entries = log.entries(LocalSystem(), family)
+        return [log.entry_json(entry) for entry in entries] if raw else "\n".join(log.entry_line(entry) for entry in entries)
+
+
+def reset_translations(family: str, address: Optional[str] = None) -> None:
+    _forget(family, _filter(family, address, None, None, None))
+
+
+def reset_rule(family: str, rule: str) -> None:
+    _forget(family, _filter(family, None, None, None, rule))
+
+
+def _forget(family: str, chosen: Filter) -> None:
+    with _router(family, *FAMILIES) as (system, configuration), locked():
+        outcomes = forget(system, chosen, configuration, False, print)
+    for outcome in outcomes:
+        print(outcome_words(outcome))
+    if not outcomes:
+        print("nothing translates with a state that could be reset")
+
+
+def reset_statistics(family: str) -> None:
+    with _router(family, *FAMILIES) as (system, _), locked():
+        names = statistics.reset_statistics(system, int(time.time()))
+    print("from now on statistics count from zero for %s" % ", ".join(names) if names else "nothing translates, so there is nothing to count")
+
+
+def restart_translators(family: str) -> None:
+    """Takes all of it away and makes it anew. What TAYGA keeps over restarts stays."""
+    with _router(family, *FAMILIES) as (system, configuration):
+        if configuration is None:
+            raise vyos.opmode.DataUnavailable("%s has errors: `nat64ctl check` names them" % VYOS_FILE)
+        with locked():
+            bring_about(system, Configuration())
+            bring_about(system, configuration)
+
+
+def generate_debug_archive(raw: bool) -> Shown:
+    with _failures():
+        when = int(time.time())
+        root, name = archive_name(when)
+        path = os.path.join(_ARCHIVES, name)
+        data, found = write_archive(LocalSystem(), VYOS_FILE, root, when, lambda _: None)
+        write_new_file(path, data)
+        _give_to_caller(path)
+    incomplete = sum(1 for each in found if each.problem)
+    if raw:
+        return {"archive": path, "pieces": len(found), "incomplete": incomplete}
+    return (
+        "%s: %d pieces, %d of them incomplete or not there: see %s/CONTENTS\n" % (path, len(found), incomplete, root)
+        + "It has no passwords and no keys; it has addresses and the firewall's rules. Look through it before you give it away."
+    )
+
+
+def _give_to_caller(path: str) -> None:
+    """Who asked through sudo can read it, and nobody else."""
+    user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if user.isdigit() and group.isdigit():
+        os.chown(path, int(user), int(group))
+
+
+@contextmanager
+def _router(family: str, *others: str) -> Iterator[Any]:
+    """This router and the configuration that was committed, None where it cannot be read. @raises vyos.opmode.Error, for all that can go wrong
+
+    `others`: families with which the command has something to do as well.
+    """
+    _expect(family)
+    with _failures():
+        system: System = LocalSystem()
+        text = system.read_file(VYOS_FILE)
+        if not any(line.startswith("set %s " % each) for line in (text or "").split("\n") for each in (family, *others)):
+            raise vyos.opmode.UnconfiguredSubsystem("%s is not configured" % " or ".join(each.upper() for each in dict.fromkeys((family, *others))))
+        yield system, _configuration(text)
+
+
+def _configuration(text: Optional[str]) -> Optional[Configuration]:
+    return None if text is None else check_applicable(text.encode(), VYOS_FILE).configuration
+
+
+def _expect(family: str) -> None:
+    if family not in FAMILIES:
+        raise vyos.opmode.IncorrectValue("the family is nat64 or nat46, not %s" % family)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except ApplyFailed as error:
+        raise vyos.opmode.InternalError("\n".join(failure_lines(error))) from error
+    except FAILURES as error:
+        raise vyos.opmode.DataUnavailable("\n".join(failure_lines(error))) from error
+
+
+def _filter(family: str, address: Optional[str], protocol: Optional[str], port: Optional[str], rule: Optional[str]) -> Filter:
+    _expect(family)
+    try:
+        return make_filter(address, protocol, port, None if rule is None else "%s-%s" % (family, rule))
+    except BadFilter as error:
+        raise vyos.opmode.IncorrectValue(str(error).replace("--", "")) from None
+
+
+def _of(label: Optional[str], family: str) -> bool:
+    """Whatever is nobody's is shown with nat64."""
+    return family == FAMILIES[0] if label is None else label.startswith(family + "-")
+
+
+def _of_any(labels: Sequence[str], family: str) -> bool:
+    return any(_of(label, family) for label in labels or (None,))
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Without the last line end: whoever prints it adds one."""
+    text = io.StringIO()
+    print_table(header, rows, text)
+    return text.getvalue().rstrip("\n")

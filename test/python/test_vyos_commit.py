@@ -1,0 +1,154 @@
+"""A commit on VyOS: its dictionaries become nat64ctl's configuration, and a refusal names everything."""
+from __future__ import annotations
+
+import json
+import os
+import stat
+import unittest
+from random import Random
+from typing import List
+
+from fake_router import FakeRouter, Refused
+from support.checking import FIREWALL, valid
+from support.random_configuration import random_configuration
+from support.vyos_scripts import by_configd, committed, dictionary, executed, on, script
+
+from nat64ctl.configuration_file import VYOS_FILE
+from nat64ctl.render import set_text
+from vyos_nat64 import commit
+from vyos_nat64.configuration import set_lines
+
+RULE = "set nat64 source rule 100 "
+GOOD = RULE + "source prefix 64:ff9b::/96\n" + RULE + "translation pool 10 address 192.0.2.10\n" + RULE + "translation pool 10 port 1-65535\n"
+#: Nothing is said of it.
+QUIET = GOOD.replace("port 1-65535", "port 61001-65535") + RULE + "mode isolated\n"
+MAP = "set nat46 destination rule 5 "
+NAT46 = "".join(MAP + line + "\n" for line in (
+    "destination address 203.0.113.9", "translation address 2001:db8::9", "source prefix 2001:db8:46::/96", "mode isolated",
+))
+
+
+class Dictionaries(unittest.TestCase):
+    def test_a_dictionary_of_vyos_becomes_set_lines(self) -> None:
+        trees = {
+            "nat46": {"clat": {}},
+            "nat64": {"source": {"rule": {"10": {"description": "it's \"x\"", "disable": {}, "option": {"mtu-plateaus": ["1500", "1280"]}}}}},
+        }
+        self.assertEqual(set_lines(trees), "".join(line + "\n" for line in (
+            'set nat64 source rule 10 description "it\'s \\"x\\""', "set nat64 source rule 10 disable",
+            "set nat64 source rule 10 option mtu-plateaus '1500'",
+            "set nat64 source rule 10 option mtu-plateaus '1280'", "set nat46 clat",
+        )))
+
+    def test_roots_that_are_empty_or_not_there_are_no_lines(self) -> None:
+        self.assertEqual(set_lines({"nat64": {}}), "")
+
+    def test_a_name_that_nobody_should_type_stays_one_word(self) -> None:
+        self.assertEqual(set_lines({"nat64": {"source": {"rule": {"1 2": {}}}}}), "set nat64 source rule '1 2'\n")
+
+    def test_configurations_by_chance_come_through(self) -> None:
+        for seed in range(60):
+            configuration = random_configuration(Random(seed))
+            with self.subTest(seed):
+                self.assertEqual(valid(set_lines(dictionary(set_text(configuration)))), configuration)
+
+
+class Commit(unittest.TestCase):
+    def setUp(self) -> None:
+        self.router = FakeRouter()
+        context = on(self.router)
+        context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+
+    def names(self) -> List[str]:
+        return sorted(name for _, _, name in self.router.instances)
+
+    def test_a_rule_is_made_changed_and_deleted(self) -> None:
+        self.assertEqual(committed(QUIET, "nat64"), (True, [""]))
+        self.assertEqual(self.names(), ["instance-100"])
+        self.assertEqual(json.loads(self.router.files["/run/jool/instance-100.json"])["instance"], "instance-100")
+        self.assertEqual(committed(QUIET + RULE + "translation pool 20 address 192.0.2.11\n", "nat64")[0], True)
+        self.assertEqual(self.router.files[VYOS_FILE].count("\n"), 5)
+        self.assertEqual(committed("", "nat64"), (True, [""]))
+        self.assertEqual((self.names(), VYOS_FILE in self.router.files, "/run/jool/instance-100.json" in self.router.files), ([], False, False))
+
+    def test_the_same_when_the_script_is_executed(self) -> None:
+        self.assertEqual(executed("nat64", dictionary(QUIET)), (True, ""))
+        self.assertEqual(self.names(), ["instance-100"])
+        success, said = executed("nat64", dictionary(QUIET.replace("::/96", "::/95")))
+        self.assertEqual((success, self.names()), (False, ["instance-100"]))
+        self.assertTrue(said.startswith("nat64 source rule 100 source prefix: "), said)
+
+    def test_both_roots_are_applied_by_the_first_script_and_the_second_does_nothing(self) -> None:
+        self.assertEqual(by_configd("nat64", dictionary(QUIET + NAT46)), (True, ""))
+        self.assertEqual(self.names(), ["instance-100", "nat46-5"])
+        changes = self.router.changes
+        self.assertEqual(by_configd("nat46", dictionary(QUIET + NAT46)), (True, ""))
+        # The file of what was committed is written again, and nothing else.
+        self.assertEqual(self.router.changes, changes + 1)
+        self.assertEqual(committed(NAT46, "nat64"), (True, [""]))
+        self.assertEqual(self.names(), ["nat46-5"])
+
+    def test_a_refusal_names_everything_that_is_wrong_a_line_each(self) -> None:
+        lines = (
+            RULE + "source prefix 64:ff9b::/95\n" + RULE + "translation pool 10 port 1-65535\n" + "set nat64 source rule 200 disable\n"
+            + MAP + "destination address 203.0.113.9\n"
+        )
+        for name in ("nat64", "nat46"):
+            success, said = by_configd(name, dictionary(lines))
+            self.assertFalse(success)
+            heads = [line.split(": ")[0] for line in said.split("\n") if not line.startswith(" ")]
+            self.assertEqual(heads, [
+                "nat64 source rule 100 source prefix", "nat64 source rule 100 translation pool 10 address", "nat64 source rule 200 source prefix",
+                "nat46 destination rule 5 translation address", "nat46 destination rule 5 source prefix",
+            ])
+            self.assertIn("\n    RFC 6052 section 2.2 has 32, 40, 48, 56, 64 and 96.\n", said)
+        self.assertEqual(self.router.changes, 0)
+
+    def test_a_warning_is_told_once_by_the_script_of_its_root(self) -> None:
+        text = GOOD.replace("port 1-65535", "port 61001-65535")
+        success, said = by_configd("nat64", dictionary(text + NAT46))
+        self.assertEqual((success, said.split("\n")[0]), (True, "WARNING: nat64 source rule 100: " + FIREWALL))
+        self.assertEqual(by_configd("nat46", dictionary(text + NAT46)), (True, ""))
+
+    def test_what_only_the_router_knows_is_asked_for(self) -> None:
+        self.router.files["/proc/sys/net/ipv4/ip_local_port_range"] = "32768\t60999\n"
+        self.assertIn("overlaps the router's ephemeral ports 32768-60999", by_configd("nat64", dictionary(GOOD))[1])
+        self.router.files["/usr/share/vyos/version.json"] = '{"version": "1.5-rolling-202606010000"}'
+        success, said = by_configd("nat64", dictionary(GOOD))
+        self.assertEqual((success, "VyOS refuses this since" in said), (False, True))
+
+    def test_a_translator_that_refuses_has_its_words_in_the_refusal_and_all_is_as_before(self) -> None:
+        self.assertTrue(committed(QUIET, "nat64")[0])
+        before = dict(self.router.files)
+
+        def refuse(number: int) -> None:
+            if number == self.router.changes:
+                self.router.before_change = lambda _: None
+                raise Refused("Error: no such luck")
+        self.router.before_change = refuse
+        success, said = by_configd("nat64", dictionary(QUIET + NAT46))
+        self.assertEqual((success, self.names(), self.router.files), (False, ["instance-100"], before))
+        self.assertTrue(said.startswith("failed: "), said)
+        self.assertIn("\nError: no such luck\n", said)
+        self.assertTrue(said.endswith("\neverything is as it was before"), said)
+
+    def test_a_module_that_does_not_load_is_refused_with_the_engine_that_needs_none(self) -> None:
+        self.router.modprobe_error = "modprobe: ERROR: could not insert 'jool': Key was rejected by service"
+        success, said = by_configd("nat64", dictionary(QUIET))
+        self.assertEqual((success, self.names()), (False, []))
+        self.assertIn("engine tayga", said)
+
+    def test_nothing_is_applied_that_was_not_verified(self) -> None:
+        with self.assertRaisesRegex(commit.Refused, "not verified"):
+            commit.apply(commit.Proposal("nat64", QUIET), self.router)
+
+
+class Scripts(unittest.TestCase):
+    def test_can_be_executed(self) -> None:
+        for kind, name in (("conf_mode", "nat64"), ("conf_mode", "nat46")):
+            self.assertTrue(os.stat(script(kind, name)).st_mode & stat.S_IXUSR, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
