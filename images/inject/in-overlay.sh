@@ -38,8 +38,8 @@ in_root() {
 }
 
 # ------------------------------------------------------------------------------------------------------------------------------------
-# Below what changes, so it never becomes part of it: services are not started, whatever a package asks for, and who asks for a new
-# initrd is noted, since most who do change nothing in it.
+# Below what changes, so it never becomes part of it: services are not started, whatever a package asks for; who asks for a new initrd
+# is noted, since most who do change nothing in it; and a kernel that goes is not taken for the one that runs, which is this host's.
 mkdir -p below answer scratch run/archives run/tmp
 chmod 1777 run/tmp
 open_lower
@@ -52,6 +52,11 @@ asks="# Installing in an image: notes who asks for a new initrd."
 if [ -e "lower/$sbin/update-initramfs" ]; then
   printf '#!/bin/sh\n%s\necho "$*" >> /run/nat64-forge/initrd-asked\n' "$asks" > "below/$sbin/update-initramfs"
   chmod 755 "below/$sbin/update-initramfs"
+fi
+if [ -e lower/usr/bin/linux-check-removal ]; then
+  mkdir -p below/usr/bin
+  printf '#!/bin/sh\nexit 0\n' > below/usr/bin/linux-check-removal
+  chmod 755 below/usr/bin/linux-check-removal
 fi
 (cd below && find . -depth -type d) | while read -r folder; do
   chmod --reference="lower/$folder" "below/$folder"; chown --reference="lower/$folder" "below/$folder"; touch --reference="lower/$folder" "below/$folder"
@@ -103,12 +108,24 @@ if [ -s request/packages ]; then
   }
   apt update >/dev/null
   if apt check >/dev/null 2>&1; then
-    apt --yes --reinstall --allow-downgrades install $(cat request/packages)
+    # apt removes nothing that its maker protects, unless it is named: what is only for a kernel that goes is named.
+    named=''
+    if [ -s request/kernel-packages ]; then
+      in_root dpkg-query -W -f '${Protected} ${Package}\n' | sed -n 's/^yes //p' | LC_ALL=C sort -u > scratch/protected
+      until apt --simulate --allow-remove-essential remove $(cat request/kernel-packages) $named > scratch/without-kernel 2>&1; do
+        more=$(sed -n 's/^ \([^ ]*\) : .*Depends: .*/\1/p' scratch/without-kernel | LC_ALL=C sort -u | LC_ALL=C comm -12 - scratch/protected)
+        more=$(printf '%s\n' $named $more | LC_ALL=C sort -u)
+        [ "$more" != "$named" ] || break
+        named=$more
+      done
+    fi
+    apt --yes --reinstall --allow-downgrades ${named:+--allow-remove-essential} install $(cat request/packages) $(printf '%s\n' $named | grep -vxFf request/packages | sed 's/.$/&-/')
   else
     # apt touches nothing where something was amiss before. dpkg asks only about what it is given.
     echo 'own-relations-broken' >> answer/notes
     mount --bind given merged/run/nat64-forge/archives
     in_root sh -c 'exec dpkg --force-confdef --force-confold --force-unsafe-io --auto-deconfigure --install /run/nat64-forge/archives/*.deb'
+    [ ! -s request/kernel-packages ] || in_root dpkg --force-depends --remove $(cat request/kernel-packages)
   fi
 fi
 if [ -e request/script ]; then

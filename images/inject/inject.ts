@@ -210,7 +210,10 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const names = offer.given.map(({ name, architecture }) => foreign.includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
-  if (newKernel !== undefined) await write('kernels-to-remove', oldKernels)
+  if (newKernel !== undefined) {
+    await write('kernels-to-remove', oldKernels)
+    await write('kernel-packages', goes)
+  }
   if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
   await write('initrds', newKernel === undefined ? await initrdsOf(image, kernels, workDir) : [`${newKernel} new`])
   return { offer, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }

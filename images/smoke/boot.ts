@@ -21,7 +21,7 @@ import { startTree, type LabTree } from './lab/tree.ts'
 import type { PlannedBoot, SmokePlan } from './plan.ts'
 
 export interface BootDeps {
-  iso: string
+  medium: { iso: string } | { installedDisk: string }
   /** PEM: what the firmware trusts under Secure Boot. */
   certificate?: string | undefined
   plan: SmokePlan
@@ -36,20 +36,20 @@ export interface BootDeps {
 const bootId = 'cat /proc/sys/kernel/random/boot_id'
 
 /**
- * Puts the ISO into a lab of its own, boots it and runs the boot's checks. A router that does not boot is a result, not an
+ * Puts the image into a lab of its own, boots it and runs the boot's checks. A router that does not boot is a result, not an
  * error: what was not reached has failed.
  * @throws ForgeError E_LAB when the lab itself cannot be had, E_INTERRUPTED
  */
 export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<BootResult> {
   const { plan, probe, exec, log, signal, workDir, outDir } = deps
   const { firmware } = boot
-  const persistenceImage = await makePersistenceDisk(exec, workDir)
+  const medium = 'iso' in deps.medium ? { ...deps.medium, persistenceImage: await makePersistenceDisk(exec, workDir) } : deps.medium
   await using tree = await startTree()
   const timeline = new Timeline()
   timeline.listen((event) => { log.step(`${firmware}: ${event.kind}`) })
   const consoleFile = `console-${firmware}.log`
   await using guest = await Guest.start(tree, {
-    accelerator: probe.accelerator, firmware, iso: deps.iso, certificate: deps.certificate, memoryMiB: plan.memoryMiB, cpus: plan.cpus, persistenceImage,
+    accelerator: probe.accelerator, firmware, medium, certificate: deps.certificate, memoryMiB: plan.memoryMiB, cpus: plan.cpus,
     speedFactor: probe.speedFactor, workDir, consoleFile: join(outDir, consoleFile), timeline, signal,
   })
   await connectHosts(tree)

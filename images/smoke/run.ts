@@ -10,8 +10,8 @@ import { probeAccelerator } from './lab/accelerator.ts'
 import type { SmokePlan } from './plan.ts'
 
 export interface SmokeIsoInput {
-  /** Path of the ISO. */
-  iso: string
+  /** An ISO, or a disk that a router is installed on, which is written to. */
+  medium: { iso: string } | { installedDisk: string }
   /** PEM: what the firmware trusts when the plan has a boot with Secure Boot on. */
   certificate?: string | undefined
   plan: SmokePlan
@@ -25,7 +25,7 @@ export interface SmokeIsoInput {
 }
 
 /**
- * Boots any ISO in the lab, once for each planned boot. A failed check is a result with verdict `fail`, not an error.
+ * Boots any router image in the lab, once for each planned boot. A failed check is a result with verdict `fail`, not an error.
  * @throws ForgeError E_LAB, E_INTERRUPTED
  */
 export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
@@ -80,5 +80,5 @@ export function kernelStarted({ milestones }: Pick<BootResult, 'milestones'>): b
 /** The stage: the ISO of the stage before. */
 export async function runSmoke(plan: SmokePlan, deps: RunDeps<{ iso: Stored<{ isoName: string; secureBootCertificate?: string }> }>): Promise<SmokeArtifact> {
   const { before, exec, log, signal, workDir, outDir } = deps
-  return await smokeIso({ iso: join(before.iso.dir, before.iso.isoName), certificate: before.iso.secureBootCertificate, plan, exec, log, signal, workDir, outDir })
+  return await smokeIso({ medium: { iso: join(before.iso.dir, before.iso.isoName) }, certificate: before.iso.secureBootCertificate, plan, exec, log, signal, workDir, outDir })
 }

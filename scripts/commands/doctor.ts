@@ -34,6 +34,9 @@ export const testTools: readonly HostTool[] = [
   { command: 'iptables-save', package: 'iptables', why: 'carries out nat64ctl\'s plans in namespaces' },
   { command: 'tayga', package: 'tayga', why: 'carries out nat64ctl\'s plans in namespaces' },
   { command: 'systemd-analyze', package: 'systemd', why: 'tells how exposed nat64ctl\'s units are' },
+  { command: 'lb', package: 'live-build', why: 'makes an ISO as VyOS\'s are made' },
+  { command: 'sfdisk', package: 'fdisk', why: 'installs a router on a disk' },
+  { command: '/usr/lib/grub/i386-pc/boot.img', package: 'grub-pc-bin', why: 'boots an installed router under BIOS' },
   { command: '/usr/bin/mypy', package: 'mypy', why: 'checks the types of the Python that runs on routers' },
 ]
 

@@ -48,7 +48,7 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
   let artifact: SmokeArtifact
   try {
-    artifact = await smokeIso({ iso: path, certificate, plan: planBoots(smokeSpec, rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+    artifact = await smokeIso({ medium: { iso: path }, certificate, plan: planBoots(smokeSpec, rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
   } catch (error) {
     progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
     progress.stop()

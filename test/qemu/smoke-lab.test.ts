@@ -29,7 +29,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     const signal = new AbortController().signal
     const started = performance.now()
     const artifact = await smokeIso({
-      iso, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
+      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
       exec: createExec({ log: silentLog, signal }), log: silentLog, signal, workDir, outDir,
     })
     expect(artifact.verdict).toBe('fail')
@@ -76,7 +76,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     for (const folder of [outDir, workDir]) await mkdir(folder)
     const { signal } = new AbortController()
     const run = smokeIso({
-      iso, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
+      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
       exec: createExec({ log: silentLog, signal }), log: silentLog, signal, outDir, workDir,
     })
     const outcome = run.then(() => undefined, (error: unknown) => error)

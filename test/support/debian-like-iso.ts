@@ -84,7 +84,7 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, in
     if (content === null) continue
     await mkdir(dirname(join(root, path)), { recursive: true })
     await writeFile(join(root, path), content)
-    if (/^usr\/s?bin\//.test(path)) await chmod(join(root, path), 0o755)
+    if (/^usr\/s?bin\/|\.(pre|post)(inst|rm)$/.test(path)) await chmod(join(root, path), 0o755)
   }
   const inRoot = (...argv: Argv): Promise<{ stdout: string }> => exec(['chroot', root, ...argv])
   await inRoot('depmod', oldRelease)

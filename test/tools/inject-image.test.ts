@@ -127,6 +127,39 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect(await rejection(into([kernel], 'none.iso', { kernel: 'replace', mode: 'layer' }))).toMatchObject({ code: 'E_USAGE' })
   })
 
+  describe('of an image with more for its kernel than the kernel itself', () => {
+    const paragraph = (name: string, more: string): string => `Package: ${name}\nStatus: install ok installed\nMaintainer: test <test@localhost>\nArchitecture: amd64\nVersion: 1\nDescription: test\n${more}`
+    const lists = (...names: string[]): Record<string, string> => Object.fromEntries(names.map((name) => [`var/lib/dpkg/info/${name}.list`, '']))
+    const kernel = (name: string, control = ''): Promise<string> => mkdir(file(name)).then(() => debianPackage(file(name), exec, {
+      name: `linux-image-${newRelease}`, version: '6.1.2-1', architecture: 'amd64', control, files: { [`boot/vmlinuz-${newRelease}`]: bzImage(gzipSync(vmlinuxFile()), { release: newRelease }), [`usr/lib/modules/${newRelease}/kernel/inside.ko`]: 'module\n' },
+    }))
+    // Debian's kernels ask whether they run, and cannot tell this host's kernel from the image's.
+    const asked = { 'usr/bin/linux-check-removal': '#!/bin/sh\necho "asked about $1" >&2\nexit 1\n', [`var/lib/dpkg/info/linux-image-${oldRelease}.prerm`]: '#!/bin/sh\nset -e\nlinux-check-removal\n' }
+
+    test('what goes with the old kernel may be protected, and nothing else may', async () => {
+      const guarded = await debianLikeIso({
+        dir, exec, name: 'guarded', files: { ...lists('meta', 'keeper'), ...asked },
+        installed: [paragraph('meta', `Protected: yes\nDepends: linux-image-${oldRelease}\n`), paragraph('keeper', 'Protected: yes\n')],
+      })
+      const result = await into([await kernel('plain')], 'guarded-kernel.iso', { iso: guarded, kernel: 'replace' })
+      expect(result.removed.map(({ name }) => name)).toEqual([`linux-image-${oldRelease}`, 'meta'])
+      expect(await readFile(join(await unpack(file('guarded-kernel.iso')), 'root/usr/bin/linux-check-removal'), 'utf8')).toBe(asked['usr/bin/linux-check-removal'])
+      // One that comes along for the new kernel stays.
+      const meta = await debianPackage(dir, exec, { name: 'meta', version: '2', architecture: 'amd64', control: `Protected: yes\nDepends: linux-image-${newRelease}\n` })
+      const both = await into([file(`plain/linux-image-${newRelease}_6.1.2-1_amd64.deb`), meta], 'guarded-both.iso', { iso: guarded, kernel: 'replace' })
+      expect([both.packages.map(({ name, was }) => `${was} ${name}`), both.removed.map(({ name }) => name)]).toEqual([[`installed linux-image-${newRelease}`, 'upgraded meta'], [`linux-image-${oldRelease}`]])
+      expect(await rejection(into([await kernel('hostile', 'Conflicts: keeper\n')], 'none.iso', { iso: guarded, kernel: 'replace' }))).toMatchObject({ code: 'E_INJECT', details: expect.stringContaining('keeper') as string })
+    })
+
+    test('it goes also where packages of the image have unmet dependencies', async () => {
+      const broken = await debianLikeIso({ dir, exec, name: 'broken', files: { ...lists('broken'), ...asked }, installed: [paragraph('broken', 'Depends: nothing-has-this-name\n')] })
+      const result = await into([await kernel('unmet')], 'broken-kernel.iso', { iso: broken, kernel: 'replace' })
+      expect(result.removed.map(({ name }) => name)).toEqual([`linux-image-${oldRelease}`])
+      expect(result.notes).toEqual([expect.stringContaining('dpkg installed what was given')])
+      expect(await readdir(join(await unpack(file('broken-kernel.iso')), 'root/usr/lib/modules'))).toEqual([newRelease])
+    })
+  })
+
   test('is not begun where it could not be written', async () => {
     const words = (output: string): string[] => [process.execPath, program, ...command(output)]
     const script = (lines: string): Promise<unknown> => exec(['sh', '-c', lines, ...words(file('place/new.iso'))] as unknown as Argv, { contained: true })

@@ -3,16 +3,21 @@ import { topology, type GuestRole } from './topology.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
 
+/** What the machine boots from. */
+export type Medium =
+  /** The ISO; `persistenceImage` is a file system labelled for live-boot, and keeps the router's configuration over a reboot. */
+  | { iso: string; persistenceImage: string }
+  /** A disk that the router is installed on. */
+  | { installedDisk: string }
+
 export interface MachineOptions {
   accelerator: Accelerator
   firmware: Firmware
-  iso: string
+  medium: Medium
   memoryMiB: number
   cpus: number
   /** Which of the lab's routers it is: "router" where there is one. */
   role?: GuestRole
-  /** A file system labelled for live-boot; keeps the router's configuration over a reboot. */
-  persistenceImage: string
   /** Time goes by a nanosecond an instruction, for measuring; with TCG only, and one processor. */
   counting?: boolean
   /** A variable store for OVMF, of this guest alone; needed for UEFI. */
@@ -27,8 +32,8 @@ export const ovmfCode = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 export const ovmfSecureCode = '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'
 export const ovmfVariables = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 
-/** The guest as a person would have it: a PC with a DVD drive, a disk and two network cards. Stopped until `cont`. */
-export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persistenceImage, counting, uefiVariables, role = 'router' }: MachineOptions): [string, ...string[]] {
+/** The guest as a person would have it: a PC with a DVD drive, unless it boots from its disk, a disk and two network cards. Stopped until `cont`. */
+export function qemuArgv({ accelerator, firmware, medium, memoryMiB, cpus, counting, uefiVariables, role = 'router' }: MachineOptions): [string, ...string[]] {
   const { v6, v4 } = role === 'router' ? topology : topology.standby
   const secure = firmware === 'uefi-secure'
   return [
@@ -43,10 +48,18 @@ export function qemuArgv({ accelerator, firmware, iso, memoryMiB, cpus, persiste
     '-chardev', `socket,id=serial,fd=${String(qemuFds.serial)}`, '-serial', 'chardev:serial',
     '-chardev', `socket,id=firmware,fd=${String(qemuFds.firmware)}`, '-device', 'isa-debugcon,iobase=0x402,chardev=firmware',
     '-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy',
-    '-drive', `if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${comma(iso)}`, '-device', 'ide-cd,drive=cd,bootindex=0',
-    '-drive', `if=none,id=disk,format=raw,cache=unsafe,file=${comma(persistenceImage)}`, '-device', 'virtio-blk-pci,drive=disk',
+    ...drives(medium),
     ...nic('v6', v6.tap, v6.mac),
     ...nic('v4', v4.tap, v4.mac),
+  ]
+}
+
+function drives(medium: Medium): string[] {
+  const disk = (path: string): string[] => ['-drive', `if=none,id=disk,format=raw,cache=unsafe,file=${comma(path)}`, '-device']
+  if ('installedDisk' in medium) return [...disk(medium.installedDisk), 'virtio-blk-pci,drive=disk,bootindex=0']
+  return [
+    '-drive', `if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${comma(medium.iso)}`, '-device', 'ide-cd,drive=cd,bootindex=0',
+    ...disk(medium.persistenceImage), 'virtio-blk-pci,drive=disk',
   ]
 }
 

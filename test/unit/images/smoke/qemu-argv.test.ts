@@ -3,7 +3,7 @@ import { probeSector } from '../../../../images/smoke/lab/accelerator.ts'
 import { qemuArgv } from '../../../../images/smoke/lab/qemu-argv.ts'
 import { translated } from '../../../../images/smoke/lab/topology.ts'
 
-const machine = { iso: '/store/a,b/router.iso', memoryMiB: 768, cpus: 2, persistenceImage: '/w/persistence.img', uefiVariables: '/w/uefi.fd' } as const
+const machine = { medium: { iso: '/store/a,b/router.iso', persistenceImage: '/w/persistence.img' }, memoryMiB: 768, cpus: 2, uefiVariables: '/w/uefi.fd' } as const
 
 it('QEMU\'s argv for a BIOS boot under TCG', () => {
   expect(qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios' }).join('\n')).toMatchInlineSnapshot(`
@@ -93,4 +93,14 @@ it('a machine that counts its instructions is the same but for its clock, and on
   const counting = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios', counting: true })
   expect(counting.filter((word) => !plain.includes(word))).toEqual(['tcg,thread=single,tb-size=64', '-icount', 'shift=0'])
   expect(plain.filter((word) => !counting.includes(word))).toEqual(['tcg,thread=multi,tb-size=64'])
+})
+
+it('a router that is installed on a disk boots from it, and has no other drive', () => {
+  const fromIso = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios' })
+  const installed = qemuArgv({ ...machine, medium: { installedDisk: '/w/a,b.img' }, accelerator: 'tcg', firmware: 'bios' })
+  expect(installed.filter((word) => !fromIso.includes(word))).toEqual(['if=none,id=disk,format=raw,cache=unsafe,file=/w/a,,b.img', 'virtio-blk-pci,drive=disk,bootindex=0'])
+  expect(fromIso.filter((word) => !installed.includes(word))).toEqual([
+    'if=none,id=cd,media=cdrom,readonly=on,format=raw,file=/store/a,,b/router.iso', 'ide-cd,drive=cd,bootindex=0',
+    'if=none,id=disk,format=raw,cache=unsafe,file=/w/persistence.img', 'virtio-blk-pci,drive=disk',
+  ])
 })
