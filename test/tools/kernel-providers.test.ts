@@ -15,6 +15,7 @@ import { loadTarget } from '../../scripts/pipeline/target.ts'
 import { rejection } from '../support/rejection.ts'
 import { testStore } from '../support/test-store.ts'
 import { needsTools } from '../support/tools.ts'
+import { writeUnpatched } from '../support/unpatched.ts'
 
 const tools = needsTools('mmdebstrap', 'bwrap', 'apt-ftparchive', 'dpkg-deb', 'modinfo', 'gpg', 'gpgv') && process.getuid?.() === 0
 const exec = createExec({ log: silentLog })
@@ -28,6 +29,8 @@ describe.skipIf(!tools)('modules and tools compiled from', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(await realpath(tmpdir()), 'nat64-forge-providers-'))
     await cp(join(projectDir, 'test/fixtures/jool-fixture'), join(dir, 'jool-4.1.13'), { recursive: true })
+    // Compiled by nothing, but a release of Jool has it, and is patched there.
+    await writeUnpatched(join(projectDir, 'kernel/patches/all/pool4-count.patch'), join(dir, 'jool-4.1.13'))
     session = await Session.open({
       storeDir: await testStore(), outDir: join(dir, 'out'), projectDir, mirrors: {}, mirrorDir: join(dir, 'mirror'),
       offline: false, keepWorkdir: false, jobs: 2, signal: new AbortController().signal, emit: () => undefined,
@@ -85,6 +88,7 @@ describe.skipIf(!tools)('modules and tools compiled from', () => {
     await expectAllOfIt(fromDirectory)
     const fromTarball = await build('tarball', await upstream())
     await expectAllOfIt(fromTarball)
+    expect([fromDirectory.patches, fromTarball.patches?.map(({ name }) => name)]).toEqual([undefined, ['all/pool4-count.patch']])
     expect(fromTarball.modules.map(({ sha256 }) => sha256)).toEqual(fromDirectory.modules.map(({ sha256 }) => sha256))
     for (const name of ['jool', 'jool_siit', 'joold']) expect(await sha256File(join(fromTarball.dir, 'tools/usr/bin', name))).toBe(await sha256File(join(fromDirectory.dir, 'tools/usr/bin', name)))
     // The two build folders are gone; what is left of the run is its log and temporary folder.
