@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
@@ -163,6 +163,7 @@ async function unpackForUser({ input: { exec, log, workDir }, iso, squashfs, nam
   log.step('unpacking the image\'s root, which only root could mount')
   const unpacked = await unpackRoot({ iso: resolve(source.path), offset: squashfsEntry.offset, squashfs, namespace, exec, workDir })
   const { devices, foreign } = unpacked
+  if (foreign[0] !== undefined && namespace.owners === 'all') throw new ForgeError('E_INJECT', `${foreign[0]} in the image belongs to a number beyond those that are set aside for this user`, { hint: needsNumbers })
   if (mode === 'repack' && (devices.length > 0 || foreign.length > 0)) {
     const what = devices.length > 0 ? `device nodes (${devices[0] ?? ''})` : `files of others (${foreign[0] ?? ''})`
     throw new ForgeError('E_INJECT', `the image has ${what}, so only root can pack all of it again`, { hint: devices.length > 0 ? 'use --mode graft, which takes them from the old image as they are, or run the same command as root' : `use --mode graft; ${needsNumbers}` })
@@ -206,6 +207,9 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const kernels = await kernelsIn(image)
   const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
   const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
+  for (const name of ['vmlinuz', 'initrd'] as const) {
+    if (newKernel !== undefined && image.iso && liveEntries(image.iso, name).length === 0) throw new ForgeError('E_INJECT', `${image.path} has no ${name} beside its squashfs, so its kernel cannot be replaced`, { hint: 'only ISOs in the form of live-boot have their kernel replaced' })
+  }
   if (newKernel !== undefined && mode === 'layer') throw new ForgeError('E_USAGE', 'a layer cannot replace a kernel: an initrd reads its modules before layers are stacked', { hint: 'use --mode graft' })
   const names = offer.given.map(({ name, architecture }) => foreign.includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
@@ -255,15 +259,17 @@ function liveFiles(iso: OpenIso, { newKernel, kernels }: Request, initrds: reado
   const others = kernels.map((kernel) => String(kernel.release)).filter((other) => other !== release)
   const ours = (path: string): boolean => newKernel !== undefined || !others.some((other) => path.endsWith(`-${other}`))
   if (release !== undefined && initrds.includes(release)) for (const { path } of liveEntries(iso, 'initrd')) if (ours(path)) files.set(path, join(workDir, `answer/initrd-${release}`))
-  if (newKernel !== undefined) for (const { path } of liveEntries(iso, 'vmlinuz')) files.set(path, join(workDir, `upper/boot/vmlinuz-${newKernel}`))
+  if (newKernel !== undefined) for (const { path } of liveEntries(iso, 'vmlinuz')) files.set(path, join(workDir, 'vmlinuz'))
   return files
 }
 
 async function expectKernel({ newKernel }: Request, workDir: string): Promise<void> {
   if (newKernel === undefined) return
-  await stat(join(workDir, `upper/boot/vmlinuz-${newKernel}`)).catch((cause: unknown) => {
-    throw new ForgeError('E_INJECT', `the package of the kernel ${newKernel} brings no boot/vmlinuz-${newKernel}`, { hint: 'give the package that has the kernel itself, not one that only depends on it', cause })
-  })
+  const from = join(workDir, `upper/boot/vmlinuz-${newKernel}`)
+  const found = await lstat(from).catch(() => undefined)
+  if (found?.isFile() !== true) throw new ForgeError('E_INJECT', `the package of the kernel ${newKernel} brings no boot/vmlinuz-${newKernel}`, { hint: 'give the package that has the kernel itself, not one that only depends on it' })
+  // What the image has already is taken out of the overlay before the ISO is written.
+  await copyFile(from, join(workDir, 'vmlinuz'))
 }
 
 async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[], unpacked: UnpackedRoot | undefined): Promise<void> {

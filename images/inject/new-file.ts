@@ -23,6 +23,8 @@ export async function writeInto<Algorithm extends string>(into: FileHandle, at: 
         for (const [, hash] of hashes) hash.update(chunk)
         await writing
         writing = writeAll(into, chunk, at)
+        // It is thrown where it is waited for, not while the next chunk is read.
+        writing.catch(() => undefined)
         at += chunk.length
         buffers.reverse()
       }

@@ -56,7 +56,10 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
   }
   const refreshLists = async (): Promise<void> => {
-    for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
+    // A list may have another one's checksum, whichever comes first.
+    for (const _ of checksumFiles) {
+      for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
+    }
   }
   await refreshLists()
   if (files.size === 0) {

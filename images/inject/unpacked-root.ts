@@ -42,6 +42,9 @@ export async function unpackRoot({ iso, offset, squashfs, namespace, exec, workD
   })
   const { devices, foreign, other } = whatWasLeftOut(said)
   if (other !== undefined) throw new ForgeError('E_INJECT', `the image's root cannot be unpacked by an ordinary user: ${other}`, { hint: 'run the same command as root or with sudo' })
+  // Names in an image may hold anything, also what looks like unsquashfs's words: only what is a device there is touched, and no link followed.
+  const strange = devices.find((path) => inodeAt(squashfs, path)?.kind.endsWith('-device') !== true)
+  if (strange !== undefined) throw new ForgeError('E_INJECT', `the image has names that look like messages of unsquashfs (${strange})`, { hint: 'run the same command as root or with sudo, if you trust the image' })
   if (devices.length > 0) {
     await writeFile(join(workDir, 'devices'), Buffer.from(devices.map((path) => `lower/${path}\0`).join(''), 'latin1'))
     await exec(['xargs', '-0', '-a', 'devices', 'sh', '-c', 'for path; do : > "$path"; chmod 0 "$path"; done', 'sh'], { cwd: workDir, userNamespace: namespace, doing: 'mark the places of device nodes', errorCode: 'E_INJECT' })

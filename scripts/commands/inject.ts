@@ -56,7 +56,8 @@ export async function injectPackages(iso: string, packages: readonly string[], o
   const given = { iso, packages, folders: options.packages ?? [], script: options.script, kernel: options.kernel, mode: options.mode }
   const request = builds ? joined(given, await builtFor(iso, options, wanted, session, progress)) : given
   const workDir = join(session.store.workDir, 'inject')
-  await mkdir(workDir)
+  // Files of the image lie there as they are, setuid bits and all.
+  await mkdir(workDir, { mode: 0o700 })
   const done = await inject({ ...request, output, toolVersion: packageJson.version, exec: session.exec, log: session.log, workDir })
     .catch((error: unknown) => { throw fromFileSystem(error, output === undefined ? options.store : `${options.store} or of ${output}`) })
   const { files, present: _, ...rest } = done

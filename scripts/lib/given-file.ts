@@ -14,7 +14,7 @@ type FileByUrlSchema = z.ZodObject<{ url: z.ZodString; sizeBytes: z.ZodNumber; s
 /** What a target says of a file that is elsewhere. `what` it is, in a word for people. */
 export function fileByUrl(ending: string, what: string): FileByUrlSchema {
   return z.strictObject({
-    url: z.string().regex(new RegExp(`^(https?|file)://.*\\.${ending}$`), `an http:, https: or file: URL of a .${ending}`).describe(`Where the ${what} can be had.`),
+    url: z.string().regex(new RegExp(`^(https?|file)://.*/(?:[A-Za-z0-9+.,:@_~-]|%(?:2[BCbc]|3[Aa]|40|7[Ee]))+\\.${ending}$`), `an http:, https: or file: URL of a .${ending}, with a name of letters, digits and +.,:@_~-`).describe(`Where the ${what} can be had.`),
     sizeBytes: z.number().int().positive().describe('Its size in bytes.'),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256: 64 hexadecimal digits, lower case').describe(`SHA-256 of the ${what}.`),
   })

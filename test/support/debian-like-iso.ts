@@ -102,7 +102,9 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, in
   await copyFile('/usr/lib/ISOLINUX/isolinux.bin', join(tree, 'isolinux/isolinux.bin'))
   const efi = join(tree, 'boot/grub/efi.img')
   await exec(['mformat', '-C', '-i', efi, '-T', '2880', '-h', '2', '-s', '18', '::'])
-  const listed = await exec(['find', 'live', 'boot', '-type', 'f', '-exec', 'sha256sum', '{}', '+'], { cwd: tree })
+  // The second list has the first one's checksum, which is another one in another ISO.
+  await writeFile(join(tree, 'md5sum.txt'), (await exec(['find', 'live', 'boot', '-type', 'f', '-exec', 'md5sum', '{}', '+'], { cwd: tree })).stdout)
+  const listed = await exec(['find', 'live', 'boot', 'md5sum.txt', '-type', 'f', '-exec', 'sha256sum', '{}', '+'], { cwd: tree })
   await writeFile(join(tree, 'sha256sum.txt'), listed.stdout.split('\n').filter((line) => line !== '').sort().map((line) => `${line.replace('  ', '  ./')}\n`).join(''))
   const image = join(dir, `${name}.iso`)
   // No date is fixed here: whoever writes the next ISO must take them from this one.

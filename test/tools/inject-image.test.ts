@@ -41,7 +41,7 @@ async function into(packages: readonly string[], output: string, options: Partia
 async function unpack(image: string): Promise<string> {
   const to = file(`${basename(image)}.files`)
   await exec(['xorriso', '-osirrox', 'on', '-indev', image, '-extract', '/', to])
-  await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: to })
+  for (const algorithm of ['sha256', 'md5'] as const) await exec([`${algorithm}sum`, '--check', '--strict', '--quiet', `${algorithm}sum.txt`], { cwd: to })
   await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(to, 'root'), join(to, 'live/filesystem.squashfs')])
   return to
 }
@@ -121,6 +121,10 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect(initrd.toString('latin1')).toContain(`vermagic=${newRelease}`)
     expect(initrd.equals(await readFile(join(files, `root/boot/initrd.img-${newRelease}`)))).toBe(true)
     expect(JSON.parse(await readFile(join(files, 'root/usr/share/doc/nat64-forge/manifest.json'), 'utf8'))).toMatchObject({ kernel: { release: newRelease, replaced: [oldRelease] } })
+
+    // The same once more: the kernel on the ISO is the one that the root has.
+    expect(await into([kernel], 'again.iso', { iso: file('kernel.iso'), kernel: 'replace' })).toMatchObject({ kernel: newRelease, removed: [] })
+    expect((await readFile(join(await unpack(file('again.iso')), 'live/vmlinuz'))).equals(vmlinuz)).toBe(true)
 
     expect((await into([kernel], 'beside.iso')).notes).toEqual([`the ISO still boots its own kernel; --kernel replace puts ${newRelease} in its place`])
     expect(await rejection(into([deb], 'none.iso', { kernel: 'replace' }))).toMatchObject({ code: 'E_USAGE', message: '--kernel replace needs a kernel, and none of the packages is one' })

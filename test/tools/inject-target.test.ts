@@ -77,7 +77,7 @@ async function rootOf(image: string): Promise<string> {
   const to = join(dir, `${await sha256File(image)}.files`)
   if (await stat(to).then(() => true, () => false)) return join(to, 'root')
   await exec(['xorriso', '-osirrox', 'on', '-indev', image, '-extract', '/', to])
-  await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: to })
+  for (const algorithm of ['sha256', 'md5'] as const) await exec([`${algorithm}sum`, '--check', '--strict', '--quiet', `${algorithm}sum.txt`], { cwd: to })
   await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(to, 'root'), join(to, 'live/filesystem.squashfs')])
   return join(to, 'root')
 }

@@ -19,7 +19,8 @@ export async function runExisting(plan: ExistingPlan, deps: IsoDeps): Promise<Is
   const { exec, log, outDir } = deps
   const request = await requestOf(plan, deps)
   const workDir = join(deps.workDir, 'inject')
-  await mkdir(workDir)
+  // Files of the image lie there as they are, setuid bits and all.
+  await mkdir(workDir, { mode: 0o700 })
   const { present, ...done } = await inject({ ...request, output: join(outDir, plan.isoName), toolVersion: packageJson.version, exec, log, workDir })
   const { iso, squashfs } = done
   if (!iso || !squashfs) throw new ForgeError('E_BUG', 'an injection that was to write an ISO wrote none')

@@ -33,7 +33,8 @@ describe('a target that names an ISO', () => {
     ['  kind: existing\n  from: vyos.img\n', 't.yaml:5:3 iso.from: an .iso file'],
     ['  kind: existing\n  from: vyos.iso\n  hostname: r1\n', 't.yaml:6:3 iso.hostname: unknown key'],
     ['  kind: existing\n  from: vyos.iso\n  kernel: replace\n  mode: layer\n', 't.yaml:7:3 iso.mode: a layer cannot replace a kernel'],
-    ['  kind: existing\n  from: { url: "ftp://a/vyos.iso", sizeBytes: 1, sha256: "" }\n', 't.yaml:5:11 iso.from.url: an http:, https: or file: URL of a .iso'],
+    ['  kind: existing\n  from: { url: "ftp://a/vyos.iso", sizeBytes: 1, sha256: "" }\n', 't.yaml:5:11 iso.from.url: an http:, https: or file: URL of a .iso, with a name of letters, digits and +.,:@_~-'],
+    ['  kind: existing\n  from: { url: "https://a/My%20Router.iso", sizeBytes: 1, sha256: "" }\n', 't.yaml:5:11 iso.from.url: an http:, https: or file: URL of a .iso, with a name of letters, digits and +.,:@_~-'],
     ['  from: vyos.iso\n', 't.yaml:4:3 iso.from: unknown key'],
     ['  kind: other\n', 't.yaml:4:3 iso.kind: '],
   ])('and %j is an error with its place', async (text, words) => {
