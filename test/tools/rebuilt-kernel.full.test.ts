@@ -18,11 +18,10 @@ const tools = needsTools('mmdebstrap', 'bwrap', 'apt-ftparchive', 'dpkg-deb', 'o
 const wanted = stages.slice(0, 2)
 const hours = 60 * 60_000
 
-/** One structure that nearly everything of a kernel has inside grows by a member. */
+/** One structure that nearly everything of a kernel has inside grows by a member. As many lines before it as behind: else patch(1) looks for it at the file's end. */
 const patch = `--- a/include/linux/kobject.h
 +++ b/include/linux/kobject.h
-@@ -64,5 +64,6 @@
- struct kobject {
+@@ -65,4 +65,5 @@
  \tconst char\t\t*name;
  \tstruct list_head\tentry;
 +\tlong\t\t\tsince;
