@@ -8,7 +8,7 @@ import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/b
 import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
-import type { Argv, Exec } from '../../scripts/lib/exec.ts'
+import type { Exec } from '../../scripts/lib/exec.ts'
 import { writeAll, writeInto, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
@@ -69,13 +69,13 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
   for (const file of files.values()) await utimes(file, epoch, epoch)
   const dates = await volumeDates(iso.source)
   const gpt = await readGptIdentity(iso.source)
-  // By itself xorriso waits for the disk after every 16 MB; the whole is synced once, at the end.
-  const argv = ['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-stdio_sync', 'off', '-indev', iso.source.path, '-outdev', `stdio:${output}`, '-boot_image', 'any', 'replay',
+  const argv = ['-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', '-', '-boot_image', 'any', 'replay',
     // Names for Windows are made anew, where there were any.
     ...(dates.has(joliet) ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
     ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
-  await exec(argv as unknown as Argv, { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch) }, timeoutMs: 30 * 60_000 })
+  // Into a file xorriso writes a second copy of the tables, for sessions that are never added, and all the zeros of what is streamed later.
+  await exec(['bash', '-o', 'pipefail', '-c', 'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none "of=$to"', 'xorriso', ...argv], { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch), to: output }, timeoutMs: 30 * 60_000 })
   if (input.streamed.size > 0) {
     await using made = await openByteSource(output)
     const { file } = await readIso9660(made)
