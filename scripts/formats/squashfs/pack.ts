@@ -1,4 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import type { Argv } from '../../lib/exec.ts'
@@ -20,6 +21,8 @@ export interface PackedBlocks {
 export const storedBlockBytes = metadataBlockBytes + 2
 const storedFlag = 0x8000
 const filesARun = 2000
+/** Fewer are packed sooner than another process is started. */
+const fewestBlocks = 32
 
 /** Cuts into metadata blocks, and packs those that it makes smaller. */
 export async function packBlocks(bytes: Buffer, compressor: SquashfsCompressor, deps: UnpackDeps): Promise<PackedBlocks> {
@@ -90,7 +93,12 @@ async function* byProgram(bytes: Buffer, program: Argv, suffix: string, { exec, 
     for (let from = 0; from < bytes.length; from += runBytes) {
       const blocks = [...inBlocks(bytes.subarray(from, from + runBytes))]
       for (const [index, block] of blocks.entries()) await writeFile(join(dir, String(index)), block)
-      await exec([...program, '--', ...blocks.map((_, index) => String(index))], { cwd: dir, doing: 'pack metadata of a squashfs' })
+      const names = blocks.map((_, index) => String(index))
+      const share = Math.max(fewestBlocks, Math.ceil(names.length / availableParallelism()))
+      const shares = Array.from({ length: Math.ceil(names.length / share) }, (_, index) => names.slice(index * share, (index + 1) * share))
+      // Not left before all have ended: they write in the folder.
+      const ends = await Promise.allSettled(shares.map((some) => exec([...program, '--', ...some], { cwd: dir, doing: 'pack metadata of a squashfs' })))
+      for (const end of ends) if (end.status === 'rejected') throw end.reason as Error
       for (const [index, block] of blocks.entries()) {
         const path = join(dir, `${String(index)}${suffix}`)
         yield { block, packed: await readFile(path) }
