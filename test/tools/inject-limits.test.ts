@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
 import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import { readIso9660 } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
@@ -14,6 +15,9 @@ import { needsTools } from '../support/tools.ts'
 
 const exec = createExec({ log: silentLog })
 const tools = needsTools(...debianLikeTools) && process.getuid?.() === 0
+
+/** Beyond the size that one part of a file on an ISO can have, and where 32 bits end. */
+const largeBytes = (process.env['NAT64_FORGE_FULL'] === '1' ? 4400 : 40) * 1048576
 
 let dir: string
 let iso: string
@@ -72,5 +76,26 @@ describe.skipIf(!tools)('an injection', () => {
     const { stdout } = await exec(['xorriso', '-indev', made?.path ?? '', '-report_el_torito', 'plain'])
     expect(stdout).toMatch(new RegExp(`boot img : +2 +UEFI .* ${String(after.start / 2048)}\\n`))
     expect((await into(made?.path ?? '', [large], 'moved-twice.iso')).iso?.sha256).toBe(made?.sha256)
+  })
+  test('in an ISO with a large file in front of its squashfs keeps that, and finds the squashfs behind it', { timeout: 10 * 60_000 }, async () => {
+    const [large, image, marks] = [join(dir, 'large'), join(dir, 'large.iso'), ['the beginning', 'the end']]
+    {
+      await using file = await open(large, 'w')
+      await file.write(marks[0] ?? '', 0)
+      await file.write(marks[1] ?? '', largeBytes - 7)
+    }
+    await exec(['bash', '-o', 'pipefail', '-c', 'xorriso -abort_on FAILURE -report_about SORRY -indev "$0" -outdev - -boot_image any replay -compliance iso_9660_level=3 -map "$1" /a/large -commit -end | dd bs=1M iflag=fullblock conv=sparse status=none "of=$2"', iso, large, image])
+    const pkg = await debianPackage(dir, exec, { name: 'behind', files: { 'usr/share/behind': 'here' } })
+    const { iso: made } = await into(image, [pkg], 'behind.iso')
+    expect(made?.sizeBytes).toBeGreaterThan(largeBytes)
+    await using source = await openByteSource(made?.path ?? '')
+    const { file } = await readIso9660(source)
+    const [kept, squashfs] = [file('a/large'), file('live/filesystem.squashfs')]
+    expect(kept?.sizeBytes).toBe((await stat(large)).size)
+    expect(squashfs?.offset).toBeGreaterThan(largeBytes)
+    const at = async (offset: number, length: number): Promise<string> => (await source.read((kept?.offset ?? 0) + offset, length)).toString('latin1')
+    expect([await at(0, 13), await at(largeBytes - 7, 7)]).toEqual(marks)
+    const { stdout } = await exec(['unsquashfs', '-cat', '-offset', String(squashfs?.offset), source.path, 'usr/share/behind'])
+    expect(stdout).toBe('here')
   })
 })
