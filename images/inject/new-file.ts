@@ -11,28 +11,37 @@ export interface NewFile {
 
 const chunkBytes = 4 * 1048576
 
-/** Writes a file into another one, and resolves to its digests in hexadecimal: what is as large as an ISO is read once, and one chunk is written while the next is read and summed up. */
-export async function writeInto<Algorithm extends string>(into: FileHandle, at: number, { parts }: NewFile, algorithms: readonly Algorithm[]): Promise<ReadonlyMap<Algorithm, string>> {
+/** Of a file that is not written yet, its digests in hexadecimal. */
+export async function digestsOf<Algorithm extends string>(file: NewFile, algorithms: readonly Algorithm[]): Promise<ReadonlyMap<Algorithm, string>> {
   const hashes = algorithms.map((algorithm) => [algorithm, createHash(algorithm)] as const)
-  const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)]
-  let writing: Promise<void> = Promise.resolve()
-  try {
-    for (const part of parts) {
-      for (let from = 0; from < part.sizeBytes; from += chunkBytes) {
-        const chunk = await part.read(from, Math.min(chunkBytes, part.sizeBytes - from), buffers[0])
-        for (const [, hash] of hashes) hash.update(chunk)
-        await writing
-        writing = writeAll(into, chunk, at)
-        // It is thrown where it is waited for, not while the next chunk is read.
-        writing.catch(() => undefined)
-        at += chunk.length
-        buffers.reverse()
-      }
-    }
-  } finally {
-    await writing
-  }
+  if (hashes.length > 0) for await (const chunk of chunksOf(file)) for (const [, hash] of hashes) hash.update(chunk)
   return new Map(hashes.map(([algorithm, hash]) => [algorithm, hash.digest('hex')]))
+}
+
+/** Writes a file into another one, at a place. */
+export async function writeInto(into: FileHandle, at: number, file: NewFile): Promise<void> {
+  for await (const chunk of chunksOf(file)) {
+    await writeAll(into, chunk, at)
+    at += chunk.length
+  }
+}
+
+/** While one chunk is used, the next is read. Each is overwritten once the one behind it is asked for. */
+async function* chunksOf({ parts }: NewFile): AsyncGenerator<Buffer> {
+  const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)]
+  let next: Promise<Buffer> | undefined
+  for (const part of parts) {
+    for (let from = 0; from < part.sizeBytes; from += chunkBytes) {
+      const last = next
+      const reading = part.read(from, Math.min(chunkBytes, part.sizeBytes - from), buffers[0])
+      // It is thrown where it is waited for.
+      reading.catch(() => undefined)
+      buffers.reverse()
+      next = reading
+      if (last) yield await last
+    }
+  }
+  if (next) yield await next
 }
 
 /** Writes all of a buffer at a place. */

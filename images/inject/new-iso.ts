@@ -9,7 +9,7 @@ import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-b
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
-import { writeAll, writeInto, type NewFile } from './new-file.ts'
+import { digestsOf, writeAll, writeInto, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
 
@@ -50,7 +50,7 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     if (fresh !== old) files.set(path, await written(join(workDir, 'iso-files', path), fresh))
   }
   await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
-  const digests = new Map<string, ReadonlyMap<Algorithm, string>>()
+  let digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>> = new Map()
   const digestOf = async (path: string, file: string, algorithm: Algorithm): Promise<string> => {
     if (!input.streamed.has(path)) return await digestOfFile(file, algorithm)
     return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
@@ -75,18 +75,23 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
     ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
   // Into a file xorriso writes a second copy of the tables, for sessions that are never added, and all the zeros of what is streamed later.
-  await exec(['bash', '-o', 'pipefail', '-c', 'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none "of=$to"', 'xorriso', ...argv], { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch), to: output }, timeoutMs: 30 * 60_000 })
+  const writing = exec(['bash', '-o', 'pipefail', '-c', 'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none "of=$to"', 'xorriso', ...argv], { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch), to: output }, timeoutMs: 30 * 60_000 })
+  const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
+  // Meanwhile this process has nothing to do.
+  const [made, summedUp] = await Promise.allSettled([writing, digestsOfAll(input.streamed, algorithms)])
+  if (made.status === 'rejected') throw made.reason as Error
+  if (summedUp.status === 'rejected') throw summedUp.reason as Error
+  digests = summedUp.value
   if (input.streamed.size > 0) {
-    await using made = await openByteSource(output)
-    const { file } = await readIso9660(made)
+    await using source = await openByteSource(output)
+    const { file } = await readIso9660(source)
     await using handle = await open(output, 'r+')
     const place = (path: string, sizeBytes: number): number => {
       const entry = file(path)
       if (entry?.sizeBytes !== sizeBytes) throw changed(`${path} has ${String(entry?.sizeBytes)} bytes, and should have ${String(sizeBytes)}`)
       return entry.offset
     }
-    const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
-    for (const [path, one] of input.streamed) digests.set(path, await writeInto(handle, place(path, one.sizeBytes), one, algorithms))
+    for (const [path, one] of input.streamed) await writeInto(handle, place(path, one.sizeBytes), one)
     await refreshLists()
     for (const [path] of checksumFiles) {
       const list = files.get(path)
@@ -96,6 +101,12 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
   }
   await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
   await expectSame(image, iso, output, new Set(files.keys()), exec)
+}
+
+async function digestsOfAll(files: ReadonlyMap<string, NewFile>, algorithms: readonly Algorithm[]): Promise<Map<string, ReadonlyMap<Algorithm, string>>> {
+  const digests = new Map<string, ReadonlyMap<Algorithm, string>>()
+  for (const [path, file] of files) digests.set(path, await digestsOf(file, algorithms))
+  return digests
 }
 
 async function written(path: string, text: string): Promise<string> {

@@ -53,13 +53,14 @@ export const injectVersusCopy: Measure = async (context) => {
   const deb = await smallPackage(context)
   const [output, copy] = [join(context.workDir, 'injected.iso'), join(context.workDir, 'copy.iso')]
   const [ratios, overlay, whole]: [number[], number[], number[]] = [[], [], []]
-  let peakBytes = 0
+  // In a round of its own: who looks at all processes every few milliseconds takes half a processor.
+  context.say('inject-vs-copy: memory')
+  const { bytes: peakBytes } = await peakMemoryOfChildren(() => injected(iso, deb, output, context))
   for (let round = 0; round < rounds; round += 1) {
     context.say(`inject-vs-copy: round ${String(round + 1)} of ${String(rounds)}`)
     await rm(output, { force: true })
     await dropFromCache(iso)
-    const { result, bytes } = await peakMemoryOfChildren(() => injected(iso, deb, output, context))
-    peakBytes = Math.max(peakBytes, bytes)
+    const result = await injected(iso, deb, output, context)
     await rm(copy, { force: true })
     await dropFromCache(iso)
     const copying = await timed(async () => {
@@ -75,7 +76,7 @@ export const injectVersusCopy: Measure = async (context) => {
     { id: 'inject-vs-copy', value: rounded(median(ratios)), unit: 'ratio', against: `at most 2.5; cp, fsync and sha256sum of the same ISO; median of ${String(rounds)}` },
     { id: 'inject-vs-copy/whole', value: rounded(median(whole)), unit: 's', against: 'with what runs in the overlay' },
     { id: 'inject-vs-copy/overlay', value: rounded(median(overlay)), unit: 's', against: 'what runs in the overlay: dpkg and its scripts' },
-    { id: 'inject-rss', value: Math.round(peakBytes / 1e6), unit: 'MB', against: 'at most 400 MB, children included; the largest of all rounds' },
+    { id: 'inject-rss', value: Math.round(peakBytes / 1e6), unit: 'MB', against: 'at most 400 MB, children included' },
   ]
 }
 
