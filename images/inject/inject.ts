@@ -107,6 +107,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   const oldManifest = await image.root().then((root) => root.readFile(manifestPath)).then((bytes) => bytes && parseManifest(bytes))
   // At the same time: the one waits for dpkg, the other for the disk.
   const [source] = await Promise.all([oldManifest?.source ?? digestsOf(iso), runInOverlay(input, iso, squashfs, ['install'], unpacked)])
+  log.step('packing what changed')
   const answer = join(workDir, 'answer')
   const installed = await readInstalled(join(answer, 'packages'))
   const outcome = await outcomeOf(request, installed, exec)
@@ -138,8 +139,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await checkOutputSpace(output, await sizeWith(files, iso) + (grafted ? grafted.sizeBytes - iso.squashfsEntry.sizeBytes : 0))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
-  await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, workDir })
-  const [sha256] = await Promise.all([sha256File(target.path), target.sync()])
+  const sha256 = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, namespace, workDir })
   done.iso = { path: output, sha256, sizeBytes: (await stat(target.path)).size }
   const newSquashfs = files.get(iso.squashfsEntry.path)
   done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: grafted?.sizeBytes ?? (newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size) }

@@ -14,20 +14,12 @@ const chunkBytes = 4 * 1048576
 /** Of a file that is not written yet, its digests in hexadecimal. */
 export async function digestsOf<Algorithm extends string>(file: NewFile, algorithms: readonly Algorithm[]): Promise<ReadonlyMap<Algorithm, string>> {
   const hashes = algorithms.map((algorithm) => [algorithm, createHash(algorithm)] as const)
-  if (hashes.length > 0) for await (const chunk of chunksOf(file)) for (const [, hash] of hashes) hash.update(chunk)
+  if (hashes.length > 0) for await (const chunk of chunksOf(file.parts)) for (const [, hash] of hashes) hash.update(chunk)
   return new Map(hashes.map(([algorithm, hash]) => [algorithm, hash.digest('hex')]))
 }
 
-/** Writes a file into another one, at a place. */
-export async function writeInto(into: FileHandle, at: number, file: NewFile): Promise<void> {
-  for await (const chunk of chunksOf(file)) {
-    await writeAll(into, chunk, at)
-    at += chunk.length
-  }
-}
-
-/** While one chunk is used, the next is read. Each is overwritten once the one behind it is asked for. */
-async function* chunksOf({ parts }: NewFile): AsyncGenerator<Buffer> {
+/** All bytes of one piece after the other. While one chunk is used, the next is read. Each is overwritten once the one behind it is asked for. */
+export async function* chunksOf(parts: readonly ByteSource[]): AsyncGenerator<Buffer> {
   const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)]
   let next: Promise<Buffer> | undefined
   for (const part of parts) {

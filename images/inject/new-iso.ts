@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
+import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
-import { digestsOf, writeAll, writeInto, type NewFile } from './new-file.ts'
+import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
+import { chunksOf, digestsOf, writeAll, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
 
@@ -26,6 +28,8 @@ export interface NewIsoInput {
   /** What new files are dated, in seconds since 1970. */
   epoch: number
   exec: Exec
+  /** For an ordinary user. */
+  namespace: UserNamespace | undefined
   workDir: string
 }
 
@@ -35,14 +39,12 @@ const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
- * the old ISO's.
+ * the old ISO's. Resolves to its SHA-256 in hexadecimal.
  * @throws ForgeError E_INJECT, also when something differs that should not
  */
-export async function writeNewIso(input: NewIsoInput): Promise<void> {
-  const { image, iso, output, epoch, exec, workDir } = input
+export async function writeNewIso(input: NewIsoInput): Promise<string> {
+  const { image, iso, output, epoch, workDir } = input
   const files = new Map(input.files)
-  // Of the right size, and on the disk none: xorriso makes room for them.
-  for (const [path, { sizeBytes }] of input.streamed) files.set(path, await hole(join(workDir, 'iso-files', path), sizeBytes))
   const refresh = async (path: string, text: (old: string) => string | Promise<string>): Promise<void> => {
     const old = (await iso.file9660(path))?.toString('utf8')
     if (old === undefined) return
@@ -51,56 +53,100 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
   }
   await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
   let digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>> = new Map()
-  const digestOf = async (path: string, file: string, algorithm: Algorithm): Promise<string> => {
-    if (!input.streamed.has(path)) return await digestOfFile(file, algorithm)
-    return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
+  const digestOf = async (path: string, algorithm: Algorithm): Promise<string | undefined> => {
+    if (input.streamed.has(path)) return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
+    const file = files.get(path)
+    return file === undefined ? undefined : await digestOfFile(file, algorithm)
   }
   const refreshLists = async (): Promise<void> => {
+    const all = [...files.keys(), ...input.streamed.keys()]
     // A list may have another one's checksum, whichever comes first.
     for (const _ of checksumFiles) {
-      for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
+      for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, all, iso, (one) => digestOf(one, algorithm)))
     }
   }
   await refreshLists()
-  if (files.size === 0) {
+  if (files.size + input.streamed.size === 0) {
     await copy(iso.source.path, output)
-    return
+    return await sha256File(output)
   }
   for (const file of files.values()) await utimes(file, epoch, epoch)
   const dates = await volumeDates(iso.source)
-  const gpt = await readGptIdentity(iso.source)
-  const argv = ['-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', '-', '-boot_image', 'any', 'replay',
-    // Names for Windows are made anew, where there were any.
-    ...(dates.has(joliet) ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
-    ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
-    ...[...files].flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
-  // Into a file xorriso writes a second copy of the tables, for sessions that are never added, and all the zeros of what is streamed later.
-  const writing = exec(['bash', '-o', 'pipefail', '-c', 'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none "of=$to"', 'xorriso', ...argv], { doing: 'write the ISO', errorCode: 'E_INJECT', env: { SOURCE_DATE_EPOCH: String(epoch), to: output }, timeoutMs: 30 * 60_000 })
   const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
   // Meanwhile this process has nothing to do.
-  const [made, summedUp] = await Promise.allSettled([writing, digestsOfAll(input.streamed, algorithms)])
+  const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, dates.has(joliet)), digestsOfAll(input.streamed, algorithms)])
   if (made.status === 'rejected') throw made.reason as Error
   if (summedUp.status === 'rejected') throw summedUp.reason as Error
   digests = summedUp.value
-  if (input.streamed.size > 0) {
-    await using source = await openByteSource(output)
-    const { file } = await readIso9660(source)
-    await using handle = await open(output, 'r+')
-    const place = (path: string, sizeBytes: number): number => {
-      const entry = file(path)
-      if (entry?.sizeBytes !== sizeBytes) throw changed(`${path} has ${String(entry?.sizeBytes)} bytes, and should have ${String(sizeBytes)}`)
-      return entry.offset
-    }
-    for (const [path, one] of input.streamed) await writeInto(handle, place(path, one.sizeBytes), one)
-    await refreshLists()
-    for (const [path] of checksumFiles) {
-      const list = files.get(path)
-      const bytes = list === undefined ? undefined : await readFile(list)
-      if (bytes) await writeAll(handle, bytes, place(path, bytes.length))
+  await refreshLists()
+  const sha256 = await fillIn(input, files, dates)
+  await expectSame(image, iso, output, new Set([...files.keys(), ...input.streamed.keys()]), input.exec)
+  return sha256
+}
+
+/** Writes the ISO, with holes for what is streamed. */
+async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespace }: NewIsoInput, files: ReadonlyMap<string, string>, hasJoliet: boolean): Promise<void> {
+  const gpt = await readGptIdentity(iso.source)
+  const holes = join(workDir, 'holes')
+  await mkdir(holes)
+  const mapped = [...files, ...[...streamed.keys()].map((path, index) => [path, join(holes, String(index))] as const)]
+  const argv = ['-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', '-', '-boot_image', 'any', 'replay',
+    // Names for Windows are made anew, where there were any.
+    ...(hasJoliet ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
+    ...mapped.flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
+  // In memory, where the host allows: reading a hole on a disk fills the page cache with zeros. Into a file xorriso writes a second copy of
+  // the tables, for sessions that are never added, and all those zeros.
+  const script = ['mount -t tmpfs tmpfs "$holes" 2>/dev/null || :', 'number=0',
+    'for size in $sizes; do truncate -s "$size" "$holes/$number"; touch -d "@$SOURCE_DATE_EPOCH" "$holes/$number"; number=$((number + 1)); done',
+    'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none']
+  await exec(['bash', '-e', '-o', 'pipefail', '-c', script.join('\n'), 'xorriso', ...argv], {
+    doing: 'write the ISO', errorCode: 'E_INJECT', timeoutMs: 30 * 60_000, contained: true, userNamespace: namespace, stdoutFile: output,
+    env: { SOURCE_DATE_EPOCH: String(epoch), holes, sizes: [...streamed.values()].map(({ sizeBytes }) => sizeBytes).join(' ') },
+  })
+}
+
+/** Writes what is not in the ISO yet: what is streamed, the lists that have its checksums, what xorriso does not keep. Resolves to the SHA-256 of all of it. */
+async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, dates: ReadonlyMap<number, Buffer>): Promise<string> {
+  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
+  await using source = await openByteSource(output)
+  await using handle = await open(output, 'r+')
+  const { file } = await readIso9660(source)
+  const place = (path: string, sizeBytes: number): number => {
+    const entry = file(path)
+    if (entry?.sizeBytes !== sizeBytes) throw changed(`${path} has ${String(entry?.sizeBytes)} bytes, and should have ${String(sizeBytes)}`)
+    return entry.offset
+  }
+  for (const [path] of checksumFiles) {
+    const list = files.get(path)
+    const bytes = list === undefined ? undefined : await readFile(list)
+    if (bytes) await writeAll(handle, bytes, place(path, bytes.length))
+  }
+  const hash = createHash('sha256')
+  let [at, flushing]: [number, Promise<unknown>] = [0, Promise.resolve()]
+  const asItIs = async (to: number): Promise<void> => {
+    for await (const chunk of chunksOf([partOf(source, at, to - at, 'what xorriso wrote')])) hash.update(chunk)
+    at = to
+  }
+  for (const [path, one] of [...streamed].sort(([left], [right]) => (file(left)?.offset ?? 0) - (file(right)?.offset ?? 0))) {
+    await asItIs(place(path, one.sizeBytes))
+    for await (const chunk of chunksOf(one.parts)) {
+      const writing = writeAll(handle, chunk, at)
+      // It is thrown where it is waited for.
+      writing.catch(() => undefined)
+      hash.update(chunk)
+      await writing
+      at += chunk.length
+      // The disk is not left to wait until all is there.
+      if (at % flushBytes < chunk.length) {
+        flushing = Promise.all([flushing, handle.datasync()])
+        flushing.catch(() => undefined)
+      }
     }
   }
-  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
-  await expectSame(image, iso, output, new Set(files.keys()), exec)
+  await asItIs(source.sizeBytes)
+  await flushing
+  return hash.digest('hex')
 }
 
 async function digestsOfAll(files: ReadonlyMap<string, NewFile>, algorithms: readonly Algorithm[]): Promise<Map<string, ReadonlyMap<Algorithm, string>>> {
@@ -115,18 +161,12 @@ async function written(path: string, text: string): Promise<string> {
   return path
 }
 
-async function hole(path: string, sizeBytes: number): Promise<string> {
-  await written(path, '')
-  await truncate(path, sizeBytes)
-  return path
-}
-
 async function copy(from: string, to: string): Promise<void> {
   await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), createWriteStream(to, { flags: 'r+' }))
 }
 
 /** A list of checksums with those of other files made anew, and those of new files added, written as the others are. */
-async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: OpenIso, digestOf: (path: string, file: string) => Promise<string>): Promise<string> {
+async function refreshed(text: string, files: readonly string[], iso: OpenIso, digestOf: (path: string) => Promise<string | undefined>): Promise<string> {
   const lines: string[] = []
   let form = '  ./'
   const listed = new Set<string>()
@@ -134,12 +174,12 @@ async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: 
     const [, , between = '', path = ''] = /^([0-9a-f]{32,64})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
     if (path !== '') form = between
     listed.add(path)
-    const file = files.get(path)
-    lines.push(file === undefined ? line : `${await digestOf(path, file)}${between}${path}`)
+    const digest = await digestOf(path)
+    lines.push(digest === undefined ? line : `${digest}${between}${path}`)
   }
-  const added = [...files].filter(([path]) => !listed.has(path) && !iso.file(path))
+  const added = files.filter((path) => !listed.has(path) && !iso.file(path))
   const end = text.endsWith('\n') ? lines.length - 1 : lines.length
-  lines.splice(end, 0, ...await Promise.all(added.map(async ([path, file]) => `${await digestOf(path, file)}${form}${path}`)))
+  lines.splice(end, 0, ...await Promise.all(added.map(async (path) => `${await digestOf(path) ?? ''}${form}${path}`)))
   return lines.join('\n')
 }
 
@@ -257,6 +297,7 @@ function isEfi(type: string): boolean {
 /** Where a BIOS boot image is told its own place on the medium (mkisofs's boot-info-table), in bytes. */
 const bootInfoTable = { from: 8, to: 64 }
 const chunkBytes = 1048576
+const flushBytes = 256 * chunkBytes
 
 async function sameBytes(one: ByteSource, other: ByteSource, except?: { from: number; to: number }): Promise<boolean> {
   for (let at = 0; at < one.sizeBytes; at += chunkBytes) {

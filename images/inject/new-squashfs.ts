@@ -58,7 +58,8 @@ export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps,
     await using source = await openByteSource(file)
     return await differenceOf(old, await openSquashfs(source, { exec, workDir }), namespace?.owners ?? 'root')
   }
-  const difference = await pack()
+  // Only to see what differs.
+  const difference = await pack('-noI', '-noD', '-noF', '-noX', '-noId')
   const [first] = difference.onlyRoot
   if (first !== undefined) throw new ForgeError('E_INJECT', `only root can do this rightly: ${first}${difference.onlyRoot.length > 1 ? `, and ${String(difference.onlyRoot.length - 1)} more` : ''}`, { hint: namespace?.owners === 'own' ? needsNumbers : 'run the same command as root or with sudo', details: difference.onlyRoot.join('\n') })
   const layered = async (packed: Difference, again: string[]): Promise<{ file: string; difference: Difference }> => {
@@ -66,8 +67,7 @@ export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps,
     if (notes === 'needed') throw new ForgeError('E_INJECT', 'a folder of the image was replaced, or files with extended attributes came, which only root can put into a layer', { hint: 'use --mode graft, or run the same command as root or with sudo' })
     return { file, difference: notes === 'none' ? packed : await pack(...again, '-no-xattrs') }
   }
-  if (difference.unchanged.length === 0 && difference.givenBack.length === 0) return await layered(difference, [])
-  await removeUnchanged(upper, difference, { exec, workDir, namespace })
+  if (difference.unchanged.length > 0) await removeUnchanged(upper, difference, { exec, workDir, namespace })
   const owners = join(workDir, 'owners')
   const gone = new Set(difference.unchanged.map(({ path }) => path.toString('latin1')))
   await writeFile(owners, pseudoFile(difference.givenBack.filter(({ path }) => !gone.has(path))), 'latin1')

@@ -8,8 +8,6 @@ import type { Exec } from '../../scripts/lib/exec.ts'
 export interface Output extends AsyncDisposable {
   /** Where programs write it. */
   path: string
-  /** Has its bytes on the disk; may go on beside whoever reads them. */
-  sync: () => Promise<void>
   /** On the disk with all its bytes, then under its name. @throws ForgeError E_USAGE when something of that name has appeared */
   publish: () => Promise<void>
 }
@@ -59,7 +57,6 @@ export async function openOutput(output: string, exec: Exec): Promise<Output> {
   const path = named ? partial : `/proc/${String(process.pid)}/fd/${String(handle.fd)}`
   return {
     path,
-    sync: () => handle.sync(),
     publish: async () => {
       await handle.sync()
       if (!named) {

@@ -83,17 +83,17 @@ export const injectVersusCopy: Measure = async (context) => {
 /** By when its lines come, how much of the time was between the two steps that say so. */
 async function injected(iso: string, deb: string, output: string, context: BenchContext): Promise<{ seconds: number; overlaySeconds: number }> {
   const began = performance.now()
-  let [installing, grafting] = [NaN, NaN]
+  let [installing, installed] = [NaN, NaN]
   await exec([join(projectDir, 'scripts/nat64-forge.mjs'), 'inject', iso, deb, '--output', output, '--store', context.storeDir], {
     timeoutMs: 60 * 60_000, cwd: context.workDir, doing: 'run nat64-forge inject',
     onLine: (line) => {
       if (/\binstalling \d+ packages?\b/.test(line)) installing = performance.now()
-      if (/\bgrafting\b/.test(line)) grafting = performance.now()
+      if (/\bpacking what changed\b/.test(line)) installed = performance.now()
     },
   })
   await exec(['sync', output])
-  const overlaySeconds = (grafting - installing) / 1000
-  if (Number.isNaN(overlaySeconds)) throw new Error('inject did not say when it installed packages and when it grafted')
+  const overlaySeconds = (installed - installing) / 1000
+  if (Number.isNaN(overlaySeconds)) throw new Error('inject did not say when it installed packages and when that was done')
   return { seconds: (performance.now() - began) / 1000, overlaySeconds }
 }
 
