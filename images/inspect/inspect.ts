@@ -98,8 +98,13 @@ const shownOptions = [
 
 async function kernelFacts(image: RouterImage, kernel: ImageKernel, files: readonly ModuleFile[], { config, signing, commandLines, kernelImage }: BootedFacts & { commandLines: readonly string[] }): Promise<KernelFacts> {
   const samples = samplesOf(files)
-  const bytes = await readModules(await image.root(), samples, image.deps)
+  const root = await image.root()
   // One damaged module of the image is no reason to say nothing of the rest.
+  const bytes = await readModules(root, samples, image.deps).catch(async (error: unknown) => {
+    if (!(error instanceof ForgeError) || error.code !== 'E_ELF') throw error
+    const each = await Promise.all(samples.map((file) => readModules(root, [file], image.deps).catch(() => [])))
+    return each.map(([module]) => module ?? Buffer.alloc(0))
+  })
   const signatures = bytes.map((module, index) => readable(() => readModuleSignature(module, samples[index]?.path ?? ''), undefined))
   const certificates = kernelImage?.certificates
   const compressions = new Set(files.map((file) => file.compression))

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { unpackFrames, type FrameFormat, type UnpackDeps } from '../../scripts/formats/unpack-frames.ts'
+import { frameSize, unpackFrames, unpackWhole, type UnpackDeps } from '../../scripts/formats/unpack-frames.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ImageRoot } from './image.ts'
 
@@ -38,28 +38,44 @@ export async function readModules(root: ImageRoot, files: readonly ModuleFile[],
   return unpackModules(files.map((file, index) => ({ file, bytes: contents[index] ?? Buffer.alloc(0) })), deps)
 }
 
-/** @throws ForgeError E_ELF when one does not unpack */
+/** @throws ForgeError E_ELF when one does not unpack, with its name */
 export async function unpackModules(modules: readonly { file: ModuleFile; bytes: Buffer }[], deps: UnpackDeps): Promise<Buffer[]> {
-  const byFormat = new Map<FrameFormat, Buffer[]>()
-  for (const format of ['xz', 'zstd'] as const) {
-    const frames = modules.filter(({ file }) => file.compression === format).map(({ bytes }) => bytes)
-    byFormat.set(format, await unpackFrames({ format, frames, maxBytes: maxModuleBytes, maxTotalBytes, errorCode: 'E_ELF', what: `modules (${modules[0]?.file.path ?? ''} …)` }, deps))
+  const unpacked = new Map<Buffer, Buffer>()
+  let totalBytes = 0
+  const count = (sizeBytes: number, path: string): void => {
+    totalBytes += sizeBytes
+    if (totalBytes > maxTotalBytes) throw new ForgeError('E_ELF', `${path} and the modules before it would unpack to more than ${String(maxTotalBytes)} bytes`, { hint: 'get the image again from a source you trust' })
   }
-  const next: Record<FrameFormat, number> = { xz: 0, zstd: 0, lzma: 0 }
+  for (const format of ['xz', 'zstd'] as const) {
+    const all = modules.filter(({ file }) => file.compression === format)
+    const whole = ({ file, bytes }: typeof modules[number]): Promise<Buffer> => unpackWhole({ format, bytes, maxBytes: maxModuleBytes, errorCode: 'E_ELF', what: file.path }, deps)
+    // Those whose sizes are known in one run of the program; the others are few.
+    const known = all.filter(({ bytes }) => (frameSize(format, bytes) ?? Infinity) <= maxModuleBytes)
+    for (const { file, bytes } of known) count(frameSize(format, bytes) ?? 0, file.path)
+    const frames = known.map(({ bytes }) => bytes)
+    const together = await unpackFrames({ format, frames, maxBytes: maxModuleBytes, errorCode: 'E_ELF', what: known[0]?.file.path ?? '' }, deps).catch(async (error: unknown) => {
+      if (!(error instanceof ForgeError) || error.code !== 'E_ELF') throw error
+      // Which of them it was, the program does not say; where sizes were wrong, none of them is.
+      return await Promise.all(known.map(whole))
+    })
+    for (const [index, bytes] of together.entries()) unpacked.set(frames[index] ?? bytes, bytes)
+    for (const module of all) {
+      if (unpacked.has(module.bytes)) continue
+      const bytes = await whole(module)
+      count(bytes.length, module.file.path)
+      unpacked.set(module.bytes, bytes)
+    }
+  }
   let left = maxTotalBytes
   return modules.map(({ file, bytes }) => {
     switch (file.compression) {
       case 'none': return bytes
       case 'gzip': {
-        const unpacked = gunzipped(file.path, bytes, Math.min(maxModuleBytes, left))
-        left -= unpacked.length
-        return unpacked
+        const contents = gunzipped(file.path, bytes, Math.min(maxModuleBytes, left))
+        left -= contents.length
+        return contents
       }
-      case 'xz': case 'zstd': {
-        const unpacked = byFormat.get(file.compression)?.[next[file.compression]]
-        next[file.compression] += 1
-        return unpacked ?? Buffer.alloc(0)
-      }
+      case 'xz': case 'zstd': return unpacked.get(bytes) ?? Buffer.alloc(0)
       default: return file.compression satisfies never
     }
   })

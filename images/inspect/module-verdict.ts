@@ -74,7 +74,7 @@ export function judgeModule({ file, bytes }: GivenModule, context: LoadContext):
   return verdict
 }
 
-function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, knowsHash, certificates, lockdownUnderSecureBoot }: LoadContext): void {
+function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { release, signing, knowsHash, certificates, lockdownUnderSecureBoot }: LoadContext): void {
   const { problems, notes } = verdict
   const remedy = 'sign it with the key whose certificate is in this kernel; if that key is gone, build kernel and modules together (`headers.provider: source`)'
   let signature: ModuleSignature | undefined
@@ -89,7 +89,7 @@ function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, knowsH
   const signer = signature && certificates?.find((certificate) => signature.names(certificate))
   const valid = signature && certificates ? (signer ? signature.verify(signer) : null) : null
   if (signature) verdict.signature = { signer: signature.signer, hash: signature.hash, keyId: signature.keyId, valid }
-  if (signing === undefined || signing === 'off') return
+  if (signing === 'off') return
   if (signer && valid === false) {
     problems.push({ check: 'signature', message: `it names the key of "${signer.facts.subject}", and that key did not sign these bytes: the module was changed after signing`, remedy: 'sign it again, or get it again' })
     return
@@ -99,6 +99,10 @@ function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { signing, knowsH
     const message = `it is signed over ${signature.hash}, which this kernel was built without`
     if (signing === 'forced') problems.push({ check: 'signature', message, remedy: `sign it with a digest that the kernel has, or build the kernel with CONFIG_CRYPTO_${hashOption(signature.hash)}` })
     else notes.push(`${message}; the kernel loads it and is tainted`)
+    return
+  }
+  if (signing === undefined) {
+    if (release !== '') notes.push('whether the kernel asks for signatures is not known: neither it nor the image has its configuration')
     return
   }
   const known = certificates === undefined ? 'which the kernel trusts could not be read' : certificates.length === 0 ? 'the kernel has no certificate' : `the kernel trusts ${certificates.map(({ facts }) => `"${facts.subject}" (key ${facts.serial})`).join(', ')}`

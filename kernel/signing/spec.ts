@@ -3,7 +3,7 @@ import { z } from 'zod'
 const path = z.string().min(1)
 
 // A lock is published: the PIN goes into a file of its own.
-const pinInside = /[?&](pin-value|pin-source)=/
+const pinInside = /\bpin-(value|source)\s*=/i
 
 const fields = {
   certificate: path.optional().describe('The key\'s X.509 certificate, PEM or DER; relative to the target file.'),

@@ -1,4 +1,4 @@
-import { createHash, verify as verifySignature } from 'node:crypto'
+import { verify as verifySignature } from 'node:crypto'
 import { ForgeError } from '../lib/errors.ts'
 import { derChildren, derOid, expectDer, readDer, type DerElement } from './der.ts'
 import { nameText, type Certificate } from './x509.ts'
@@ -32,7 +32,6 @@ const signedData = '1.2.840.113549.1.7.2'
 const plainData = '1.2.840.113549.1.7.1'
 /** Signature algorithms that kernels know: RSA, ECDSA by hash, and Russia's and China's. */
 const signatureAlgorithms = /^(1\.2\.840\.113549\.1\.1\.\d+|1\.2\.840\.10045\.(2\.1|4\.1|4\.3\.\d|4\.3)|2\.16\.840\.1\.101\.3\.4\.3\.\d+|1\.2\.643\.7\.1\.1\.[13]\.\d|1\.2\.156\.10197\.1\.501)$/
-const messageDigest = '1.2.840.113549.1.9.4'
 const [integer, octetString, oid, sequence, set] = [0x02, 0x04, 0x06, 0x30, 0x31]
 
 /**
@@ -60,7 +59,10 @@ function parseSignature(der: Buffer, content: Buffer, fileName: string): ModuleS
   if (derOid(expectDer(type, oid, 'the content type')) !== signedData || !wrapped) throw damaged(fileName, 'it is not signed data')
   const data = derChildren(expectDer(derChildren(wrapped)[0], sequence, 'the signed data'))
   expectVersion(data[0], fileName)
-  if (derOid(expectDer(derChildren(expectDer(data[2], sequence, 'the content'))[0], oid, 'the content\'s type')) !== plainData) throw damaged(fileName, 'what it signs is not plain data')
+  const [kind, attached] = derChildren(expectDer(data[2], sequence, 'the content'))
+  if (derOid(expectDer(kind, oid, 'the content\'s type')) !== plainData) throw damaged(fileName, 'what it signs is not plain data')
+  // Both are refused by every kernel that looks at signatures, also by those that load unsigned modules.
+  if (attached) throw damaged(fileName, 'it holds what it signs once more, which kernels refuse')
   // The last field; certificates and revocation lists may stand before it.
   const [info] = derChildren(expectDer(data.at(-1), set, 'the list of signers'))
   const fields = derChildren(expectDer(info, sequence, 'the signer'))
@@ -69,19 +71,14 @@ function parseSignature(der: Buffer, content: Buffer, fileName: string): ModuleS
   const hashOid = derOid(expectDer(derChildren(expectDer(fields[2], sequence, 'the digest algorithm'))[0], oid, 'the digest algorithm'))
   const hash = hashes[hashOid]
   if (hash === undefined) throw damaged(fileName, `its digest algorithm ${hashOid} is unknown`)
-  const attributes = fields.find((field) => field.tag === 0xa0)
-  const promised = attributes && digestIn(attributes)
+  if (fields.some((field) => field.tag === 0xa0)) throw damaged(fileName, 'it has signed attributes, which kernels refuse (`openssl cms -sign` leaves them out with -noattr)')
   const signatureAt = fields.findIndex((field) => field.tag === octetString)
   const signature = expectDer(fields[signatureAt], octetString, 'the signature itself').contents
   const algorithm = derOid(expectDer(derChildren(expectDer(fields[signatureAt - 1], sequence, 'the signature algorithm'))[0], oid, 'the signature algorithm'))
   if (!signatureAlgorithms.test(algorithm)) throw damaged(fileName, `its signature algorithm ${algorithm} is unknown`)
   return {
     content, hash, ...signer,
-    verify: (certificate) => {
-      if (!signer.names(certificate)) return false
-      if (attributes && promised?.equals(createHash(hash).update(content).digest()) !== true) return false
-      return verifies(hash, attributes ? signedSet(attributes) : content, certificate, signature)
-    },
+    verify: (certificate) => signer.names(certificate) && verifies(hash, content, certificate, signature),
   }
 }
 
@@ -99,19 +96,6 @@ function signerOf(id: DerElement | undefined): Pick<ModuleSignature, 'signer' | 
   return { signer: nameText(issuerDer), keyId: serialDer.toString('hex'), names: (certificate) => certificate.issuerDer.equals(issuerDer) && certificate.serialDer.equals(serialDer) }
 }
 
-/** The content's digest, as the signed attributes have it. @throws ForgeError E_DER */
-function digestIn(attributes: DerElement): Buffer | undefined {
-  const digest = derChildren(attributes).map((attribute) => derChildren(attribute)).find(([type]) => type && derOid(type) === messageDigest)?.[1]
-  return digest && derChildren(digest)[0]?.contents
-}
-
-/** In the message they are [0] IMPLICIT; signed is the SET that they are. */
-function signedSet(attributes: DerElement): Buffer {
-  const signed = Buffer.from(attributes.raw)
-  signed[0] = set
-  return signed
-}
-
 function verifies(hash: string, signed: Buffer, { x509 }: Certificate, signature: Buffer): boolean {
   try {
     return verifySignature(hash, signed, x509.publicKey, signature)
@@ -122,5 +106,5 @@ function verifies(hash: string, signed: Buffer, { x509 }: Certificate, signature
 }
 
 function damaged(fileName: string, why: string): ForgeError {
-  return new ForgeError('E_MODULE_SIGNATURE', `${fileName}: its appended signature cannot be read: ${why}`, { hint: 'sign the module again' })
+  return new ForgeError('E_MODULE_SIGNATURE', `${fileName}: its appended signature is none that a kernel takes: ${why}`, { hint: 'sign the module again, as the kernel\'s own sign-file does' })
 }

@@ -19,10 +19,18 @@ export interface UnpackJob {
   frames: readonly Buffer[]
   /** Of each frame, unpacked: a frame that says it is larger is refused before anything runs. */
   maxBytes: number
-  /** Of all frames together, unpacked; default: no limit but that of each. */
-  maxTotalBytes?: number
   errorCode: ErrorCode
   /** What the frames are, for errors: `metadata of router.iso:live/filesystem.squashfs`. */
+  what: string
+}
+
+export interface UnpackWholeJob {
+  format: FrameFormat
+  /** One frame or several, also such that do not tell their size. */
+  bytes: Buffer
+  maxBytes: number
+  errorCode: ErrorCode
+  /** For errors: the file's path. */
   what: string
 }
 
@@ -48,7 +56,6 @@ export async function unpackFrames(job: UnpackJob, { exec, workDir }: UnpackDeps
     return size
   })
   const total = sizes.reduce((sum, size) => sum + size, 0)
-  if (total > (job.maxTotalBytes ?? Infinity)) throw new ForgeError(job.errorCode, `${job.what}: ${String(sizes.length)} ${job.format} pieces would unpack to ${String(total)} bytes, more than ${String(job.maxTotalBytes)}`, { hint: 'get the file again from a source you trust' })
   counter += 1
   const input = join(workDir, `frames-${String(counter)}`)
   const output = `${input}.out`
@@ -70,6 +77,28 @@ export async function unpackFrames(job: UnpackJob, { exec, workDir }: UnpackDeps
     })
   } finally {
     for (const path of [...inputs, output]) await rm(path, { force: true })
+  }
+}
+
+/**
+ * Unpacks a file of frames whose sizes may not be known before.
+ * @throws ForgeError with the job's code for a damaged file, and for one that is too large or needs too much memory
+ */
+export async function unpackWhole({ format, bytes, maxBytes, errorCode, what }: UnpackWholeJob, { exec, workDir }: UnpackDeps): Promise<Buffer> {
+  counter += 1
+  const input = join(workDir, `frames-${String(counter)}`)
+  const output = `${input}.out`
+  try {
+    await writeAll(input, [bytes])
+    // One byte more tells what is too large from what just fits.
+    await exec(['prlimit', `--fsize=${String(maxBytes + 1)}`, ...programOf(format), '--', input] as unknown as Argv, {
+      stdoutFile: output, doing: `unpack ${what}`, errorCode, hint: `the file is damaged, or needs more than ${memoryLimit} of memory or ${String(maxBytes)} bytes of room; pack it again with the usual settings`, timeoutMs: 5 * 60_000,
+    })
+    const unpacked = await readFile(output)
+    if (unpacked.length > maxBytes) throw new ForgeError(errorCode, `${what} unpacks to more than ${String(maxBytes)} bytes`, { hint: 'get the file again from a source you trust' })
+    return unpacked
+  } finally {
+    for (const path of [input, output]) await rm(path, { force: true })
   }
 }
 

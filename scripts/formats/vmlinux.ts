@@ -101,7 +101,7 @@ export interface KernelTexts {
 
 const certificateStart = Buffer.from('a003020102', 'hex')
 const maxCertificateBytes = 65536
-/** A kernel has about ten places that look like a certificate; looking at a million would be a way to keep us busy. */
+/** A kernel has about ten certificates and places that look like one; looking at a million would be a way to keep us busy. */
 const maxCandidates = 500
 
 /**
@@ -114,12 +114,12 @@ export async function kernelTexts(vmlinux: Vmlinux, release: string): Promise<Ke
   const vermagicStart = Buffer.from(`${release} `)
   const found: KernelTexts = { certificates: [], vermagic: undefined, packedConfig: undefined }
   const window = Buffer.allocUnsafe(scanStep + overlap)
-  let candidates = 0
+  const seen = { candidates: 0, end: 0 }
   for (let at = 0; at < source.sizeBytes; at += scanStep) {
     const bytes = await source.read(at, Math.min(scanStep + overlap, source.sizeBytes - at), window)
     for (let hit = bytes.indexOf(certificateStart); hit >= 0 && hit < scanStep; hit = bytes.indexOf(certificateStart, hit + 1)) {
-      candidates += 1
-      if (found.certificates.length === 0 && candidates <= maxCandidates) found.certificates = await certificateList(source, at + hit - 8)
+      // What was looked at as one of a list does not begin another.
+      if (found.certificates.length === 0 && at + hit - 8 >= seen.end) found.certificates = await certificateList(source, at + hit - 8, seen)
     }
     for (let hit = bytes.indexOf(vermagicStart); hit >= 0 && hit < scanStep && found.vermagic === undefined; hit = bytes.indexOf(vermagicStart, hit + 1)) {
       const text = textAt(bytes.subarray(0, hit + 256), hit)
@@ -135,17 +135,21 @@ export async function kernelTexts(vmlinux: Vmlinux, release: string): Promise<Ke
 /**
  * The built-in certificates stand one behind the other, and behind them, on the next multiple of 8, stands how long they are
  * together (certs/system_certificates.S). Other certificates in a kernel do not vouch for modules and have no such word.
+ * @throws ForgeError E_KERNEL_IMAGE when there are too many to look at
  */
-async function certificateList(source: ByteSource, start: number): Promise<Certificate[]> {
+async function certificateList(source: ByteSource, start: number, seen: { candidates: number; end: number }): Promise<Certificate[]> {
   if (start < 0) return []
   const list: Certificate[] = []
   let at = start
   for (;;) {
+    seen.candidates += 1
+    if (seen.candidates > maxCandidates) throw damagedKernel(source, `it has more than ${String(maxCandidates)} certificates, or places that look like one`, at)
     const bytes = await source.read(at, Math.min(maxCertificateBytes, source.sizeBytes - at))
     const certificate = certificateAt(bytes)
     if (!certificate) break
     list.push(certificate)
     at += certificate.x509.raw.length
+    seen.end = at
   }
   const sizeAt = Math.ceil(at / 8) * 8
   if (list.length === 0 || sizeAt + 8 > source.sizeBytes) return []

@@ -18,10 +18,10 @@ export async function keyPair(exec: Exec, dir: string, name: string, algorithm: 
 }
 
 /** A module with a signature appended in the kernel's way: CMS without certificates, attributes only when asked for. */
-export async function signedModule(exec: Exec, dir: string, module: Buffer, { key, certificate }: KeyPair, { hash = 'sha512', attributes = false, byKeyId = false } = {}): Promise<Buffer> {
+export async function signedModule(exec: Exec, dir: string, module: Buffer, { key, certificate }: KeyPair, { hash = 'sha512', attributes = false, attached = false, byKeyId = false } = {}): Promise<Buffer> {
   const [plain, signature] = [join(dir, 'plain.ko'), join(dir, 'plain.p7s')]
   await writeFile(plain, module)
-  await exec(['openssl', 'cms', '-sign', '-binary', '-nocerts', ...(attributes ? [] : ['-noattr']), ...(byKeyId ? ['-keyid'] : []), '-md', hash, '-signer', certificate, '-inkey', key, '-in', plain, '-outform', 'DER', '-out', signature])
+  await exec(['openssl', 'cms', '-sign', '-binary', '-nocerts', ...(attributes ? [] : ['-noattr']), ...(attached ? ['-nodetach'] : []), ...(byKeyId ? ['-keyid'] : []), '-md', hash, '-signer', certificate, '-inkey', key, '-in', plain, '-outform', 'DER', '-out', signature])
   const der = await readFile(signature)
   const trailer = Buffer.alloc(12)
   trailer[2] = 2

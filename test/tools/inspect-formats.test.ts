@@ -164,7 +164,7 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
   const module = randomBytes(10_000)
 
   test.each<[string, readonly string[], Parameters<typeof signedModule>[4]]>([
-    ['with RSA and SHA-512', ['rsa:2048'], {}], ['with RSA and SHA-256', ['rsa:2048'], { hash: 'sha256' }], ['with signed attributes', ['rsa:2048'], { attributes: true }],
+    ['with RSA and SHA-512', ['rsa:2048'], {}], ['with RSA and SHA-256', ['rsa:2048'], { hash: 'sha256' }],
     ['naming the key instead of the certificate', ['rsa:2048'], { byKeyId: true }], ['with ECDSA', ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], { hash: 'sha384' }],
   ])('%s is verified; one changed byte, and another key, are seen', async (_what, algorithm, options) => {
     const dir = await temporaryFolder()
@@ -202,11 +202,26 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
       expect(judgeModule({ file: 'x.ko', bytes }, { ...context, knowsHash: () => true })).toMatchObject({ loads: true, problems: [], notes: [] })
     })
 
-  test.each([[false], [true]])('is never taken for something else, whatever byte of it is changed; with signed attributes: %s', async (attributes) => {
+  test.each([['with signed attributes', { attributes: true }, 'it has signed attributes, which kernels refuse'], ['with what it signs inside', { attached: true }, 'it holds what it signs once more, which kernels refuse']] as const)(
+    '%s is refused, as by every kernel that looks at signatures', async (_what, options, message) => {
+      const dir = await temporaryFolder()
+      const own = await keyPair(exec, dir, 'own')
+      const bytes = await signedModule(exec, dir, elfObject({ info: ['license=GPL v2', 'name=x', 'vermagic=6.6.54-vyos '], symbols: [] }), own, options)
+      const context: LoadContext = {
+        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing: 'any', knowsHash: () => true, certificates: [parseCertificate(own.der)], complete: true, lockdownUnderSecureBoot: false, exports: new Map(),
+      }
+      for (const signing of ['any', 'forced'] as const) {
+        const { loads, problems } = judgeModule({ file: 'x.ko', bytes }, { ...context, signing })
+        expect([loads, problems.map((problem) => [problem.check, problem.message])]).toEqual([false, [['signature', expect.stringContaining(message)]]])
+      }
+      expect(judgeModule({ file: 'x.ko', bytes }, { ...context, signing: 'off' }).loads).toBe(true)
+    })
+
+  test('is never taken for something else, whatever byte of it is changed', async () => {
     const dir = await temporaryFolder()
     const own = await keyPair(exec, dir, 'own')
     const certificate = parseCertificate(own.der)
-    const signed = await signedModule(exec, dir, Buffer.from('module'), own, { attributes })
+    const signed = await signedModule(exec, dir, Buffer.from('module'), own)
     let verified = 0
     for (let at = 0; at < signed.length; at += 1) {
       const bytes = Buffer.from(signed)

@@ -88,7 +88,9 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     await write(dir, given)
     await exec(['xz', '--keep', '--check=crc32', join(dir, 'good.ko')])
     await exec(['zstd', '-q', join(dir, 'unsigned.ko'), '-o', join(dir, 'unsigned.ko.zst')])
-    const names = [...Object.keys(given), 'good.ko.xz', 'unsigned.ko.zst']
+    // As other programs write them: without a size, and in two pieces.
+    await exec(['sh', '-c', 'cat good.ko | zstd -q > stream.ko.zst; head -c 100 good.ko | xz --check=crc32 > two.ko.xz; tail -c +101 good.ko | xz --check=crc32 >> two.ko.xz'], { cwd: dir })
+    const names = [...Object.keys(given), 'good.ko.xz', 'unsigned.ko.zst', 'stream.ko.zst', 'two.ko.xz']
 
     await using image = await openRouterImage(iso, { exec })
     const report = await inspect(image, { modules: names.map((name) => join(dir, name)) })
@@ -104,7 +106,7 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     expect(report.jool).toMatchObject({ package: { name: 'jool', version: '4.1.9+git-1' }, tools: ['usr/bin/jool'], modules: [{ name: 'jool', version: '4.1.9.0', loads: true }, { name: 'jool_common', loads: true }] })
     expect(report.engines.slice(0, 4).map(({ engine, mode, works }) => `${engine}/${mode}: ${works}`)).toEqual(['Jool NAT64/netfilter: now', 'Jool NAT64/iptables: no', 'Jool NAT64/own namespace: now', 'Jool SIIT/netfilter: no'])
     expect(report.modules.map(({ file, loads, problems }) => `${file.slice(dir.length + 1)}: ${loads ? 'loads' : problems.map(({ check }) => check).join(' ')}`)).toEqual([
-      'good.ko: loads', 'unsigned.ko: signature', 'other-key.ko: signature', 'changed.ko: signature', 'crc.ko: crc', 'good.ko.xz: loads', 'unsigned.ko.zst: signature',
+      'good.ko: loads', 'unsigned.ko: signature', 'other-key.ko: signature', 'changed.ko: signature', 'crc.ko: crc', 'good.ko.xz: loads', 'unsigned.ko.zst: signature', 'stream.ko.zst: loads', 'two.ko.xz: loads',
     ])
     expect(report.modules.slice(1, 5).map(({ problems }) => problems[0]?.message)).toEqual([
       expect.stringMatching(/^it is not signed, and the kernel trusts "VyOS build" \(key [0-9a-f]+\); this kernel loads only modules that it can verify$/) as string,
@@ -114,6 +116,28 @@ describe.skipIf(!needsTools('mksquashfs', 'xorriso', 'xz', 'zstd', 'openssl'))('
     ])
     expect(report.modules[0]).toMatchObject({ crcsChecked: 3, signature: { signer: 'VyOS build', hash: 'sha512', valid: true } })
   })
+
+  test('is told of although a module in it is cut, packed or not; a given one that is cut is named', async () => {
+    const dir = await temporaryFolder()
+    const own = await keyPair(exec, dir, 'VyOS build')
+    const root = await vyosRoot(dir, own)
+    await write(root, { [`boot/vmlinuz-${release}`]: await kernel(dir, undefined, [own.der]), [`usr/lib/modules/${release}/kernel/net/a.ko`]: module('a').subarray(0, 300) })
+    await write(dir, { 'b.ko': module('b'), 'good.ko': await signedModule(exec, dir, module('jool_siit', joolParts), own) })
+    await exec(['sh', '-c', 'xz --check=crc32 b.ko; head -c 100 b.ko.xz > "$0"', join(root, `usr/lib/modules/${release}/kernel/net/b.ko.xz`)], { cwd: dir })
+    await using image = await openRouterImage(root, { exec })
+    expect(await inspect(image, { modules: [join(dir, 'good.ko')] })).toMatchObject({ kernels: [{ release, signing: 'forced', modules: { count: 5 } }], modules: [{ loads: true }] })
+    await exec(['sh', '-c', 'head -c 100 b.ko.xz > cut.ko.xz'], { cwd: dir })
+    expect(await rejection(inspect(image, { modules: [join(dir, 'good.ko'), join(dir, 'cut.ko.xz')] }))).toMatchObject({ code: 'E_ELF', message: expect.stringContaining('cut.ko.xz') as string })
+  })
+
+  test('with a kernel of nothing but certificates is refused before it keeps anybody busy', async () => {
+    const dir = await temporaryFolder()
+    const own = await keyPair(exec, dir, 'VyOS build')
+    const root = await vyosRoot(dir, own)
+    await write(root, { [`boot/vmlinuz-${release}`]: await kernel(dir, undefined, Array<Buffer>(20_000).fill(own.der)) })
+    await using image = await openRouterImage(root, { exec })
+    expect(await rejection(inspect(image))).toMatchObject({ code: 'E_KERNEL_IMAGE', message: expect.stringContaining('it has more than 500 certificates, or places that look like one') as string })
+  }, 20_000)
 
   test('may ask for signatures in its boot menu only', async () => {
     const dir = await temporaryFolder()

@@ -26,6 +26,8 @@ describe('what a person writes for a kernel of their own', () => {
     ['signing: { key: ephemeral, certificate: c.pem }', 'signing.certificate: has no meaning with key: ephemeral'],
     ['signing: { key: my.pem, certificate: c.pem, pin: pin.txt }', 'signing.pin: is for pkcs11: keys'],
     ['signing: { key: "pkcs11:object=k?pin-value=1234", certificate: c.pem }', 'signing.key: the PIN belongs into a file that `pin` names: the lock is published'],
+    ['signing: { key: "pkcs11:token=t;object=k;pin-value=1234", certificate: c.pem }', 'signing.key: the PIN belongs into a file that `pin` names: the lock is published'],
+    ['signing: { key: "pkcs11:object=k?module-name=x&PIN-SOURCE=file:p", certificate: c.pem }', 'signing.key: the PIN belongs into a file that `pin` names: the lock is published'],
     ['signing: { key: "pkcs11:object=k", certificate: c.pem, library: softhsm.so }', 'signing.library: the absolute path of a PKCS#11 library'],
     ['kernel: { from: debian, package: linux-image-6.12 }', 'kernel.package: a package like linux-source-6.12'],
     ['kernel: { from: url, url: "https://k.example/linux.zip", version: 6.12.1, sizeBytes: 1, sha256: "" }', 'kernel.url: an http:, https: or file: URL of a tar archive'],

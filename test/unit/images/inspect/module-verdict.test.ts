@@ -26,6 +26,11 @@ test.each([['xt_unregister_targets', undefined], ['xt_register_targets', { weak:
   expect(judge({ ...parts, symbols: [{ name: 'kfree' }, { name, ...more }] }, { complete: false }).forIptables).toBe(false)
 })
 
+test('a module for a kernel without its configuration loads with a note, and a kernel that is not there asks for nothing', () => {
+  expect(judge(parts, { signing: undefined })).toMatchObject({ loads: true, notes: ['whether the kernel asks for signatures is not known: neither it nor the image has its configuration'] })
+  expect(judge(parts, { signing: undefined, release: '' }).notes).toEqual([])
+})
+
 describe('a module is refused', () => {
   test.each<[string, ObjectParts, Partial<LoadContext>, string, string]>([
     ['built for a kernel of another kind', { ...parts, info: ['license=GPL', 'name=jool', 'vermagic=6.6.54-vyos SMP mod_unload modversions '] }, {}, 'vermagic', 'it was built for "6.6.54-vyos SMP mod_unload modversions", the kernel is "6.6.54-vyos SMP preempt mod_unload modversions"'],
