@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
+import { checksumFiles, isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
@@ -29,9 +29,8 @@ export interface NewIsoInput {
   workDir: string
 }
 
-const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5']] as const
 type Algorithm = (typeof checksumFiles)[number][1]
-const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32 }
+const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32, sha512: 128, sha1: 40 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
@@ -55,10 +54,11 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
     if (!input.streamed.has(path)) return await digestOfFile(file, algorithm)
     return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
   }
+  const lists = checksumFiles.filter(([path]) => iso.file(path))
   const refreshLists = async (): Promise<void> => {
     // A list may have another one's checksum, whichever comes first.
-    for (const _ of checksumFiles) {
-      for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
+    for (const _ of lists) {
+      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshed(old, files, iso, (one, file) => digestOf(one, file, algorithm)))
     }
   }
   await refreshLists()
@@ -85,10 +85,10 @@ export async function writeNewIso(input: NewIsoInput): Promise<void> {
       if (entry?.sizeBytes !== sizeBytes) throw changed(`${path} has ${String(entry?.sizeBytes)} bytes, and should have ${String(sizeBytes)}`)
       return entry.offset
     }
-    const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
+    const algorithms = [...new Set(lists.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
     for (const [path, one] of input.streamed) digests.set(path, await writeInto(handle, place(path, one.sizeBytes), one, algorithms))
     await refreshLists()
-    for (const [path] of checksumFiles) {
+    for (const [path] of lists) {
       const list = files.get(path)
       const bytes = list === undefined ? undefined : await readFile(list)
       if (bytes) await writeAll(handle, bytes, place(path, bytes.length))
@@ -120,7 +120,7 @@ async function refreshed(text: string, files: ReadonlyMap<string, string>, iso: 
   let form = '  ./'
   const listed = new Set<string>()
   for (const line of text.split('\n')) {
-    const [, , between = '', path = ''] = /^([0-9a-f]{32,64})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
+    const [, , between = '', path = ''] = /^([0-9a-f]{32,128})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
     if (path !== '') form = between
     listed.add(path)
     const file = files.get(path)

@@ -133,9 +133,13 @@ export function protectedPackages(status: string): string[] {
   return status.split(/\n{2,}/).flatMap((paragraph) => /^Protected: yes$/m.test(paragraph) ? /^Package: (.*)$/m.exec(paragraph)?.[1] ?? [] : []).sort()
 }
 
-/** What dpkg's list has, `name[:architecture] version architecture status source sourceVersion` a line. */
+/**
+ * What dpkg's list has, `name[:architecture] version architecture status source sourceVersion` a line.
+ * @throws ForgeError E_INJECT for what no dpkg writes; the list is the image's word
+ */
 export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
+  if (lines.some((parts) => parts.length !== 6 || parts.some((part) => !/^[\x21-\x7e]+$/.test(part)))) throw new ForgeError('E_INJECT', 'the image\'s dpkg-query lists packages as no dpkg does', { hint: 'do not trust the image, nor the packages' })
   return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
 }
 

@@ -109,6 +109,7 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, pr
   await writeFile(join(tree, 'md5sum.txt'), (await exec(['find', 'live', 'boot', '-type', 'f', '-exec', 'md5sum', '{}', '+'], { cwd: tree })).stdout)
   const listed = await exec(['find', 'live', 'boot', 'md5sum.txt', '-type', 'f', '-exec', 'sha256sum', '{}', '+'], { cwd: tree })
   await writeFile(join(tree, 'sha256sum.txt'), listed.stdout.split('\n').filter((line) => line !== '').sort().map((line) => `${line.replace('  ', '  ./')}\n`).join(''))
+  for (const algorithm of ['sha1', 'sha512']) await writeFile(join(tree, `${algorithm}sum.txt`), (await exec(['find', 'live', 'boot', 'sha256sum.txt', '-type', 'f', '-exec', `${algorithm}sum`, '{}', '+'], { cwd: tree })).stdout)
   const image = join(dir, `${name}.iso`)
   // No date is fixed here: whoever writes the next ISO must take them from this one.
   await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', image, '-V', 'DEBIAN_LIKE', '-r', '-J', '-joliet-long', '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',

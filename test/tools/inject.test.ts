@@ -41,12 +41,12 @@ const pkg = (parts: Parameters<typeof debianPackage>[2]): Promise<string> => deb
 let outputs = 0
 const output = (): string => join(dir, `new-${String(outputs += 1)}.iso`)
 
-/** Files of an ISO, unpacked; its list of checksums is checked. */
+/** Files of an ISO, unpacked; its lists of checksums are checked. */
 async function unpack(image: string): Promise<{ iso: string; root: string }> {
   const to = join(dir, `${basename(image)}.files`)
   if (await stat(to).then(() => true, () => false)) return { iso: join(to, 'iso'), root: join(to, 'root') }
   await exec(['xorriso', '-osirrox', 'on', '-indev', image, '-extract', '/', join(to, 'iso')])
-  await exec(['sha256sum', '--check', '--strict', '--quiet', 'sha256sum.txt'], { cwd: join(to, 'iso') })
+  for (const algorithm of ['sha256', 'md5', 'sha1', 'sha512'] as const) await exec([`${algorithm}sum`, '--check', '--strict', '--quiet', `${algorithm}sum.txt`], { cwd: join(to, 'iso') })
   await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', join(to, 'root'), join(to, 'iso/live/filesystem.squashfs')])
   return { iso: join(to, 'iso'), root: join(to, 'root') }
 }
