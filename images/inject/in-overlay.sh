@@ -49,9 +49,14 @@ may='chown dac_override fowner fsetid kill setgid setuid setpcap setfcap net_bin
 walls=(--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname localhost --die-with-parent --new-session --cap-drop ALL)
 for capability in $may; do walls+=(--cap-add "cap_$capability"); done
 walls+=(--bind merged / --proc /proc)
-# The kernel's own switches are this host's, and belong to its root by their number.
-for path in acpi asound bus fs irq scsi sys sysrq-trigger; do [ ! -e "/proc/$path" ] || walls+=(--ro-bind "/proc/$path" "/proc/$path"); done
-for path in kcore keys kmsg latency_stats sched_debug timer_list; do [ ! -e "/proc/$path" ] || walls+=(--ro-bind /dev/null "/proc/$path"); done
+# What the kernel tells and lets switch is this host's, and root's by the number: nothing of it is written, and what only root may read is empty.
+while read -r mode path; do
+  case $mode in
+    l* | -r-?r-?r-?) [ "$path" != /proc/keys ] || walls+=(--ro-bind /dev/null "$path") ;;
+    d* | -*r-?) walls+=(--ro-bind "$path" "$path") ;;
+    *) walls+=(--ro-bind /dev/null "$path") ;;
+  esac
+done < <(stat -c '%A %n' /proc/[!0-9]*)
 walls+=(--dev-bind merged/dev /dev --ro-bind archives /run/nat64-forge/archives --chdir /)
 surroundings=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH")
 
@@ -92,7 +97,7 @@ if [ -s request/packages ]; then
         named=$more
       done
     fi
-    apt --yes --reinstall --allow-downgrades ${named:+--allow-remove-essential} install $(cat request/packages) $(printf '%s\n' $named | grep -vxFf request/packages | sed 's/.$/&-/')
+    apt --yes --reinstall --allow-downgrades ${named:+--allow-remove-essential} install -- $(cat request/packages) $(printf '%s\n' $named | grep -vxFf request/packages | sed 's/.$/&-/')
   else
     # apt touches nothing where something was amiss before. dpkg asks only about what it is given.
     echo 'own-relations-broken' >> answer/notes

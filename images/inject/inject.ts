@@ -18,7 +18,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
@@ -203,11 +203,13 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const system = await systemOf(image)
   const status = await root.readFile('var/lib/dpkg/status')
   if (status === undefined || system.packages === undefined || system.architecture === undefined) throw new ForgeError('E_INJECT', `${image.path} has no list of packages (var/lib/dpkg/status), so nothing can be installed in it`, { hint: 'only images of Debian and of what is made of it can be injected into' })
+  const architectures = [system.architecture, ...((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)]
+  const strange = architectures.find((name) => !architectureName.test(name))
+  if (strange !== undefined) throw new ForgeError('E_INJECT', `${image.path} says that it is for ${JSON.stringify(strange)}, which is no architecture`, { hint: 'do not trust where it comes from' })
   if (squashfs.superblock.compressor === 'lzma') throw new ForgeError('E_INJECT', `${image.path} has a squashfs that is compressed with lzma, which no kernel mounts`, { hint: 'pack it anew with xz' })
-  const foreign = ((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)
   for (const folder of ['lower', 'upper', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
   const write = (name: string, lines: readonly string[]): Promise<void> => writeFile(join(workDir, 'request', name), lines.map((line) => `${line}\n`).join(''))
-  const offer = await offerPackages({ packages, folders, architectures: [system.architecture, ...foreign], workDir, exec })
+  const offer = await offerPackages({ packages, folders, architectures, workDir, exec })
   const kernels = await kernelsIn(image)
   const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
   const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
@@ -215,7 +217,7 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
     if (newKernel !== undefined && image.iso && liveEntries(image.iso, name).length === 0) throw new ForgeError('E_INJECT', `${image.path} has no ${name} beside its squashfs, so its kernel cannot be replaced`, { hint: 'only ISOs in the form of live-boot have their kernel replaced' })
   }
   if (newKernel !== undefined && mode === 'layer') throw new ForgeError('E_USAGE', 'a layer cannot replace a kernel: an initrd reads its modules before layers are stacked', { hint: 'use --mode graft' })
-  const names = offer.given.map(({ name, architecture }) => foreign.includes(architecture) ? `${name}:${architecture}` : name)
+  const names = offer.given.map(({ name, architecture }) => architectures.slice(1).includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
   await writeFile(join(workDir, 'request/status'), status)

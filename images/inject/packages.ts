@@ -47,6 +47,8 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   }
   const given = await index(givenDir, givenDir, 'given', exec)
   for (const [at, pkg] of given.entries()) {
+    // apt of this host is told the name.
+    if (!packageName.test(pkg.name)) throw new ForgeError('E_DEB', `${JSON.stringify(pkg.name)} is no name of a package`, { hint: 'do not trust where it comes from' })
     if (!['all', ...architectures].includes(pkg.architecture)) {
       throw new ForgeError('E_DEB_ARCHITECTURE', `${pkg.name} ${pkg.version} is for ${pkg.architecture}, and the image is for ${architectures.join(' and ')}`, { hint: `give the package that was built for ${architectures[0] ?? 'the image'}` })
     }
@@ -128,9 +130,14 @@ export interface PresentPackage {
   sourceVersion: string
 }
 
+/** As Debian's policy has it. Names of others become words of this host's apt. */
+const packageName = /^[a-z0-9][a-z0-9+.-]+$/
+/** The same for architectures. */
+export const architectureName = /^[a-z0-9][a-z0-9-]*$/
+
 /** Names of packages that apt does not remove unless they are named, from dpkg's status file; in order. Pure. */
 export function protectedPackages(status: string): string[] {
-  return status.split(/\n{2,}/).flatMap((paragraph) => /^Protected: yes$/m.test(paragraph) ? /^Package: (.*)$/m.exec(paragraph)?.[1] ?? [] : []).sort()
+  return status.split(/\n{2,}/).flatMap((paragraph) => /^Protected: yes$/m.test(paragraph) ? /^Package: (.*)$/m.exec(paragraph)?.[1] ?? [] : []).filter((name) => packageName.test(name)).sort()
 }
 
 /**

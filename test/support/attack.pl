@@ -5,7 +5,7 @@ open(my $loot, '>>', '/loot') or die "no loot: $!";
 sub reached { syswrite($loot, "$step: $_[0]\n") }
 
 # x86-64
-my %call = (access => 21, mount => 165, umount => 166, unshare => 272, open_by_handle_at => 304, setns => 308);
+my %call = (access => 21, socket => 41, syslog => 103, keyctl => 250, mount => 165, umount => 166, unshare => 272, open_by_handle_at => 304, setns => 308);
 # Perl hands over numbers as they are and texts where they lie, if they are not its own.
 sub call { my ($name, @words) = @_; return syscall($call{$name}, @words) }
 my ($newns, $newuser, $detach) = (0x00020000, 0x10000000, 2);
@@ -86,6 +86,9 @@ alone('handles', sub {
     if ($fd >= 0) { reached("opened a handle at $path"); try_root("/proc/self/fd/$fd", 'handle') }
   }
 });
+reached('opened a socket to the host of a virtual machine') if call('socket', 40, 1, 0) >= 0;
+reached('read the kernel\'s log') if do { my $text = ' ' x 4096; call('syslog', 3, $text, 4096) > 0 };
+reached('used a keyring') if call('keyctl', 0, -3, 0) >= 0;
 alone('devices', sub { for (['b', 254, 0], ['b', 8, 0], ['c', 1, 1]) { reached("made a device node @$_") if system("mknod /device-$$ @$_ 2>/dev/null") == 0 } });
 for my $switch ('sys/kernel/panic', 'sys/kernel/core_pattern', 'sys/vm/drop_caches', 'sysrq-trigger', 'kcore', 'kmsg') { if (open(my $file, $switch =~ /^k/ ? '<' : '>', "/proc/$switch")) { reached("opened /proc/$switch") } }
 open(my $done, '>>', '/attacked') or die;

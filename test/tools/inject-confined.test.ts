@@ -151,6 +151,18 @@ describe.skipIf(!tools)('a package that is made to get out of the image', () => 
     await expectUntouched()
   })
 
+  test('has no name, and the image no architecture, that is an order to the apt of this host', async () => {
+    const order = `touch ${folder}/planted`
+    const named = await debianPackage(dir, exec, { name: 'harmless', version: '2.0' })
+    await exec(['sh', '-ec', `dpkg-deb -R ${named} named; sed -i 's|^Package: .*|Package: a -oAPT::Update::Pre-Invoke::=${order.replace(' ', '$IFS')}|' named/DEBIAN/control; printf '\n' >> named/DEBIAN/control; tar -C named/DEBIAN -czf control.tar.gz ./control; tar -czf data.tar.gz -T /dev/null; echo 2.0 > debian-binary; rm -f named.deb; ar rc named.deb debian-binary control.tar.gz data.tar.gz`], { cwd: dir })
+    const one = await inject('root', [join(dir, 'named.deb')])
+    expect([one.status, one.stderr]).toEqual([65, expect.stringMatching(/E_DEB: .*is no name of a package/)])
+    const from = await debianLikeIso({ dir, exec, name: 'architecture', files: { 'var/lib/dpkg/arch': `amd64\nx"; }; APT::Update::Pre-Invoke { "${order}"; }; X { "y\n` } })
+    const two = await inject('root', [named], [], from)
+    expect([two.status, two.stderr]).toEqual([65, expect.stringMatching(/E_INJECT: .*which is no architecture/)])
+    await expectUntouched()
+  })
+
   test.each(people.slice(0, 2))('may be the image itself: its programs and links say nothing to %s outside of it', async (person) => {
     const lie = (path: string): string => `#!/bin/sh\nLC_ALL=C /usr/bin/perl /usr/lib/hostile/attack.pl ${secret} ${folder} ${basename(path)} </dev/null >&2\n`
     const from = await debianLikeIso({

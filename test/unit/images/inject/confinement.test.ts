@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { heldBack, realFolder } from '../../../../images/inject/held-back.ts'
+import { pseudoFile } from '../../../../images/inject/new-squashfs.ts'
 import { protectedPackages } from '../../../../images/inject/packages.ts'
 import { systemCallFilter } from '../../../../images/inject/system-calls.ts'
 import type { Squashfs } from '../../../../scripts/formats/squashfs/squashfs.ts'
@@ -30,13 +31,19 @@ describe('the filter of system calls', () => {
     throw new Error('no end')
   }
 
-  test.each([['keyctl', 250, 288], ['add_key', 248, 286], ['request_key', 249, 287], ['setns', 308, 346], ['open_by_handle_at', 304, 342], ['bpf', 321, 357], ['perf_event_open', 298, 336], ['userfaultfd', 323, 374], ['io_uring_setup', 425, 425]])('refuses %s', (_name, one, other) => {
+  test.each([['keyctl', 250, 288], ['add_key', 248, 286], ['request_key', 249, 287], ['setns', 308, 346], ['open_by_handle_at', 304, 342], ['syslog', 103, 103], ['bpf', 321, 357], ['perf_event_open', 298, 336], ['userfaultfd', 323, 374], ['io_uring_setup', 425, 425]])('refuses %s', (_name, one, other) => {
     expect([answer(amd64, one), answer(i386, other)]).toEqual([perm, perm])
   })
 
   test.each([['unshare', 272, 310], ['clone', 56, 120]])('refuses a user namespace by %s, and nothing else of it', (_name, one, other) => {
     const [newUser, thread] = [0x10000000, 0x3d0f00]
     expect([answer(amd64, one, newUser | 0x20000), answer(i386, other, newUser), answer(amd64, one, thread), answer(i386, other, thread)]).toEqual([perm, perm, allow, allow])
+  })
+
+  test('knows sockets of four families, and no call whose family it cannot read', () => {
+    const noFamily = 0x50061
+    for (const [architecture, call] of [[amd64, 41], [i386, 359]] as const) expect([1, 2, 10, 16, 17, 38, 40, 44].map((family) => answer(architecture, call, family))).toEqual([...Array<number>(4).fill(allow), ...Array<number>(4).fill(noFamily)])
+    expect([answer(i386, 102, 1), answer(amd64, 102)]).toEqual([noFamily, allow])
   })
 
   test('knows no clone3, whose flags it cannot read, nor the numbers of x32; lets everything else through, and all of other machines', () => {
@@ -85,6 +92,10 @@ describe('a folder of the image', () => {
   })
 })
 
+test('a name of the image is no order to mksquashfs', () => {
+  expect(() => pseudoFile([{ path: 'a\nb f 644 0 0 touch /planted', mode: 0o755, uid: 5, gid: 5 }])).toThrow(/line break/)
+})
+
 test('protected packages are those that say so', () => {
-  expect(protectedPackages('Package: b\nStatus: install ok installed\nProtected: yes\n\nPackage: c\nDescription: x\n Protected: yes\n\n\nPackage: a\nProtected: yes\n')).toEqual(['a', 'b'])
+  expect(protectedPackages('Package: bb\nStatus: install ok installed\nProtected: yes\n\nPackage: cc\nDescription: x\n Protected: yes\n\n\nPackage: aa\nProtected: yes\n\nPackage: -oDPkg::Pre-Invoke::=planted\nProtected: yes\n')).toEqual(['aa', 'bb'])
 })
