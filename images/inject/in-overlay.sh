@@ -1,10 +1,10 @@
-#!/bin/sh
+#!/bin/bash
 # in-overlay.sh WORK IMAGE OFFSET SIZE STEP: lays an overlay over the squashfs that IMAGE has at OFFSET. What changes is in WORK/upper.
 #   install             does what WORK/request says, answers in WORK/answer
 #   pack FILE OPTION…   packs the merged tree
 # An ordinary user, who is root only in a user namespace, mounts no squashfs: then UNPACKED says that WORK/lower has the root.
-# Runs in mount, process and network namespaces of its own, which end with it: no service that a package starts outlives it, and none
-# can reach a network.
+# Runs in mount, process and network namespaces of its own, which end with it. Nothing of the image runs but by `wall`; and what lies in
+# upper/, merged/ and run/ was put there by whom nobody trusts: from outside, no link in them is followed.
 set -eu
 work=$1 image=$2 offset=$3 size=$4 step=$5
 shift 5
@@ -29,35 +29,99 @@ if [ "$step" = pack ]; then
   exec mksquashfs merged "$@"
 fi
 
-# What a package's script may do as root ends at the image: it can neither mount, nor make devices, nor leave by another chroot, nor
-# reach this shell's root by way of /proc.
-limits='-sys_admin,-mknod,-sys_module,-sys_rawio,-sys_boot,-sys_time,-sys_ptrace,-syslog,-dac_read_search,-mac_admin,-mac_override,-net_admin,-bpf,-perfmon,-checkpoint_restore'
-in_root() {
-  setpriv --bounding-set "$limits" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
-    SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" chroot merged /run/nat64-forge/inside "$@" </dev/null
-}
+# Whoever started all this may have left descriptors open: they are of this host.
+for descriptor in /proc/self/fd/*; do
+  descriptor=${descriptor##*/}
+  [ "$descriptor" -le 2 ] || [ "$descriptor" = 255 ] || exec {descriptor}>&-
+done
+
+# A program that is told to be root's in the image could write to the one that keeps it there, whenever that is not running.
+mkdir -p answer scratch archives run/archives run/tmp
+bwrap=$(command -v bwrap)
+if [ -z "${UNPACKED-}" ]; then
+  : > scratch/bwrap
+  mount --bind "$bwrap" scratch/bwrap
+  mount -o remount,bind,ro scratch/bwrap
+  bwrap=$work/scratch/bwrap
+fi
+# What maintainer scripts do as root: files of others, other owners, other users. su and chpasswd fail without audit_write.
+may='chown dac_override fowner fsetid kill setgid setuid setpcap setfcap net_bind_service audit_write'
+walls=(--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname localhost --die-with-parent --new-session --cap-drop ALL)
+for capability in $may; do walls+=(--cap-add "cap_$capability"); done
+walls+=(--bind merged / --proc /proc)
+# What the kernel tells and lets switch is this host's, and root's by the number: nothing of it is written, and what only root may read is empty.
+while read -r mode path; do
+  case $mode in
+    l* | -r-?r-?r-?) [ "$path" != /proc/keys ] || walls+=(--ro-bind /dev/null "$path") ;;
+    d* | -*r-?) walls+=(--ro-bind "$path" "$path") ;;
+    *) walls+=(--ro-bind /dev/null "$path") ;;
+  esac
+done < <(stat -c '%A %n' /proc/[!0-9]*)
+walls+=(--dev-bind merged/dev /dev --ro-bind archives /run/nat64-forge/archives --chdir /)
+surroundings=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH")
+
+# wall [OPTION…] -- PROGRAM…: runs a program of the image, which sees the merged tree and nothing else, and can get no right that it has not
+# got. All that it started has ended when this returns: the process namespace around bwrap's own ends with bwrap, which does not wait.
+# Its words come through pipes, since descriptors of this shell's are sockets to who started it.
+wall() (
+  set -o pipefail
+  { {
+    env -i "${surroundings[@]}" unshare --mount --pid --fork --kill-child --mount-proc "$bwrap" "${walls[@]}" --seccomp 9 "$@" </dev/null 9<request/system-calls 2>&3 3>&- 4>&- | cat >&4 3>&-
+  } 3>&1 | cat >&2 4>&-; } 4>&1
+)
+in_root() { wall -- "$@"; }
+
+# in_tree TREE PATH: something is there, and no link on the way leads to elsewhere.
+in_tree() { { [ -e "$1/$2" ] || [ -L "$1/$2" ]; } && [ "$(readlink -f "$1/$(dirname "./$2")")" = "$(readlink -f "$1")$(dirname "/$2" | sed 's|^/$||')" ]; }
+is_file() { in_tree "$1" "$2" && [ -f "$1/$2" ] && [ ! -L "$1/$2" ]; }
+
+# ------------------------------------------------------------------------------------------------------------------------------------
+# Packages. This host's apt decides, from the image's own list of packages, and has the image's dpkg do it: the image needs no apt, and
+# its sources, pins and hooks have no say. When anything of the image's runs, apt has ended.
+: > scratch/dpkg-runs
+if [ -s request/packages ]; then
+  # It is told of nothing that dpkg did, and says so.
+  apt() (
+    set -o pipefail
+    { env -i "${surroundings[@]}" APT_CONFIG="$work/request/apt.conf" DPKG_RUNS="$work/scratch/dpkg-runs" ARCHIVES="$work/archives" apt-get -q "$@" </dev/null 2>&1 >&3 3>&- | sed '/^W: APT had planned for dpkg to do more/,+1d' >&2 3>&-; } 3>&1
+  )
+  apt update >/dev/null
+  if apt check >/dev/null 2>&1; then
+    # apt removes nothing that its maker protects, unless it is named: what is only for a kernel that goes is named.
+    named=''
+    if [ -s request/kernel-packages ]; then
+      until apt --simulate --allow-remove-essential remove $(cat request/kernel-packages) $named > scratch/without-kernel 2>&1; do
+        more=$(sed -n 's/^ \([^ ]*\) : .*Depends: .*/\1/p' scratch/without-kernel | LC_ALL=C sort -u | LC_ALL=C comm -12 - request/protected)
+        more=$(printf '%s\n' $named $more | LC_ALL=C sort -u)
+        [ "$more" != "$named" ] || break
+        named=$more
+      done
+    fi
+    apt --yes --reinstall --allow-downgrades ${named:+--allow-remove-essential} install -- $(cat request/packages) $(printf '%s\n' $named | grep -vxFf request/packages | sed 's/.$/&-/')
+  else
+    # apt touches nothing where something was amiss before. dpkg asks only about what it is given.
+    echo 'own-relations-broken' >> answer/notes
+    mount --bind given archives
+    echo 'dpkg --force-confdef --force-confold --force-unsafe-io --auto-deconfigure --install /run/nat64-forge/archives/*.deb' > scratch/dpkg-runs
+    [ ! -s request/kernel-packages ] || echo "dpkg --force-depends --remove $(tr '\n' ' ' < request/kernel-packages)" >> scratch/dpkg-runs
+  fi
+fi
 
 # ------------------------------------------------------------------------------------------------------------------------------------
 # Below what changes, so it never becomes part of it: services are not started, whatever a package asks for; who asks for a new initrd
 # is noted, since most who do change nothing in it; and a kernel that goes is not taken for the one that runs, which is this host's.
-mkdir -p below answer scratch run/archives run/tmp
-chmod 1777 run/tmp
-open_lower
-# Where the image has /usr/sbin as a link, programs lie in what it leads to.
-sbin=$(chroot lower readlink -f /usr/sbin) && sbin=${sbin#/}
-mkdir -p "below/$sbin"
-printf '#!/bin/sh\nexit 101\n' > "below/$sbin/policy-rc.d"
-chmod 755 "below/$sbin/policy-rc.d"
 asks="# Installing in an image: notes who asks for a new initrd."
-if [ -e "lower/$sbin/update-initramfs" ]; then
-  printf '#!/bin/sh\n%s\necho "$*" >> /run/nat64-forge/initrd-asked\n' "$asks" > "below/$sbin/update-initramfs"
-  chmod 755 "below/$sbin/update-initramfs"
-fi
-if [ -e lower/usr/bin/linux-check-removal ]; then
-  mkdir -p below/usr/bin
-  printf '#!/bin/sh\nexit 0\n' > below/usr/bin/linux-check-removal
-  chmod 755 below/usr/bin/linux-check-removal
-fi
+asker=''
+open_lower
+while read -r what path; do
+  mkdir -p "below/$(dirname "$path")"
+  case $what in
+    policy) printf '#!/bin/sh\nexit 101\n' ;;
+    initramfs) asker=$path; printf '#!/bin/sh\n%s\necho "$*" >> /run/nat64-forge/initrd-asked\n' "$asks" ;;
+    removal) printf '#!/bin/sh\nexit 0\n' ;;
+  esac > "below/$path"
+  chmod 755 "below/$path"
+done < request/held-back
 (cd below && find . -depth -type d) | while read -r folder; do
   chmod --reference="lower/$folder" "below/$folder"; chown --reference="lower/$folder" "below/$folder"; touch --reference="lower/$folder" "below/$folder"
 done
@@ -69,11 +133,6 @@ for folder in proc run tmp dev boot; do
     echo "the image has no folder /$folder of its own" >&2
     exit 1
   fi
-done
-mount -t proc proc merged/proc
-# The kernel's own switches are this host's.
-for path in sys sysrq-trigger irq bus; do
-  [ ! -e "merged/proc/$path" ] || { mount --bind "merged/proc/$path" "merged/proc/$path"; mount -o remount,bind,ro "merged/proc/$path"; }
 done
 mount -t tmpfs tmpfs merged/run
 mount -t tmpfs tmpfs merged/tmp
@@ -88,56 +147,28 @@ for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5
 done
 ln -s /proc/self/fd merged/dev/fd
 for link in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${link%%:*}" "merged/dev/${link#*:}"; done
+chmod 1777 run/tmp merged/tmp
 mkdir merged/run/nat64-forge
 mount --bind run merged/run/nat64-forge
-printf '#!/bin/sh\n[ ! -x /usr/bin/setpriv ] || set -- setpriv --bounding-set -sys_chroot -- "$@"\nexec "$@"\n' > run/inside
-printf '#!/bin/sh\nexec /run/nat64-forge/inside /usr/bin/dpkg "$@"\n' > run/dpkg
-chmod 755 run/inside run/dpkg
-[ ! -e request/script ] || { cp request/script run/script; chmod 755 run/script; }
+{ echo 'set -e'; cat scratch/dpkg-runs; } > run/dpkg-runs
+if [ -e request/script ]; then
+  cp request/script run/script
+  chmod 755 run/script
+fi
 # From here on, packages write in run/: nothing is written there from outside, and what is read must be a file.
 
 # ------------------------------------------------------------------------------------------------------------------------------------
-# Packages. This host's apt decides, from the image's own list of packages, and has the image's dpkg do it: the image needs no apt, and
-# its sources, pins and hooks have no say.
 unfinished() { in_root dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' | grep -vE ' (installed|config-files|not-installed)$' || true; }
 before=$(unfinished)
-if [ -s request/packages ]; then
-  apt() {
-    setpriv --bounding-set "$limits" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC TERM=dumb DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true \
-      SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" APT_CONFIG="$work/request/apt.conf" apt-get -q "$@" </dev/null
-  }
-  apt update >/dev/null
-  if apt check >/dev/null 2>&1; then
-    # apt removes nothing that its maker protects, unless it is named: what is only for a kernel that goes is named.
-    named=''
-    if [ -s request/kernel-packages ]; then
-      in_root dpkg-query -W -f '${Protected} ${Package}\n' | sed -n 's/^yes //p' | LC_ALL=C sort -u > scratch/protected
-      until apt --simulate --allow-remove-essential remove $(cat request/kernel-packages) $named > scratch/without-kernel 2>&1; do
-        more=$(sed -n 's/^ \([^ ]*\) : .*Depends: .*/\1/p' scratch/without-kernel | LC_ALL=C sort -u | LC_ALL=C comm -12 - scratch/protected)
-        more=$(printf '%s\n' $named $more | LC_ALL=C sort -u)
-        [ "$more" != "$named" ] || break
-        named=$more
-      done
-    fi
-    apt --yes --reinstall --allow-downgrades ${named:+--allow-remove-essential} install $(cat request/packages) $(printf '%s\n' $named | grep -vxFf request/packages | sed 's/.$/&-/')
-  else
-    # apt touches nothing where something was amiss before. dpkg asks only about what it is given.
-    echo 'own-relations-broken' >> answer/notes
-    mount --bind given merged/run/nat64-forge/archives
-    in_root sh -c 'exec dpkg --force-confdef --force-confold --force-unsafe-io --auto-deconfigure --install /run/nat64-forge/archives/*.deb'
-    [ ! -s request/kernel-packages ] || in_root dpkg --force-depends --remove $(cat request/kernel-packages)
-  fi
-fi
-if [ -e request/script ]; then
-  in_root /run/nat64-forge/script
-fi
+[ ! -s scratch/dpkg-runs ] || in_root sh /run/nat64-forge/dpkg-runs
+[ ! -e request/script ] || in_root /run/nat64-forge/script
 in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status} ${source:Package} ${source:Version}\n' > answer/packages
 after=$(unfinished)
 if [ "$after" != "$before" ]; then
   printf 'packages are not completely installed:\n%s\n' "$after" >&2
   exit 1
 fi
-if [ -e "upper/$sbin/update-initramfs" ] && grep -qF "$asks" "upper/$sbin/update-initramfs"; then
+if [ -n "$asker" ] && is_file upper "$asker" && grep -qF "$asks" "upper/$asker"; then
   echo 'a package moves update-initramfs out of the way, which is held back while packages are installed' >&2
   exit 1
 fi
@@ -148,23 +179,23 @@ fi
   in_root rm -rf "/lib/modules/$release" "/boot/vmlinuz-$release" "/boot/initrd.img-$release" "/boot/config-$release" "/boot/System.map-$release"
 done < request/kernels-to-remove
 
-for folder in lib usr/lib; do
-  [ ! -L "merged/$folder" ] && [ -d "upper/$folder/modules" ] || continue
-  for modules in "upper/$folder/modules"/*/; do
-    release=$(basename "$modules")
-    # The lists themselves do not count: they are what is made.
-    [ -d "merged/lib/modules/$release" ] && find "$modules" -mindepth 1 ! -type d ! -path "$modules/modules.*" ! -path "${modules}modules.*" | grep -q . || continue
-    in_root depmod "$release"
-    echo "$release" >> answer/depmod
-  done
-done
+# A path without usr/, since a module or an initrd may have it on either side of that link.
+plain() { sed -e 's,^usr/\(bin\|sbin\|lib[^/]*\)/,\1/,' | LC_ALL=C sort -u; }
+changed() { find upper -mindepth 1 ! -type d -printf '%P\n' | plain; }
+# The lists themselves do not count: they are what is made.
+changed | grep -v '^lib/modules/[^/]*/modules\.' | sed -n 's|^lib/modules/\([^/]*\)/.*|\1|p' | LC_ALL=C sort -u > scratch/releases
+while read -r release; do
+  in_root sh -c '[ -d "/lib/modules/$1" ]' sh "$release" || continue
+  in_root depmod "$release"
+  echo "$release" >> answer/depmod
+done < scratch/releases
 
-# A path without usr/, since an initrd may have it on either side of that link.
-plain() { sed -e 's|^usr/\(bin\|sbin\|lib[^/]*\)/|\1/|' | LC_ALL=C sort -u; }
 is_new() {
   for path in "$1" "usr/$1"; do
-    [ -e "upper/$path" ] || [ -L "upper/$path" ] || continue
-    [ -f "upper/$path" ] && [ -f "lower/$path" ] && cmp -s "upper/$path" "lower/$path" || return 0
+    in_tree upper "$path" || continue
+    if [ -L "upper/$path" ]; then in_tree lower "$path" && [ -L "lower/$path" ] && [ "$(readlink "upper/$path")" = "$(readlink "lower/$path")" ] || return 0
+    else is_file upper "$path" && is_file lower "$path" && cmp -s "upper/$path" "lower/$path" || return 0
+    fi
   done
   return 1
 }
@@ -187,13 +218,14 @@ initrd_is_stale() {
   done < scratch/suspects
   return 1
 }
-find upper -mindepth 1 ! -type d -printf '%P\n' | plain > scratch/changed
-can_list=$([ ! -x merged/usr/bin/lsinitramfs ] || echo yes)
+# An initrd has such lists of its own, of the modules that are in it.
+changed | grep -vE '^lib/modules/[^/]*/modules\.((alias|dep|symbols)(\.bin)?|builtin\.(alias\.)?bin|devname|softdep|weakdep)$' > scratch/changed || true
+can_list=$(in_root sh -c '[ ! -x /usr/bin/lsinitramfs ] || echo yes')
 while read -r release initrd; do
   if [ "$initrd" != new ]; then
     if [ -z "$can_list" ]; then
       # Who asks may be right; without a list there is no telling.
-      [ ! -s run/initrd-asked ] && ! grep -qE "^(lib/modules/$release/kernel/.*\.ko|etc/(initramfs-tools|dracut.*)/)" scratch/changed || echo no-initramfs-tools >> answer/notes
+      { ! is_file run initrd-asked || [ ! -s run/initrd-asked ]; } && ! grep -qE "^(lib/modules/$release/kernel/.*\.ko|etc/(initramfs-tools|dracut.*)/)" scratch/changed || echo no-initramfs-tools >> answer/notes
       continue
     fi
     initrd_is_stale "$initrd" "$release" || continue
@@ -203,17 +235,18 @@ while read -r release initrd; do
     echo no-initramfs-tools >> answer/notes
     continue
   fi
-  in_root env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o /run/nat64-forge/initrd "$release"
-  [ -f run/initrd ] && [ ! -L run/initrd ] || { echo 'mkinitramfs made no file' >&2; exit 1; }
+  # It writes ld.so.cache into an initrd by a chroot.
+  wall --cap-add cap_sys_chroot -- env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o /run/nat64-forge/initrd "$release"
+  is_file run initrd || { echo 'mkinitramfs made no file' >&2; exit 1; }
   # Written into the file that is there: owner and permissions stay.
   [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || in_root sh -c "cat /run/nat64-forge/initrd > '/boot/initrd.img-$release'"
   mv run/initrd "answer/initrd-$release"
 done < request/initrds
 
-in_root sh -c 'umask 022; mkdir -p /usr/share/doc/nat64-forge && : > /usr/share/doc/nat64-forge/manifest.json'
+in_root sh -c 'umask 022; manifest=/usr/share/doc/nat64-forge/manifest.json; rm -rf "$manifest"; mkdir -p /usr/share/doc/nat64-forge && : > "$manifest"'
 umount --recursive --lazy merged
 # Who writes it does so from outside: it must be where it seems to be.
-if [ "$(readlink -f upper/usr/share/doc/nat64-forge/manifest.json)" != "$(readlink -f upper)/usr/share/doc/nat64-forge/manifest.json" ]; then
+if ! is_file upper usr/share/doc/nat64-forge/manifest.json; then
   echo 'the image has a link on the way to /usr/share/doc' >&2
   exit 1
 fi
@@ -221,5 +254,5 @@ fi
 for path in var/log/dpkg.log var/log/alternatives.log var/log/apt var/lib/dpkg/status-old var/lib/dpkg/diversions-old var/lib/dpkg/statoverride-old var/lib/dpkg/lock \
   var/lib/dpkg/lock-frontend var/lib/dpkg/triggers/Lock var/cache/ldconfig/aux-cache var/cache/debconf/config.dat-old var/cache/debconf/templates.dat-old \
   var/cache/debconf/passwords.dat-old var/cache/man etc/ld.so.cache~ etc/passwd- etc/group- etc/shadow- etc/gshadow- etc/.pwd.lock; do
-  [ "$(readlink -f "upper/${path%/*}")" != "$(readlink -f upper)/${path%/*}" ] || rm -rf --one-file-system "upper/$path"
+  ! in_tree upper "$path" || rm -rf --one-file-system "upper/$path"
 done

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, lstat, mkdir, stat, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
@@ -13,17 +13,20 @@ import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import { openUserNamespace } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
+import { heldBack } from './held-back.ts'
 import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { linesOf, newInitrds, offerPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
 export const injectTools: readonly HostTool[] = [
   { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs what packages change in an image' },
   { command: 'xorriso', package: 'xorriso', why: 'writes ISOs' },
   { command: 'mount', package: 'mount', why: 'lays an overlay over an image\'s root' },
+  { command: 'bwrap', package: 'bubblewrap', why: 'keeps what runs in an image inside of it' },
   { command: 'apt-get', package: 'apt', why: 'decides what packages in an image need' },
   { command: 'apt-ftparchive', package: 'apt-utils', why: 'makes apt repositories' },
   ...unpackTools,
@@ -198,12 +201,15 @@ interface Request {
 async function prepare({ packages, folders = [], script, kernel = 'keep', mode = 'graft', exec, workDir }: InjectInput, image: RouterImage, squashfs: Squashfs): Promise<Request> {
   const root = await image.root()
   const system = await systemOf(image)
-  if (system.packages === undefined || system.architecture === undefined) throw new ForgeError('E_INJECT', `${image.path} has no list of packages (var/lib/dpkg/status), so nothing can be installed in it`, { hint: 'only images of Debian and of what is made of it can be injected into' })
+  const status = await root.readFile('var/lib/dpkg/status')
+  if (status === undefined || system.packages === undefined || system.architecture === undefined) throw new ForgeError('E_INJECT', `${image.path} has no list of packages (var/lib/dpkg/status), so nothing can be installed in it`, { hint: 'only images of Debian and of what is made of it can be injected into' })
+  const architectures = [system.architecture, ...((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)]
+  const strange = architectures.find((name) => !architectureName.test(name))
+  if (strange !== undefined) throw new ForgeError('E_INJECT', `${image.path} says that it is for ${JSON.stringify(strange)}, which is no architecture`, { hint: 'do not trust where it comes from' })
   if (squashfs.superblock.compressor === 'lzma') throw new ForgeError('E_INJECT', `${image.path} has a squashfs that is compressed with lzma, which no kernel mounts`, { hint: 'pack it anew with xz' })
-  const foreign = ((await root.readFile('var/lib/dpkg/arch'))?.toString('utf8') ?? '').split('\n').filter((name) => name !== '' && name !== system.architecture)
   for (const folder of ['lower', 'upper', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
   const write = (name: string, lines: readonly string[]): Promise<void> => writeFile(join(workDir, 'request', name), lines.map((line) => `${line}\n`).join(''))
-  const offer = await offerPackages({ packages, folders, architectures: [system.architecture, ...foreign], workDir, exec })
+  const offer = await offerPackages({ packages, folders, architectures, workDir, exec })
   const kernels = await kernelsIn(image)
   const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
   const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
@@ -211,9 +217,13 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
     if (newKernel !== undefined && image.iso && liveEntries(image.iso, name).length === 0) throw new ForgeError('E_INJECT', `${image.path} has no ${name} beside its squashfs, so its kernel cannot be replaced`, { hint: 'only ISOs in the form of live-boot have their kernel replaced' })
   }
   if (newKernel !== undefined && mode === 'layer') throw new ForgeError('E_USAGE', 'a layer cannot replace a kernel: an initrd reads its modules before layers are stacked', { hint: 'use --mode graft' })
-  const names = offer.given.map(({ name, architecture }) => foreign.includes(architecture) ? `${name}:${architecture}` : name)
+  const names = offer.given.map(({ name, architecture }) => architectures.slice(1).includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
+  await writeFile(join(workDir, 'request/status'), status)
+  await write('protected', protectedPackages(status.toString('utf8')))
+  await write('held-back', heldBack(squashfs))
+  await writeFile(join(workDir, 'request/system-calls'), systemCallFilter())
   if (newKernel !== undefined) {
     await write('kernels-to-remove', oldKernels)
     await write('kernel-packages', goes)
@@ -266,8 +276,9 @@ function liveFiles(iso: OpenIso, { newKernel, kernels }: Request, initrds: reado
 async function expectKernel({ newKernel }: Request, workDir: string): Promise<void> {
   if (newKernel === undefined) return
   const from = join(workDir, `upper/boot/vmlinuz-${newKernel}`)
-  const found = await lstat(from).catch(() => undefined)
-  if (found?.isFile() !== true) throw new ForgeError('E_INJECT', `the package of the kernel ${newKernel} brings no boot/vmlinuz-${newKernel}`, { hint: 'give the package that has the kernel itself, not one that only depends on it' })
+  // A package may have put links on the way.
+  const real = await realpath(from).catch(() => undefined)
+  if (real === undefined || real !== join(await realpath(join(workDir, 'upper')), `boot/vmlinuz-${newKernel}`) || !(await lstat(real)).isFile()) throw new ForgeError('E_INJECT', `the package of the kernel ${newKernel} brings no boot/vmlinuz-${newKernel}`, { hint: 'give the package that has the kernel itself, not one that only depends on it' })
   // What the image has already is taken out of the overlay before the ISO is written.
   await copyFile(from, join(workDir, 'vmlinuz'))
 }
@@ -276,7 +287,7 @@ async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squash
   const { squashfsEntry: entry, source } = iso
   const said: string[] = []
   const sizeBytes = Math.ceil(entry.sizeBytes / isoBlockBytes) * isoBlockBytes
-  await exec(['unshare', '--net', 'sh', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(sizeBytes), ...step] as unknown as Argv, {
+  await exec(['unshare', '--net', 'bash', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(sizeBytes), ...step] as unknown as Argv, {
     contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
     env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}) },
     hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),

@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, readFile, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
+import { checksumFiles, isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
@@ -33,9 +33,8 @@ export interface NewIsoInput {
   workDir: string
 }
 
-const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5']] as const
 type Algorithm = (typeof checksumFiles)[number][1]
-const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32 }
+const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32, sha512: 128, sha1: 40 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
@@ -58,11 +57,12 @@ export async function writeNewIso(input: NewIsoInput): Promise<string> {
     const file = files.get(path)
     return file === undefined ? undefined : await digestOfFile(file, algorithm)
   }
+  const lists = checksumFiles.filter(([path]) => iso.file(path))
   const refreshLists = async (): Promise<void> => {
     const all = [...files.keys(), ...input.streamed.keys()]
     // A list may have another one's checksum, whichever comes first.
-    for (const _ of checksumFiles) {
-      for (const [path, algorithm] of checksumFiles) await refresh(path, (old) => refreshed(old, all, iso, (one) => digestOf(one, algorithm)))
+    for (const _ of lists) {
+      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshed(old, all, iso, (one) => digestOf(one, algorithm)))
     }
   }
   await refreshLists()
@@ -72,7 +72,7 @@ export async function writeNewIso(input: NewIsoInput): Promise<string> {
   }
   for (const file of files.values()) await utimes(file, epoch, epoch)
   const dates = await volumeDates(iso.source)
-  const algorithms = [...new Set(checksumFiles.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
+  const algorithms = [...new Set(lists.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
   // Meanwhile this process has nothing to do.
   const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, dates.has(joliet)), digestsOfAll(input.streamed, algorithms)])
   if (made.status === 'rejected') throw made.reason as Error
@@ -171,7 +171,7 @@ async function refreshed(text: string, files: readonly string[], iso: OpenIso, d
   let form = '  ./'
   const listed = new Set<string>()
   for (const line of text.split('\n')) {
-    const [, , between = '', path = ''] = /^([0-9a-f]{32,64})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
+    const [, , between = '', path = ''] = /^([0-9a-f]{32,128})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
     if (path !== '') form = between
     listed.add(path)
     const digest = await digestOf(path)

@@ -75,8 +75,10 @@ export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps,
   return await layered(await pack(...again), again)
 }
 
-/** Owners as mksquashfs takes them, for what belongs to the wrong one on the disk. Pure. */
+/** Owners as mksquashfs takes them, for what belongs to the wrong one on the disk. Pure. @throws ForgeError E_INJECT for a name that would end a line: the next one might be an order to mksquashfs */
 export function pseudoFile(owners: Difference['givenBack']): string {
+  const strange = owners.find(({ path }) => /[\n\r]/.test(path))
+  if (strange) throw new ForgeError('E_INJECT', `the image has a folder with a line break in its name (${JSON.stringify(strange.path)})`, { hint: needsNumbers })
   return owners.map(({ path, mode, uid, gid }) => `${path.replace(/[\s"\\]/g, '\\$&')} m ${mode.toString(8)} ${String(uid)} ${String(gid)}\n`).join('')
 }
 

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 
@@ -46,6 +47,8 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   }
   const given = await index(givenDir, givenDir, 'given', exec)
   for (const [at, pkg] of given.entries()) {
+    // apt of this host is told the name.
+    if (!packageName.test(pkg.name)) throw new ForgeError('E_DEB', `${JSON.stringify(pkg.name)} is no name of a package`, { hint: 'do not trust where it comes from' })
     if (!['all', ...architectures].includes(pkg.architecture)) {
       throw new ForgeError('E_DEB_ARCHITECTURE', `${pkg.name} ${pkg.version} is for ${pkg.architecture}, and the image is for ${architectures.join(' and ')}`, { hint: `give the package that was built for ${architectures[0] ?? 'the image'}` })
     }
@@ -84,15 +87,14 @@ async function index(dir: string, repository: string, origin: string, exec: Exec
 async function writeAptConfiguration(workDir: string, sources: readonly string[], architectures: readonly string[]): Promise<void> {
   const request = join(workDir, 'request')
   for (const folder of ['etc/apt.conf.d', 'etc/preferences.d', 'etc/trusted.gpg.d', 'state/lists/partial', 'cache', 'log']) await mkdir(join(request, folder), { recursive: true })
-  await mkdir(join(workDir, 'run/archives/partial'), { recursive: true })
+  await mkdir(join(workDir, 'archives/partial'), { recursive: true })
   await writeFile(join(request, 'etc/sources.list'), sources.map((dir) => `deb [trusted=yes] copy:${dir} ./\n`).join(''))
   // What was given is what is meant, also where it is older than the image's own.
   await writeFile(join(request, 'etc/preferences'), 'Package: *\nPin: release o=given\nPin-Priority: 1001\n')
-  const merged = join(workDir, 'merged')
   await writeFile(join(request, 'apt.conf'), [
     ['Dir::Etc', join(request, 'etc')], ['Dir::State', join(request, 'state')], ['Dir::State::lists', join(request, 'state/lists')],
-    ['Dir::State::status', join(merged, 'var/lib/dpkg/status')], ['Dir::Cache', join(request, 'cache')], ['Dir::Cache::archives', join(merged, 'run/nat64-forge/archives')], ['Dir::Log', join(request, 'log')],
-    ['DPkg::Chroot-Directory', merged], ['Dir::Bin::dpkg', '/run/nat64-forge/dpkg'], ['DPkg::Use-Pty', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
+    ['Dir::State::status', join(request, 'status')], ['Dir::Cache', join(request, 'cache')], ['Dir::Cache::archives', join(workDir, 'archives')], ['Dir::Log', join(request, 'log')],
+    ['Dir::Bin::dpkg', fileURLToPath(new URL('planned-dpkg.sh', import.meta.url))], ['DPkg::Use-Pty', 'false'], ['DPkg::Install::Recursive', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
     ['Acquire::Languages', 'none'], ['APT::Get::Show-Versions', 'true'], ['Debug::NoLocking', 'true'],
   ].map(([name, value]) => `${String(name)} "${String(value)}";\n`).join('')
     + `#clear APT::Architectures;\nAPT::Architectures { ${architectures.map((name) => `"${name}"; `).join('')}};\n`
@@ -128,9 +130,23 @@ export interface PresentPackage {
   sourceVersion: string
 }
 
-/** What dpkg's list has, `name[:architecture] version architecture status source sourceVersion` a line. */
+/** As Debian's policy has it. Names of others become words of this host's apt. */
+const packageName = /^[a-z0-9][a-z0-9+.-]+$/
+/** The same for architectures. */
+export const architectureName = /^[a-z0-9][a-z0-9-]*$/
+
+/** Names of packages that apt does not remove unless they are named, from dpkg's status file; in order. Pure. */
+export function protectedPackages(status: string): string[] {
+  return status.split(/\n{2,}/).flatMap((paragraph) => /^Protected: yes$/m.test(paragraph) ? /^Package: (.*)$/m.exec(paragraph)?.[1] ?? [] : []).filter((name) => packageName.test(name)).sort()
+}
+
+/**
+ * What dpkg's list has, `name[:architecture] version architecture status source sourceVersion` a line.
+ * @throws ForgeError E_INJECT for what no dpkg writes; the list is the image's word
+ */
 export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
+  if (lines.some((parts) => parts.length !== 6 || parts.some((part) => !/^[\x21-\x7e]+$/.test(part)))) throw new ForgeError('E_INJECT', 'the image\'s dpkg-query lists packages as no dpkg does', { hint: 'do not trust the image, nor the packages' })
   return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
 }
 

@@ -12,7 +12,7 @@ export { collectImageCrcs, type ImageCrc, type ImageCrcs } from './image-crcs.ts
 export { inspect, type InspectOptions } from './inspect.ts'
 export { bootedKernel, kernelsIn, signingPolicyOf, type ImageKernel, type SigningPolicy } from './kernel.ts'
 export { readKernelImage, type KernelImage } from './kernel-image.ts'
-export { isoFacts } from './iso-facts.ts'
+export { checksumFiles, isoFacts } from './iso-facts.ts'
 export { manifestPath, parseManifest, type InjectManifest } from './manifest.ts'
 export { refusalOf } from './refusal.ts'
 export type { BootRecord, EngineVerdict, InspectReport, IsoFacts, KernelFacts, ModuleProblem, ModuleVerdict, ShippedJool, SquashfsFacts, SystemFacts } from './report.ts'

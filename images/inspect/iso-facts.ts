@@ -9,8 +9,8 @@ import type { OpenIso, RouterImage } from './router-image.ts'
 
 const efiProgram = 'EFI/BOOT/BOOTX64.EFI'
 const maxEfiBytes = 16 * 1048576
-/** An installer reads one of these before it copies anything; the first that is there. */
-const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5']] as const
+/** Lists of checksums by name. An installer reads one of these before it copies anything; the first that is there. */
+export const checksumFiles = [['sha256sum.txt', 'sha256'], ['SHA256SUMS', 'sha256'], ['md5sum.txt', 'md5'], ['sha512sum.txt', 'sha512'], ['sha1sum.txt', 'sha1']] as const
 
 /** What is on the ISO around the root file system. @throws ForgeError E_ISO_DAMAGED */
 export async function isoFacts(image: RouterImage, iso: OpenIso): Promise<IsoFacts> {
@@ -67,7 +67,7 @@ async function checksumFileOf(iso: OpenIso): Promise<IsoFacts['checksumFile']> {
   for (const [path, algorithm] of checksumFiles) {
     const text = (await iso.file9660(path))?.toString('utf8')
     if (text === undefined) continue
-    const paths = [...text.matchAll(/^\\?[0-9a-f]{32,64} [ *](?:\.\/)?(.+)$/gm)].map((match) => match[1] ?? '')
+    const paths = [...text.matchAll(/^\\?[0-9a-f]{32,128} [ *](?:\.\/)?(.+)$/gm)].map((match) => match[1] ?? '')
     return { path, algorithm, entries: paths.length, coversSquashfs: paths.includes(iso.squashfsEntry.path) }
   }
   return null

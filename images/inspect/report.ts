@@ -33,7 +33,7 @@ export interface IsoFacts {
   /** Kernel command lines in the boot menus of ISOLINUX and GRUB, each once. */
   commandLines: string[]
   /** What an installer checks before it copies; null when there is none. */
-  checksumFile: { path: string; algorithm: 'sha256' | 'md5'; entries: number; coversSquashfs: boolean } | null
+  checksumFile: { path: string; algorithm: 'sha256' | 'md5' | 'sha512' | 'sha1'; entries: number; coversSquashfs: boolean } | null
 }
 
 /** One entry of the El Torito boot catalogue. */

@@ -28,7 +28,7 @@ export const iso: Stage<
   alsoReads: (planned) => planned.kernel === 'replace' ? ['headers'] : [],
   spec: isoSpec,
   locked: isoLocked,
-  assets: ['images/iso/reference/root', 'images/inject/in-overlay.sh'],
+  assets: ['images/iso/reference/root', 'images/inject/in-overlay.sh', 'images/inject/planned-dpkg.sh'],
   tools: [
     ...buildRootTools.filter((tool) => tool.command !== 'bwrap'),
     ...assembleTools,

@@ -1,4 +1,5 @@
 import type { PlanInput } from '../../scripts/pipeline/stage.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import { checkIds, fullSet, rebootSet, secureSet, shortSet, type CheckId } from './checks/catalogue.ts'
 import type { Firmware, SmokeSpec, UserCheck } from './spec.ts'
 
@@ -23,6 +24,12 @@ export interface SmokeBefore {
   headers: { release: string }
   /** An image that was not made here says no password. */
   iso: { isoName: string; rootPassword?: string }
+}
+
+/** @throws ForgeError E_TARGET when nobody could log in */
+export function requirePassword({ login }: SmokePlan): void {
+  if (login.password !== undefined) return
+  throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${login.user} logs in`, { hint: 'write smoke.login with user and password of the image; or build only as far as the image (--until iso)' })
 }
 
 /** Everything is asked of the first boot; the other firmware has to boot, translate and no more. */

@@ -7,7 +7,7 @@ import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
 import type { BootResult, SmokeArtifact } from './artifact.ts'
 import { smokeBoot } from './boot.ts'
 import { probeAccelerator } from './lab/accelerator.ts'
-import type { SmokePlan } from './plan.ts'
+import { requirePassword, type SmokePlan } from './plan.ts'
 
 export interface SmokeIsoInput {
   /** An ISO, or a disk that a router is installed on, which is written to. */
@@ -39,9 +39,7 @@ export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
 
 async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   const { plan, exec, log, workDir } = input
-  if (plan.login.password === undefined) {
-    throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${plan.login.user} logs in`, { hint: 'write smoke.login with user and password of the image; or build only as far as the image (--until iso)' })
-  }
+  requirePassword(plan)
   log.step('find out whether KVM boots a guest here')
   let probe = await probeAccelerator(exec, workDir)
   log.note(`${probe.accelerator === 'kvm' ? 'KVM' : 'no KVM that boots: emulating (TCG)'}, speed factor ${String(probe.speedFactor)}`)

@@ -4,7 +4,7 @@ import type { SourcePlan } from '../../kernel/source/artifact.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
 import type { IsoArtifact, IsoLocked, IsoPlan } from '../iso/artifact.ts'
 import type { SmokeArtifact } from './artifact.ts'
-import { planSmoke, type SmokePlan } from './plan.ts'
+import { planSmoke, requirePassword, type SmokePlan } from './plan.ts'
 import { refuseUnsigned } from './resolve.ts'
 import { runSmoke } from './run.ts'
 import { smokeSpec, type SmokeSpec } from './spec.ts'
@@ -28,6 +28,7 @@ export const smoke: Stage<
     return Promise.resolve({})
   },
   plan: planSmoke,
+  foresee: (plan) => Promise.resolve().then(() => { requirePassword(plan) }),
   run: runSmoke,
   reusable: (artifact) => artifact.verdict === 'pass',
 }

@@ -19,6 +19,8 @@ export interface ModulesPlan {
   signing?: NonNullable<ModulesLocked['signing']>
   /** Patches to Jool's sources, in order. */
   patches?: readonly JoolPatch[]
+  /** Jool's sources are a checkout, which is compiled as it is: patches for all releases are not for it. */
+  checkout?: true
   /** The modules were compiled and signed with the kernel, whose key is gone: they are only checked. */
   withKernel?: true
 }
@@ -32,12 +34,13 @@ export function plan({ spec, locked, target }: PlanInput<ModulesSpec, ModulesLoc
     buildRoot: { suite: target.suite, architecture: target.architecture, sourceDateEpoch: target.sourceDateEpoch, packages: locked.buildRoot },
     ...(locked.signing ? { signing: locked.signing } : {}),
     ...(locked.patches ? { patches: locked.patches } : {}),
+    ...(before.source.locked.provider === 'directory' ? { checkout: true } : {}),
     ...(before.headers.provider === 'source' && before.headers.withJool ? { withKernel: true } : {}),
   }
 }
 
-/** Where a key lies does not matter. */
+/** Where a key lies does not matter, and what the sources are is said by their own key. */
 export function keyOf(planned: ModulesPlan): unknown {
-  const { signing, ...rest } = planned
-  return signing ? { ...rest, signing: { ...signing, key: keyIdentity(signing.key) } } : planned
+  const { signing, checkout: _, ...rest } = planned
+  return signing ? { ...rest, signing: { ...signing, key: keyIdentity(signing.key) } } : rest
 }

@@ -3,6 +3,7 @@ import type { SourceArtifact, SourceLocked, SourcePlan } from '../source/artifac
 import { buildRootTools } from '../../scripts/lib/build-root.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
 import type { ModulesArtifact } from './artifact.ts'
+import { foresee } from './foresee.ts'
 import { keyOf, plan, type ModulesPlan } from './plan.ts'
 import { resolve } from './resolve.ts'
 import { run } from './run.ts'
@@ -21,5 +22,5 @@ export const modules: Stage<
   locked: modulesLocked,
   assets: [],
   tools: [...buildRootTools, { command: 'openssl', package: 'openssl', why: 'signs with keys on tokens' }],
-  resolve, plan, keyOf, run,
+  resolve, plan, keyOf, foresee, run,
 }

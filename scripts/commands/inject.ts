@@ -1,7 +1,7 @@
 import { access, mkdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { checkOutput, inject, type Injection, type InjectMode } from '../../images/inject/artifact.ts'
-import { bootedKernel, openRouterImage } from '../../images/inspect/artifact.ts'
+import { bootedKernel, openRouterImage, systemOf } from '../../images/inspect/artifact.ts'
 import type { ExistingPlan } from '../../images/iso/existing/plan.ts'
 import { requestOf, type InjectionRequest } from '../../images/iso/existing/run.ts'
 import type { ExistingSpec } from '../../images/iso/existing/spec.ts'
@@ -12,18 +12,20 @@ import packageJson from '../../package.json' with { type: 'json' }
 import type { DebsArtifact } from '../../packaging/debs/artifact.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
+import type { Exec } from '../lib/exec.ts'
 import { prepare } from '../pipeline/prepare.ts'
 import { runStages } from '../pipeline/run.ts'
 import type { Session } from '../pipeline/session.ts'
 import type { AnyStage, Stored } from '../pipeline/stage.ts'
 import { stages } from '../pipeline/stages.ts'
 import { fromFileSystem } from '../pipeline/store.ts'
-import { findTarget, loadTarget } from '../pipeline/target.ts'
+import { findTarget, loadTarget, ownTargetFile } from '../pipeline/target.ts'
 import { openSession, projectDir } from './build.ts'
 import { requireHostTools } from './doctor.ts'
 import type { BuildOptions } from './options.ts'
 import type { Progress } from './progress-display.ts'
 import { createProgress } from './progress.ts'
+import { shippedTargets } from './targets.ts'
 
 export interface InjectOptions extends Pick<BuildOptions, 'update' | 'offline' | 'mirror' | 'debianMirror' | 'debianSecurityMirror'> {
   target?: string
@@ -66,9 +68,9 @@ export async function injectPackages(iso: string, packages: readonly string[], o
 
 /** Runs a target's stages up to its packages, with this ISO in the place of its image. */
 async function builtFor(iso: string, options: InjectOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<InjectionRequest> {
-  const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
   const path = resolve(iso)
   await access(path).catch((cause: unknown) => { throw new ForgeError('E_IMAGE', `${iso} cannot be read`, { hint: 'give the path of a router\'s live ISO', cause }) })
+  const loaded = await loadTarget(await targetFileFor(path, options.target, session.exec), stages)
   const spec: ExistingSpec = {
     kind: 'existing', from: path, kernel: options.kernel === 'replace' ? 'replace' : 'own', mode: options.mode, packages: (loaded.target.iso as IsoSpec).packages,
     ...(options.script === undefined ? {} : { script: resolve(options.script) }),
@@ -88,6 +90,15 @@ async function builtFor(iso: string, options: InjectOptions, wanted: readonly An
   return await requestOf(prepared.plans['iso'] as ExistingPlan, {
     before: { debs: stored<DebsArtifact>('debs'), headers: stored<HeadersArtifact>('headers') }, exec: session.exec, log: session.log, fetch: session.fetch, workDir,
   })
+}
+
+/** The given target, or one's own; else, of the shipped ones for Debian, that of the image's suite: what is compiled has to fit its libraries. */
+export async function targetFileFor(iso: string, given: string | undefined, exec: Exec): Promise<string> {
+  const file = await findTarget(given, projectDir)
+  if (given !== undefined || basename(file) === ownTargetFile) return file
+  await using image = await openRouterImage(iso, { exec })
+  const { suite } = await systemOf(image)
+  return (await shippedTargets()).find((target) => target.name.startsWith('debian-') && target.suite === suite)?.file ?? file
 }
 
 /** The target's headers, where they can follow: of this image, or of Debian's kernel that it boots. */

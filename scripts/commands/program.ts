@@ -64,7 +64,7 @@ export function createProgram(interrupt: AbortSignal): Command {
     .addOption(new Option('--mode <mode>', 'graft: add what changed to the squashfs; repack: pack all of it again; layer: a second squashfs, for live boot only').choices(injectModes).default('graft'))
     .option('--diff', 'print what would change in the image, and write nothing')
     .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
-  withMirrorOptions(withResolveOptions(withTargetOption(inject, 'where no packages are given, ./nat64-forge.yaml if there is one, else debian-12')))
+  withMirrorOptions(withResolveOptions(withTargetOption(inject, 'where no packages are given, ./nat64-forge.yaml if there is one, else that of the image\'s Debian: debian-12, debian-13')))
     .addHelpText('after', examples([
       ['nat64-forge inject router.iso -o router-nat64.iso', 'build what the target says for the image\'s kernel, and put it in'],
       ['nat64-forge inject vyos.iso --target vyos.yaml -o vyos-nat64.iso', 'the same with another target; its headers are those of the image'],

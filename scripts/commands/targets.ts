@@ -21,7 +21,7 @@ export async function listTargets({ json = false }: { json?: boolean }): Promise
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-async function shippedTargets(): Promise<{ name: string; suite: string; architecture: string; description: string; file: string }[]> {
+export async function shippedTargets(): Promise<{ name: string; suite: string; architecture: string; description: string; file: string }[]> {
   const dir = join(projectDir, 'images/targets')
   const names = (await readdir(dir)).filter((file) => file.endsWith('.yaml')).sort()
   return Promise.all(names.map(async (name) => {

@@ -34,6 +34,9 @@ export interface RunOptions {
 
 /** Runs the stages up to `until`, each found in the store or made. */
 export async function runStages(prepared: Prepared, options: RunOptions, stages: readonly AnyStage[], session: Session): Promise<StageResult[]> {
+  for (const stage of stages.slice(0, stages.findIndex(({ name }) => name === options.until) + 1)) {
+    await stage.foresee?.(prepared.plans[stage.name], session.logFor(stage.name, () => undefined))
+  }
   const results: StageResult[] = []
   for (const stage of stages) {
     const started = performance.now()

@@ -91,6 +91,8 @@ export interface Stage<Spec = unknown, Locked = unknown, Plan = unknown, Artifac
   plan(input: PlanInput<Spec, Locked>, before: BeforePlans): Plan
   /** What of the plan decides the result, where the plan also says where things lie. Default: all of it. */
   keyOf?(plan: Plan): unknown
+  /** Asked of every stage that is going to run or to be taken from the store, before the first one is: throws for what would stop its run, warns of what a person may not expect. */
+  foresee?(plan: Plan, log: Log): Promise<void>
   /** Does what the plan says. The result is JSON; paths in it are relative to `outDir`. */
   run(plan: Plan, deps: RunDeps<BeforeArtifacts>): Promise<Artifact>
   /** False for a result that a later run must not take from the store (a failed test). Default: true. */

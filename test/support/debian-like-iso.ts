@@ -18,6 +18,8 @@ interface DebianLikeIso {
   name?: string
   /** Further files of the root; null takes one away. */
   files?: Readonly<Record<string, string | Buffer | null>>
+  /** Further programs of this host in its /usr/bin. */
+  programs?: readonly string[]
   /** Further paragraphs of dpkg's list. */
   installed?: readonly string[]
   /** Options of mksquashfs. */
@@ -30,7 +32,7 @@ interface DebianLikeIso {
   iso?: readonly string[]
 }
 
-const programs = [
+const usualPrograms = [
   '/usr/bin/dpkg', '/usr/bin/dpkg-deb', '/usr/bin/dpkg-query', '/usr/bin/dpkg-split', '/usr/bin/dpkg-divert', '/usr/bin/dpkg-trigger', '/bin/dash', '/bin/tar', '/bin/rm', '/bin/cat', '/bin/cp', '/bin/mv',
   '/bin/mkdir', '/bin/mknod', '/bin/chmod', '/bin/chown', '/bin/ln', '/bin/ls', '/usr/bin/env', '/usr/bin/touch', '/bin/readlink', '/bin/sed', '/bin/grep', '/usr/bin/diff', '/usr/bin/setpriv', '/bin/mount',
 ]
@@ -55,10 +57,11 @@ const lsinitramfs = '#!/bin/sh\nexec sed -n "s/^file //p" "$1"\n'
  * A live ISO with a small Debian-like root: this host's dpkg, shell and core programs, a kernel with modules in name, and an initrd that is
  * a text. Boots under BIOS and UEFI as far as its records go; its programs do run in a chroot.
  */
-export async function debianLikeIso({ dir, exec, name = 'router', files = {}, installed = [], squashfs = ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '128K'], change, boot = efiFile, iso = [] }: DebianLikeIso): Promise<string> {
+export async function debianLikeIso({ dir, exec, name = 'router', files = {}, programs: further = [], installed = [], squashfs = ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '128K'], change, boot = efiFile, iso = [] }: DebianLikeIso): Promise<string> {
   const [root, tree] = [join(dir, `${name}-root`), join(dir, `${name}-tree`)]
   for (const folder of ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'etc', 'boot', 'proc', 'run', 'tmp', 'dev', 'mnt', 'root', 'var/log', 'var/lib/dpkg/info', 'var/lib/dpkg/updates', 'var/lib/dpkg/triggers', 'usr/share/doc']) await mkdir(join(root, folder), { recursive: true })
   for (const link of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${link}`, join(root, link))
+  const programs = [...usualPrograms, ...further]
   for (const [list, to] of [[programs, 'usr/bin'], [adminPrograms, 'usr/sbin']] as const) for (const program of list) await copyFile(await realpath(program), join(root, to, basename(program)))
   await symlink('dash', join(root, 'usr/bin/sh'))
   await symlink('kmod', join(root, 'usr/sbin/depmod'))
@@ -106,6 +109,7 @@ export async function debianLikeIso({ dir, exec, name = 'router', files = {}, in
   await writeFile(join(tree, 'md5sum.txt'), (await exec(['find', 'live', 'boot', '-type', 'f', '-exec', 'md5sum', '{}', '+'], { cwd: tree })).stdout)
   const listed = await exec(['find', 'live', 'boot', 'md5sum.txt', '-type', 'f', '-exec', 'sha256sum', '{}', '+'], { cwd: tree })
   await writeFile(join(tree, 'sha256sum.txt'), listed.stdout.split('\n').filter((line) => line !== '').sort().map((line) => `${line.replace('  ', '  ./')}\n`).join(''))
+  for (const algorithm of ['sha1', 'sha512']) await writeFile(join(tree, `${algorithm}sum.txt`), (await exec(['find', 'live', 'boot', 'sha256sum.txt', '-type', 'f', '-exec', `${algorithm}sum`, '{}', '+'], { cwd: tree })).stdout)
   const image = join(dir, `${name}.iso`)
   // No date is fixed here: whoever writes the next ISO must take them from this one.
   await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', image, '-V', 'DEBIAN_LIKE', '-r', '-J', '-joliet-long', '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',

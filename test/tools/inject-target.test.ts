@@ -8,6 +8,7 @@ import { iso as isoStage } from '../../images/iso/stage.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
+import { targetFileFor } from '../../scripts/commands/inject.ts'
 import { output } from '../../scripts/commands/output.ts'
 import { prepare, type Prepared } from '../../scripts/pipeline/prepare.ts'
 import { buildReport } from '../../scripts/pipeline/report/report.ts'
@@ -119,6 +120,15 @@ describe.skipIf(!tools)('a target that names an ISO', () => {
     expect(again.results.at(-1)).toMatchObject({ cached: true, dir: results.at(-1)?.dir })
     const byUrl = await build(`  from:\n    url: ${pathToFileURL(iso).href}\n    sizeBytes: ${String((await stat(iso)).size)}\n    sha256: ${before}\n`)
     expect(byUrl.results.at(-1)).toMatchObject({ cached: true, dir: results.at(-1)?.dir })
+  })
+
+  test('is a shipped one, for the image\'s Debian, where inject is given none', async () => {
+    const trixie = await debianLikeIso({ dir, exec, name: 'trixie', files: { 'etc/debian_version': '13.1\n' } })
+    const other = await debianLikeIso({ dir, exec, name: 'bullseye', files: { 'etc/debian_version': '11.9\n' } })
+    const shipped = (name: string): string => join(project, `images/targets/${name}.yaml`)
+    expect(await Promise.all([trixie, iso, other].map((image) => targetFileFor(image, undefined, exec)))).toEqual([shipped('debian-13'), shipped('debian-12'), shipped('debian-12')])
+    expect(await targetFileFor(trixie, 'debian-12', exec)).toBe(shipped('debian-12'))
+    expect(await rejection(prepared(`  from: ${trixie}\n`, { name: 'for-trixie' }))).toMatchObject({ code: 'E_TARGET', message: 'trixie.iso is made of Debian trixie, and the target\'s suite is bookworm', hint: expect.stringMatching(/write suite: trixie in the target.*--target FILE\.yaml/) as string })
   })
 
   test('is resolved anew when the ISO was exchanged, and refuses it when it was asked for with a lock', async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
@@ -6,33 +6,22 @@ import type { Injection } from '../../images/inject/artifact.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
-import { cli, program, start, type Ended, type Running } from '../support/cli.ts'
+import { cli, type Ended } from '../support/cli.ts'
 import { debianLikeIso, debianLikeTools, debianPackage, oldRelease } from '../support/debian-like-iso.ts'
 import { elfObject } from '../support/elf-object.ts'
+import { ordinaryUser, type OrdinaryUser } from '../support/ordinary-user.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
 const exec = createExec({ log: silentLog })
 const tools = needsTools(...debianLikeTools, 'newuidmap', '/usr/bin/python3') && process.getuid?.() === 0
 const listTree = fileURLToPath(new URL('../support/list-tree.py', import.meta.url))
-const user = 61_234
-/** Numbers that the host sets aside for the user; without them, only the user's own is there in a namespace. */
-type Numbers = 'with numbers' | 'without numbers'
 
 let dir: string
 let iso: string
+let user: OrdinaryUser
 
-/** Runs the program as an ordinary user, whom only the mount namespace of this one run knows. */
-function startAsUser(numbers: Numbers, words: readonly string[], before = ''): Running {
-  const etc = join(dir, `etc-${numbers.replace(' ', '-')}`)
-  const script = [
-    `mount -t overlay -o lowerdir=${etc}:/etc overlay /etc`, before,
-    `exec setpriv --reuid ${String(user)} --regid ${String(user)} --clear-groups env HOME=${join(dir, 'home')} TMPDIR=${join(dir, 'home')} ${process.execPath} ${program} "$@"`,
-  ].join('\n')
-  return start(['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', script, 'sh', ...words, '--store', join(dir, 'home/store')])
-}
-
-const asUser = (...input: Parameters<typeof startAsUser>): Promise<Ended> => startAsUser(...input).ended
+const asUser = (...input: Parameters<OrdinaryUser['start']>): Promise<Ended> => user.start(...input).ended
 
 const asRoot = (words: readonly string[]): Promise<Ended> => cli([...words, '--store', join(dir, 'store')])
 const output = (name: string): string => join(dir, 'home', `${name}.iso`)
@@ -53,14 +42,7 @@ async function treeOf(image: string): Promise<string> {
 describe.skipIf(!tools)('an ordinary user', () => {
   beforeAll(async () => {
     dir = await temporaryFolder({ keepUntil: 'file' })
-    await chmod(dir, 0o755)
-    await mkdir(join(dir, 'home'))
-    await exec(['chown', String(user), join(dir, 'home')])
-    for (const [name, text] of [['with-numbers', `${String(user)}:1000000:65536\n`], ['without-numbers', '']] as const) {
-      await mkdir(join(dir, `etc-${name}`))
-      for (const file of ['subuid', 'subgid']) await writeFile(join(dir, `etc-${name}`, file), text)
-      await writeFile(join(dir, `etc-${name}`, 'passwd'), `${await readFile('/etc/passwd', 'utf8')}somebody:x:${String(user)}:${String(user)}::${join(dir, 'home')}:/bin/sh\n`)
-    }
+    user = await ordinaryUser(dir, exec)
     iso = await debianLikeIso({
       dir, exec, files: { 'var/mail/.keep': '', 'usr/local/lib/.keep': '', 'etc/shadow': 'root:*:1::::::\n', 'usr/bin/pings': 'a program\n', 'var/lib/old/a': 'a\n', 'var/lib/old/b': 'b\n' },
       change: async (root) => {
@@ -84,7 +66,7 @@ describe.skipIf(!tools)('an ordinary user', () => {
     const [byUser, byRoot] = [await treeOf(output('user')), await treeOf(join(dir, 'root.iso'))]
     expect(byUser).toBe(byRoot)
     expect(await sha256File(output('user'))).toBe(await sha256File(join(dir, 'root.iso')))
-    expect((await stat(output('user'))).uid).toBe(user)
+    expect((await stat(output('user'))).uid).toBe(user.uid)
     await expectClean()
   })
 
@@ -108,7 +90,7 @@ describe.skipIf(!tools)('an ordinary user', () => {
 
   test('whose run is killed leaves nothing that the next one cannot remove', async () => {
     const slow = await debianPackage(dir, exec, { name: 'slow', files: { 'usr/share/slow': 'x\n' }, scripts: { postinst: 'chown 7 /usr/share/slow\nmkdir -m 700 /var/lib/closed\ntouch /var/lib/closed/file\nchown 7 /var/lib/closed\necho now it waits\nwhile :; do :; done\n' } })
-    const running = startAsUser('with numbers', ['inject', iso, slow, '-o', output('slow'), '--verbose'])
+    const running = user.start('with numbers', ['inject', iso, slow, '-o', output('slow'), '--verbose'])
     let said = ''
     running.child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
     await vi.waitFor(() => { expect(said).toContain('now it waits') }, { timeout: 180_000, interval: 100 })

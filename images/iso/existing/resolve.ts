@@ -26,7 +26,7 @@ export async function resolveExisting({ spec, target, before: { headers } }: Res
     throw new ForgeError('E_HEADERS_RELEASE', `the headers are for ${headers.release}, ${name} boots ${release}`, { hint: `give the headers of ${release} in the target, or write iso.kernel: replace to put ${headers.release} in its place` })
   }
   const { packages: present, suite } = await systemOf(image)
-  if (suite !== undefined && suite !== target.suite) throw new ForgeError('E_TARGET', `${name} is made of Debian ${suite}, and the target's suite is ${target.suite}`, { hint: `write suite: ${suite}, so that what is compiled fits the image's libraries` })
+  if (suite !== undefined && suite !== target.suite) throw new ForgeError('E_TARGET', `${name} is made of Debian ${suite}, and the target's suite is ${target.suite}`, { hint: `write suite: ${suite} in the target, so that what is compiled fits the image's libraries; for inject, give such a target with --target FILE.yaml` })
   const there = new Set((present ?? []).map((pkg) => pkg.name))
   const index = await deps.archive.open(target.suite, target.architecture)
   const closure = await index.closure([...libraries, ...toolPackages, ...spec.packages])

@@ -2,9 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { patchesFor, type JoolPatch } from '../../../kernel/compile/patches.ts'
+import { foresee } from '../../../kernel/modules/foresee.ts'
 import { joolVersion } from '../../../scripts/domain/jool-version.ts'
 import { kernelRelease } from '../../../scripts/domain/kernel-release.ts'
 import { sha256Of } from '../../../scripts/lib/digest.ts'
+import { createLog } from '../../../scripts/lib/log.ts'
 import { plansFor, kernel56 } from '../../support/debs-plans.ts'
 import { rejection } from '../../support/rejection.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
@@ -50,6 +52,27 @@ describe('the patches of a series', () => {
     expect(await names('4.1.10')).toEqual(['all/a.patch'])
     expect(await names('4.1.14')).toEqual([])
     expect(await patchesFor({ version: joolVersion('4.1.10'), released: false }, kernelRelease('6.1.0-1-amd64'), dir)).toEqual([])
+  })
+
+  test('that came after a lock was written are named before it is built, and all others are none of it', async () => {
+    const dir = await temporaryFolder()
+    for (const folder of ['all', '4.1.13']) {
+      await mkdir(join(dir, folder))
+      for (const name of ['a', 'b']) await writeFile(join(dir, folder, `${name}.patch`), folder)
+      await writeFile(join(dir, folder, 'series'), `a.patch ${folder === 'all' ? '4.1.13' : '6.1'}\nb.patch ${folder === 'all' ? '4.1.13' : '6.1'}\n`)
+    }
+    const warnings: string[] = []
+    const plan = { joolVersion: joolVersion('4.1.13'), release: kernelRelease('6.1.0-1-amd64') }
+    const current = await patchesFor({ version: plan.joolVersion, released: true }, plan.release, dir)
+    const warned = async (more: Partial<Parameters<typeof foresee>[0]>): Promise<string[]> => {
+      await foresee({ ...plan, ...more }, createLog((event) => { if (event.kind === 'warning') warnings.push(event.text) }), dir)
+      return warnings.splice(0)
+    }
+    expect(await warned({ patches: current })).toEqual([])
+    expect(await warned({ patches: current.filter(({ name }) => name !== 'all/b.patch') })).toEqual(['the lock is older than kernel/patches/all/b.patch: Jool\'s modules are built without; with --update they are built anew, with it'])
+    expect(await warned({ patches: current.slice(1, 3) })).toEqual(['the lock is older than kernel/patches/all/a.patch and kernel/patches/4.1.13/b.patch: Jool\'s modules are built without; with --update they are built anew, with it'])
+    // A checkout has none of those for all releases.
+    expect(await warned({ checkout: true, patches: current.slice(2) })).toEqual([])
   })
 
   test.each([

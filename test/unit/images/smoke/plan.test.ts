@@ -2,10 +2,19 @@ import { expect, it } from 'vitest'
 import { planBoots, planSmoke } from '../../../../images/smoke/plan.ts'
 import { refuseUnsigned } from '../../../../images/smoke/resolve.ts'
 import { kernelStarted } from '../../../../images/smoke/run.ts'
+import { smoke } from '../../../../images/smoke/stage.ts'
 import { smokeSpec } from '../../../../images/smoke/spec.ts'
 import type { SmokeArtifact } from '../../../../images/smoke/artifact.ts'
 import { smokeReport } from '../../../../images/smoke/artifact.ts'
+import { silentLog } from '../../../../scripts/lib/log.ts'
 import { rejection } from '../../../support/rejection.ts'
+
+it('an image that says no password needs one in the target, and that is said before anything is built', async () => {
+  const { rootPassword: _, ...foreign } = before.iso
+  const without = planSmoke({ spec: smokeSpec.parse({ login: { user: 'vyos' } }) }, { ...before, iso: foreign })
+  expect(await rejection(Promise.resolve(smoke.foresee?.(without, silentLog)))).toMatchObject({ code: 'E_TARGET', message: expect.stringContaining('with which password vyos logs in') as string, hint: expect.stringContaining('--until iso') as string })
+  for (const [spec, iso] of [[{ login: { password: 'p' } }, foreign], [{}, before.iso]] as const) await smoke.foresee?.(planSmoke({ spec: smokeSpec.parse(spec) }, { ...before, iso }), silentLog)
+})
 
 const before = { source: { joolVersion: '4.1.13' }, headers: { release: '6.1.0-56-amd64' }, iso: { isoName: 'r.iso', rootPassword: 'of-the-image' } }
 

@@ -201,6 +201,22 @@ describe('preparing', () => {
     await session[Symbol.asyncDispose]()
   })
 
+  test('what a stage foresees is heard before any runs, and only of those that are wanted', async () => {
+    const { session } = await setting()
+    const heard: string[] = []
+    const running = (['source', 'headers', 'modules'] as const).map((name) => stubStage(name, {
+      run: () => { heard.push(`${name} runs`); return Promise.resolve({}) },
+      foresee: (plan) => name === 'modules' ? Promise.reject(new ForgeError('E_TARGET', 'it cannot')) : Promise.resolve().then(() => { heard.push(`${name} ${JSON.stringify(plan)}`) }),
+    }))
+    const target = { ...loaded(), target: { ...loaded().target, modules: { note: '' } } }
+    const prepared = await prepare(target, { update: false }, running, session)
+    expect(await rejection(runStages(prepared, { until: 'modules' }, running, session))).toMatchObject({ code: 'E_TARGET' })
+    expect(heard.splice(0)).toEqual(['source {"version":"1"}', 'headers {"version":"1"}'])
+    await runStages(prepared, { until: 'headers' }, running, session)
+    expect(heard).toEqual(['source {"version":"1"}', 'headers {"version":"1"}', 'source runs', 'headers runs'])
+    await session[Symbol.asyncDispose]()
+  })
+
   test('a full disk in a stage is reported as such', async () => {
     const { session } = await setting()
     const running = [stubStage('source', { run: () => Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })) }), stubStage('headers')]
