@@ -1,6 +1,6 @@
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 
-export type { DebsPlan } from './plan.ts'
+export { vyosPackage, type DebsPlan } from './plan.ts'
 export type { DebsLocked } from './spec.ts'
 
 export interface BuiltPackage {
