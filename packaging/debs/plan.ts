@@ -9,6 +9,7 @@ import { overridesFor, overridesText } from './overrides.ts'
 import { metapackageRelations, moduleRelations, nat64ctlRelations, toolsRelations, vyosNat64Relations, type Relations } from './relations.ts'
 import type { DebsLocked, DebsSpec } from './spec.ts'
 import { inPackageName, kernelBoundVersion, ownVersion, packageVersion, upstreamVersion } from './versions.ts'
+import { vyosPackage } from './vyos-package.ts'
 
 export interface SourcePackage {
   name: string
@@ -54,9 +55,6 @@ export interface DebsPlan {
 // The name of Debian's source package: these are its binaries, rebuilt.
 const source = 'jool'
 const homepage = 'https://nicmx.github.io/Jool'
-
-/** For VyOS only: no other router has what it depends on. */
-export const vyosPackage = 'vyos-nat64'
 
 const aboutJool = 'Jool is an IP/ICMP translator for the Linux kernel: stateful NAT64 (RFC 6146) and stateless IP/ICMP translation (SIIT, RFC 7915).'
 

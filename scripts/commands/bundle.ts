@@ -49,8 +49,8 @@ export async function bundle(packages: readonly string[], options: BundleOptions
 async function builtFor(options: BundleOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<{ packages: string[]; sources: string[] }> {
   const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
   const spec = loaded.target.iso as IsoSpec
-  // Where Jool's module does not load, TAYGA keeps the network up; the lock says which one.
-  const iso = { ...spec, packages: [...new Set([...spec.packages, 'tayga'])] }
+  // Where Jool's module does not load, TAYGA keeps the network up; the lock says which one. The reference router has it anyway, so there the lock is that of a build.
+  const iso = spec.kind === 'existing' ? { ...spec, packages: [...new Set([...spec.packages, 'tayga'])] } : spec
   const prepared = await prepare({ ...loaded, target: { ...loaded.target, iso } }, { update: options.update === true }, stages, session)
   progress.start(wanted.map(({ name, title }) => ({ name, title })))
   const results = await runStages(prepared, { until: 'debs', onStage: progress.onStage }, wanted, session).finally(() => { progress.stop() })
