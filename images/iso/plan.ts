@@ -1,4 +1,4 @@
-import type { DebsPlan } from '../../packaging/debs/artifact.ts'
+import { vyosPackage, type DebsPlan } from '../../packaging/debs/artifact.ts'
 import type { HeadersPlan } from '../../kernel/headers/artifact.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { LockedPackage } from '../../scripts/domain/remote-file.ts'
@@ -63,7 +63,7 @@ function planReference({ target, spec, locked }: PlanInput<ReferenceSpec, Refere
     rootPassword: spec.rootPassword,
     packages: locked.packages,
     // Ours are for whoever injects them: this image brings its own.
-    ownPackages: vyosShaped ? [] : before.debs.packages.map((pkg) => pkg.name),
+    ownPackages: vyosShaped ? [] : before.debs.packages.map((pkg) => pkg.name).filter((name) => name !== vyosPackage),
     ...(vyosShaped ? { vyosShape: planVyosShape(before.debs) } : {}),
     squashfs: vyosShaped && spec.compression === 'release' ? vyosSquashfs : ['-comp', 'zstd', '-Xcompression-level', zstdLevel[spec.compression], '-b', '256K'],
     isolinuxConfig: isolinuxConfig(kernel),

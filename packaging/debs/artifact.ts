@@ -1,6 +1,7 @@
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 
 export type { DebsPlan } from './plan.ts'
+export { vyosPackage } from './vyos-package.ts'
 export type { DebsLocked } from './spec.ts'
 
 export interface BuiltPackage {

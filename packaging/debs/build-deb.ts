@@ -5,7 +5,7 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import { filesUnder, foldersUnder } from './tree.ts'
 import { substitution } from './control.ts'
-import { generatedText } from './generated.ts'
+import { generatedFiles, generatedText } from './generated.ts'
 import type { ToolsTree } from './inputs.ts'
 import type { Content, TreeRule } from './layout.ts'
 import type { PackagePlan } from './plan.ts'
@@ -41,7 +41,9 @@ export async function buildDeb(plan: PackagePlan, stageDir: string, debFile: str
   if (plan.triggers !== undefined) await write('triggers', plan.triggers)
   const conffiles = paths.filter((path) => path.startsWith('etc/'))
   if (conffiles.length > 0) await write('conffiles', conffiles.map((path) => `/${path}\n`).join(''))
-  for (const [name, content] of Object.entries(plan.scripts)) await write(name, await contentOf(content, ingredients), 0o755)
+  for (const [name, content] of Object.entries(plan.scripts)) {
+    await write(name, String(await contentOf(content, ingredients)).replace(substitution.vyosFiles, () => inVyosFolders(paths).map((path) => `/${path}`).join('\n')), 0o755)
+  }
 
   await fixTimesAndFolders(stageDir, ingredients.sourceDateEpoch)
   // One thread: xz cuts its blocks by the number of threads.
@@ -57,6 +59,11 @@ export function toolsDepends(libraries: readonly string[]): string[] {
   const others = libraries.filter((relation) => !/^init-system-helpers\b/.test(relation))
   // What debhelper asks for: deb-systemd-helper and deb-systemd-invoke that take several units.
   return [...others, 'init-system-helpers (>= 1.54~)'].sort((a, b) => (a < b ? -1 : 1))
+}
+
+/** Where VyOS has files of its own, and may have one at the same path. */
+function inVyosFolders(paths: readonly string[]): string[] {
+  return paths.filter((path) => /^(opt\/vyatta\/|usr\/libexec\/vyos\/)/.test(path))
 }
 
 async function layOut(plan: PackagePlan, stageDir: string, ingredients: Ingredients, exec: Exec): Promise<void> {
@@ -78,6 +85,13 @@ async function layOut(plan: PackagePlan, stageDir: string, ingredients: Ingredie
     for (const path of chosen(rule, await filesUnder(from), plan.name)) {
       await place(path, rule.mode, async (to) => { await copyFile(join(from, path), to) })
       if (rule.gzip && !path.endsWith('.gz')) toCompress.push(path)
+    }
+  }
+  for (const tree of plan.generatedTrees ?? []) {
+    for (const [name, text] of await generatedFiles(tree, ingredients.projectDir)) {
+      const path = `${tree.below}/${name}`
+      await place(path, 0o644, async (to) => { await writeFile(to, text) })
+      if (tree.gzip) toCompress.push(path)
     }
   }
   if (toCompress.length > 0) await exec(['gzip', '-9n', '--', ...toCompress.sort()], { cwd: stageDir, doing: `compress the documentation of ${plan.name}` })

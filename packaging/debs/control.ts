@@ -2,7 +2,7 @@
 export type Fields = readonly (readonly [name: string, value: string | readonly string[] | undefined])[]
 
 /** Filled in when the package's content is known. */
-export const substitution = { installedSize: '${Installed-Size}', toolsDepends: '${tools:Depends}' } as const
+export const substitution = { installedSize: '${Installed-Size}', toolsDepends: '${tools:Depends}', vyosFiles: '${vyos:Files}' } as const
 
 /** Text of one paragraph with a final newline. Continuation lines of a value must bring their leading space. */
 export function paragraph(fields: Fields): string {

@@ -81,4 +81,6 @@ export const copyright = {
   tools: [header, jool, cJson, packaging('packaging/jool-tools/*')].join('\n'),
   /** Nothing of Jool is in it. */
   nat64ctl: [ownHeader, packaging('*')].join('\n'),
+  /** Nothing of Jool or of VyOS is in it. */
+  'vyos-nat64': [ownHeader, packaging('*')].join('\n'),
 } as const

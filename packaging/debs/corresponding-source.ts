@@ -11,7 +11,7 @@ import type { DebsPlan } from './plan.ts'
  * and counting them would make every edit of theirs a new package build.
  */
 export const packagingSources = [
-  'images/inspect', 'kernel/catalogue', 'kernel/compile', 'kernel/config', 'kernel/headers', 'kernel/modules', 'kernel/patches', 'kernel/signing', 'kernel/source', 'packaging/cli-tree', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools', 'packaging/nat64ctl', 'packaging/vyos-nat64/cli',
+  'images/inspect', 'kernel/catalogue', 'kernel/compile', 'kernel/config', 'kernel/headers', 'kernel/modules', 'kernel/patches', 'kernel/signing', 'kernel/source', 'packaging/cli-tree', 'packaging/debs', 'packaging/jool-modules', 'packaging/jool-tools', 'packaging/nat64ctl', 'packaging/vyos-nat64',
   'scripts/domain', 'scripts/formats', 'scripts/lib', 'scripts/pipeline/stage.ts', 'package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE',
 ] as const
 
@@ -51,15 +51,16 @@ export function sourcesText(
   const parts = [
     `Sources of the packages ${plan.source} ${plan.version}\n`,
     'The packages in this folder contain Jool, which is free software under the GNU General\n'
-    + 'Public License, version 2. Whoever passes them on passes on the sources too. The package\n'
-    + 'nat64ctl has nothing of Jool; it is under the same licence, version 2 or later.\n',
+    + 'Public License, version 2. Whoever passes them on passes on the sources too. The packages\n'
+    + 'nat64ctl and vyos-nat64 have nothing of Jool; they are under the same licence, version 2 or\n'
+    + 'later.\n',
     '== In this folder ==\n',
     here(names.orig, plan.patches === undefined ? 'Jool as it was compiled: the kernel modules, and the tools where they were compiled here.'
       : `Jool before these patches were applied, in this order; they are in kernel/patches of the next file:\n    ${plan.patches.join(', ')}`),
     here(names.packaging, 'What turned it into these packages: the parts of the program nat64-forge that compile and\n'
     + '    pack (build steps, build root, checks), control files, maintainer scripts, units; and the whole\n'
-    + '    source of nat64ctl (packaging/nat64ctl, packaging/vyos-nat64, packaging/cli-tree). Its package.json\n'
-    + '    names the version of the program that runs them.'),
+    + '    source of nat64ctl and vyos-nat64 (packaging/nat64ctl, packaging/vyos-nat64, packaging/cli-tree). Its\n'
+    + '    package.json names the version of the program that runs them.'),
     ...extra.map(({ name }) => here(name, 'Source package of programs that are shipped as Debian built them.')),
   ]
   if (missing.length > 0) {

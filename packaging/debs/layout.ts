@@ -10,6 +10,14 @@ export type Content =
   /** Made of the router's CLI tree. */
   | { kind: 'generated'; what: 'tree.json' | 'nat64.config.5' | 'nat64ctl.8' | 'bash-completion' | 'reference'; edition: Edition }
 
+/** Files that are made of the router's CLI tree, each at its own path below a folder. How many there are only the tree says. */
+export interface GeneratedTree {
+  what: 'vyos/configuration-templates' | 'vyos/operational-templates' | 'vyos/interface-definitions' | 'vyos/operational-definitions' | 'vyos/reference-cache' | 'vyos/operational-reference'
+  /** Where they land, without the leading slash. */
+  below: string
+  gzip?: boolean
+}
+
 export interface PlannedFile {
   /** Where it lands, without the leading slash. */
   path: string
@@ -98,3 +106,28 @@ export function nat64ctlFiles(edition: Edition, library: 'lib' | 'usr/lib'): Pla
 
 /** Whatever Python lies there; what it is compiled to belongs to the router. */
 export const nat64ctlTreeRules: readonly TreeRule[] = [{ from: nat64ctl, pattern: `${python}/([^/]+/)*[^/]+\\.py`, mode: 0o644, atLeast: 2 }]
+
+const vyosNat64 = 'packaging/vyos-nat64'
+const vyosPython = 'usr/lib/python3/dist-packages/vyos_nat64'
+
+/** The files of vyos-nat64 that are written, but for its Python. */
+export const vyosNat64Files: readonly PlannedFile[] = [
+  ...['conf_mode/nat64.py', 'conf_mode/nat46.py', 'op_mode/nat64_nat46.py', 'tests/smoke/cli/test_nat64_nat46.py'].map((name): PlannedFile => (
+    { path: `usr/libexec/vyos/${name}`, mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/usr/libexec/vyos/${name}` } })),
+  { path: 'usr/lib/vyos-nat64/reference.py', mode: 0o644, content: { kind: 'asset', path: `${vyosNat64}/usr/lib/vyos-nat64/reference.py` } },
+  { path: 'opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1', mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1` } },
+  // The version of the configuration's syntax as VyOS 1.3 has it; later ones read it in the reference cache.
+  { path: 'opt/vyatta/etc/config-migrate/current/vyos-nat64@1', mode: 0o644, content: { kind: 'text', text: '' } },
+]
+
+export const vyosNat64TreeRules: readonly TreeRule[] = [{ from: vyosNat64, pattern: `${vyosPython}/([^/]+/)*[^/]+\\.py`, mode: 0o644, atLeast: 2 }]
+
+/** What VyOS is told of nodes and commands, in the forms that it reads them in. */
+export const vyosNat64Generated: readonly GeneratedTree[] = [
+  { what: 'vyos/configuration-templates', below: 'opt/vyatta/share/vyatta-cfg/templates' },
+  { what: 'vyos/operational-templates', below: 'opt/vyatta/share/vyatta-op/templates' },
+  { what: 'vyos/reference-cache', below: 'usr/lib/python3/dist-packages/vyos/xml_ref/pkg_cache' },
+  { what: 'vyos/interface-definitions', below: 'usr/share/vyos-nat64/interface-definitions' },
+  { what: 'vyos/operational-definitions', below: 'usr/share/vyos-nat64/op-mode-definitions' },
+  { what: 'vyos/operational-reference', below: 'usr/share/doc/vyos-nat64', gzip: true },
+]

@@ -32,16 +32,22 @@ const longFileName: Override = {
   why: 'The name holds the kernel release, which Debian made this long; Joliet discs are not what it travels on.',
 }
 
+const inVyosFolders: Override = {
+  tag: 'dir-or-file-in-opt',
+  why: 'VyOS reads templates and migration scripts there and nowhere else.',
+}
+
 /** What lintian lets pass: 80 characters, counted with the longest architecture's name (14) in place of `amd64`. */
 const longestFileName = 80 - 14 + 'amd64'.length
 
-export function overridesFor(kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl', maintainer: string, fileName: string): Override[] {
+export function overridesFor(kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl' | 'vyos-nat64', maintainer: string, fileName: string): Override[] {
   return [
     ...(/@[^.]+>$/.test(maintainer) ? localMail : []),
     ...(fileName.length > longestFileName ? [longFileName] : []),
     ...(kind === 'metapackage' ? [protectedField] : []),
     ...(kind === 'tools' ? [notForDebian, withoutDebhelper] : []),
     ...(kind === 'nat64ctl' ? [notForDebian] : []),
+    ...(kind === 'vyos-nat64' ? [notForDebian, inVyosFolders] : []),
   ]
 }
 

@@ -4,11 +4,12 @@ import { changelog, isoDate } from './changelog.ts'
 import { description, paragraph, substitution } from './control.ts'
 import { copyright } from './copyright.ts'
 import type { InstalledPackage, PlansBefore } from './inputs.ts'
-import { libraryFolder, nat64ctlFiles, nat64ctlTreeRules, toolsFiles, toolsTreeRules, type Content, type PlannedFile, type TreeRule } from './layout.ts'
+import { libraryFolder, nat64ctlFiles, nat64ctlTreeRules, toolsFiles, toolsTreeRules, vyosNat64Files, vyosNat64Generated, vyosNat64TreeRules, type Content, type GeneratedTree, type PlannedFile, type TreeRule } from './layout.ts'
 import { overridesFor, overridesText } from './overrides.ts'
-import { metapackageRelations, moduleRelations, nat64ctlRelations, toolsRelations, type Relations } from './relations.ts'
+import { metapackageRelations, moduleRelations, nat64ctlRelations, toolsRelations, vyosNat64Relations, type Relations } from './relations.ts'
 import type { DebsLocked, DebsSpec } from './spec.ts'
 import { inPackageName, kernelBoundVersion, ownVersion, packageVersion, upstreamVersion } from './versions.ts'
+import { vyosPackage } from './vyos-package.ts'
 
 export interface SourcePackage {
   name: string
@@ -33,6 +34,8 @@ export interface PackagePlan {
   files: PlannedFile[]
   /** What is taken of whole trees, as they are. */
   tree: readonly TreeRule[]
+  /** What is made of the router's CLI tree, as many files as it takes. */
+  generatedTrees?: readonly GeneratedTree[]
 }
 
 export interface DebsPlan {
@@ -71,13 +74,14 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     synopsis: string
     about: readonly string[]
     changes: readonly string[]
-    kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl'
+    kind: 'modules' | 'metapackage' | 'tools' | 'nat64ctl' | 'vyos-nat64'
     /** Default: Jool's. */
     from?: SourcePackage
     scripts?: PackagePlan['scripts']
     triggers?: string
     files: readonly PlannedFile[]
     tree?: readonly TreeRule[]
+    generatedTrees?: readonly GeneratedTree[]
   }
   const jool: SourcePackage = { name: source, version, architecture }
   const complete = (outline: Outline): PackagePlan => {
@@ -110,6 +114,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
         ['Architecture', from.architecture],
         ['Maintainer', spec.maintainer],
         ['Installed-Size', substitution.installedSize],
+        ['Pre-Depends', relations.preDepends],
         ['Depends', relations.depends],
         ['Recommends', relations.recommends],
         ['Conflicts', relations.conflicts],
@@ -125,6 +130,7 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
       ...(outline.triggers === undefined ? {} : { triggers: outline.triggers }),
       files: [...outline.files, ...documents].sort((a, b) => (a.path < b.path ? -1 : 1)),
       tree: outline.tree ?? [],
+      ...(outline.generatedTrees === undefined ? {} : { generatedTrees: outline.generatedTrees }),
     }
   }
 
@@ -193,6 +199,28 @@ export function planDebs({ target, spec, locked }: PlanInput<DebsSpec, DebsLocke
     scripts: Object.fromEntries(['postinst', 'prerm', 'postrm'].map((name) => [name, { kind: 'asset', path: `packaging/nat64ctl/DEBIAN/${name}` }])),
     files: nat64ctlFiles({ date: isoDate(sourceDateEpoch), version: own.version }, library),
     tree: nat64ctlTreeRules,
+  }))
+  packages.push(complete({
+    name: vyosPackage,
+    version: own.version,
+    from: own,
+    relations: vyosNat64Relations(own.version),
+    synopsis: 'NAT64 and NAT46 in VyOS\'s own configuration and operational mode',
+    about: [
+      'This package puts nat64 and nat46 into VyOS: `set nat64`, `set nat46`, `show nat64` and more, over nat64ctl. Whatever VyOS\'s own nat64 accepts stays valid and means the same.',
+      'VyOS\'s own files of nat64 are diverted while it is installed, and back in their places when it is removed.',
+    ],
+    changes: [`vyos-nat64 of nat64-forge ${packageJson.version}.`],
+    kind: 'vyos-nat64',
+    scripts: {
+      preinst: { kind: 'asset', path: 'packaging/vyos-nat64/DEBIAN/preinst', fill: { VYOS_FILES: substitution.vyosFiles } },
+      ...Object.fromEntries(['postinst', 'prerm', 'postrm'].map((name) => [name, { kind: 'asset', path: `packaging/vyos-nat64/DEBIAN/${name}` }])),
+    },
+    // An upgrade of VyOS's own package brings the file without our nodes.
+    triggers: 'interest-noawait /usr/share/vyos/reftree.cache\n',
+    files: vyosNat64Files,
+    tree: vyosNat64TreeRules,
+    generatedTrees: vyosNat64Generated,
   }))
 
   return {

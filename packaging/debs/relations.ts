@@ -3,6 +3,7 @@ import { substitution } from './control.ts'
 import { inPackageName, sameUpstream } from './versions.ts'
 
 export interface Relations {
+  preDepends?: readonly string[]
   depends: readonly string[]
   recommends?: readonly string[]
   provides?: readonly string[]
@@ -58,6 +59,13 @@ export const nat64ctlRelations: Relations = {
   depends: ['iproute2', 'kmod', 'procps', 'python3 (>= 3.7)'],
   // nftables for `masquerade`.
   recommends: ['jool-tools | tayga', 'nftables'],
+}
+
+/**
+ * vyos-nat64. Its preinst looks at what VyOS has, so that has to be there before. Its scripts call nat64ctl's library, which goes with them.
+ */
+export function vyosNat64Relations(version: string): Relations {
+  return { preDepends: ['vyos-1x'], depends: [`nat64ctl (= ${version})`, 'python3 (>= 3.7)'] }
 }
 
 /**

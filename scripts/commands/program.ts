@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { stageNames, type StageName } from '../domain/stage-name.ts'
 import { stages } from '../pipeline/stages.ts'
 import { build } from './build.ts'
+import { bundle, type BundleOptions } from './bundle.ts'
 import { completionScript } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { examples } from './examples.ts'
@@ -73,6 +74,18 @@ export function createProgram(interrupt: AbortSignal): Command {
       ['nat64-forge inject router.iso linux-image-*.deb --kernel replace -o new.iso', 'another kernel'],
     ]))
     .action((iso: string, debs: string[], options: InjectOptions) => injectPackages(iso, debs, options, interrupt))
+
+  const bundling = program.command('bundle').description('Make one archive for a VyOS router\'s /config that installs everything, also after an upgrade of its image')
+    .argument('[debs...]', '.deb files; default: what a target\'s stages make, and TAYGA')
+    .requiredOption('-o, --output <file>', 'the archive, a tar; must not exist').addOption(storeOption())
+    .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
+  withMirrorOptions(withResolveOptions(withTargetOption(bundling, 'where no packages are given, ./nat64-forge.yaml if there is one, else debian-12')))
+    .addHelpText('after', examples([
+      ['nat64-forge bundle --target vyos.yaml -o nat64-bundle.tar', 'build what the target says, and pack it'],
+      ['nat64-forge bundle out/vyos/packages/*.deb tayga.deb -o nat64-bundle.tar', 'pack what was built before'],
+      ['tar -xf nat64-bundle.tar -C /config && /config/nat64-forge/install', 'on the router, as root'],
+    ]))
+    .action((debs: string[], options: BundleOptions) => bundle(debs, options, interrupt))
 
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')

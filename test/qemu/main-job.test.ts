@@ -73,7 +73,7 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     const names = await readdir(out)
     expect(names).toEqual(expect.arrayContaining(['SHA256SUMS', 'apt', 'iso-packages.txt', 'junit.xml', 'lab-router.iso', 'lock.yaml', 'logs', 'packages', 'report.html', 'report.json', 'smoke']))
     await exec(['sha256sum', '--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: out })
-    expect((await readdir(join(out, 'packages'))).filter((name) => name.endsWith('.deb')).map((name) => name.split('_')[0]).sort()).toEqual([expect.stringMatching(/^jool-modules-\d/), 'jool-modules-amd64', 'jool-tools', 'nat64ctl'])
+    expect((await readdir(join(out, 'packages'))).filter((name) => name.endsWith('.deb')).map((name) => name.split('_')[0]).sort()).toEqual([expect.stringMatching(/^jool-modules-\d/), 'jool-modules-amd64', 'jool-tools', 'nat64ctl', 'vyos-nat64'])
     expect((await readdir(join(out, 'packages'))).filter((name) => /\.(buildinfo|tar\.xz)$/.test(name)).length).toBeGreaterThanOrEqual(3)
   })
 

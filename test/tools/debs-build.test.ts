@@ -66,6 +66,7 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
       'apt/pool/jool-modules-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'apt/pool/jool-tools_4.1.13+forge1-1_amd64.deb',
       'apt/pool/nat64ctl_0.1.0-1_all.deb',
+      'apt/pool/vyos-nat64_0.1.0-1_all.deb',
       'packages/SOURCES.txt',
       'packages/jool-modules-6.1.0-56-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
       'packages/jool-modules-amd64_4.1.13+forge1-1+linux6.1.192+2_amd64.deb',
@@ -75,11 +76,12 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
       'packages/jool_4.1.13+forge1.orig.tar.xz',
       'packages/nat64-forge_0.1.0-1_all.buildinfo',
       'packages/nat64ctl_0.1.0-1_all.deb',
+      'packages/vyos-nat64_0.1.0-1_all.deb',
     ])
     for (const { file, sha256 } of built.packages) expect(await sha256File(join(built.dir, file))).toBe(sha256)
   })
 
-  test.each(['jool-modules-6.1.0-56-amd64', 'jool-modules-amd64', 'jool-tools'])('%s has the reviewed files, modes, owners and dates', async (name) => {
+  test.each(['jool-modules-6.1.0-56-amd64', 'jool-modules-amd64', 'jool-tools', 'vyos-nat64'])('%s has the reviewed files, modes, owners and dates', async (name) => {
     // Sizes of changelogs depend on the gzip at hand: everything else of a line counts.
     const lines = output('dpkg-deb', '--contents', debOf(name)).split('\n').map((line) => line.replace(/^(\S+ \S+)\s+\d+/, '$1'))
     await expect(lines.join('\n')).toMatchFileSnapshot(`../golden/debs/bookworm/${name}.contents`)

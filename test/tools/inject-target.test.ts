@@ -41,7 +41,8 @@ const project = process.cwd()
 /** Stages before the image, that make what a test says: a module for a kernel, and tools that need a library. */
 let modulesDeb: string
 let toolsDeb: string
-const debsPlan = { packages: [{ name: `jool-modules-${oldRelease}` }, { name: 'jool-tools' }] }
+let vyosDeb: string
+const debsPlan = { packages: [{ name: `jool-modules-${oldRelease}` }, { name: 'jool-tools' }, { name: 'vyos-nat64' }] }
 const deb = (path: string): object => ({ name: basename(path).split('_')[0], file: `packages/${basename(path)}` })
 const anything = z.looseObject({})
 const stagesFor = (release: string): AnyStage[] => [
@@ -49,11 +50,11 @@ const stagesFor = (release: string): AnyStage[] => [
   stubStage('headers', { locked: anything, resolve: () => Promise.resolve({ provider: 'debian', release }), plan: () => ({ provider: 'debian', release }) }),
   stubStage('modules'),
   stubStage('debs', {
-    plan: () => ({ ...debsPlan, made: [modulesDeb, toolsDeb] }),
+    plan: () => ({ ...debsPlan, made: [modulesDeb, toolsDeb, vyosDeb] }),
     run: async (_plan, { outDir }) => {
       for (const folder of ['packages', 'apt']) await mkdir(join(outDir, folder))
-      for (const path of [modulesDeb, toolsDeb]) await copyFile(path, join(outDir, 'packages', basename(path)))
-      return { packages: [deb(modulesDeb), deb(toolsDeb)], packagesDir: 'packages', aptDir: 'apt' }
+      for (const path of [modulesDeb, toolsDeb, vyosDeb]) await copyFile(path, join(outDir, 'packages', basename(path)))
+      return { packages: [deb(modulesDeb), deb(toolsDeb), deb(vyosDeb)], packagesDir: 'packages', aptDir: 'apt' }
     },
   }),
   isoStage,
@@ -93,6 +94,7 @@ describe.skipIf(!tools)('a target that names an ISO', () => {
     session = await Session.open({ storeDir: join(dir, 'store'), outDir: join(dir, 'out'), projectDir: project, mirrors: {}, offline: false, keepWorkdir: false, jobs: 2, signal: new AbortController().signal, emit: () => undefined })
     modulesDeb = await debianPackage(dir, exec, { name: `jool-modules-${oldRelease}`, architecture: 'amd64', files: { [`usr/lib/modules/${oldRelease}/updates/jool/jool.ko`]: joolModule(`${oldRelease} SMP `) } })
     toolsDeb = await debianPackage(dir, exec, { name: 'jool-tools', architecture: 'amd64', files: { 'usr/bin/jool-like': 'a tool\n' } })
+    vyosDeb = await debianPackage(dir, exec, { name: 'vyos-nat64', control: 'Depends: vyos-1x\n' })
     return async () => { await session[Symbol.asyncDispose]() }
   })
 
@@ -129,6 +131,12 @@ describe.skipIf(!tools)('a target that names an ISO', () => {
     expect(await Promise.all([trixie, iso, other].map((image) => targetFileFor(image, undefined, exec)))).toEqual([shipped('debian-13'), shipped('debian-12'), shipped('debian-12')])
     expect(await targetFileFor(trixie, 'debian-12', exec)).toBe(shipped('debian-12'))
     expect(await rejection(prepared(`  from: ${trixie}\n`, { name: 'for-trixie' }))).toMatchObject({ code: 'E_TARGET', message: 'trixie.iso is made of Debian trixie, and the target\'s suite is bookworm', hint: expect.stringMatching(/write suite: trixie in the target.*--target FILE\.yaml/) as string })
+  })
+
+  test('gets VyOS\'s glue where it is VyOS, and only there', async () => {
+    const vyos = await debianLikeIso({ dir, exec, name: 'vyos', installed: ['Package: vyos-1x\nStatus: install ok installed\nMaintainer: test <test@localhost>\nArchitecture: amd64\nVersion: 1.5\nDescription: test\n'] })
+    const { artifact } = await build(`  from: ${vyos}\n`, { name: 'vyos' })
+    expect(artifact.injected?.packages.map(({ name, was }) => `${name} ${was}`)).toEqual([`jool-modules-${oldRelease} installed`, 'jool-tools installed', 'vyos-nat64 installed'])
   })
 
   test('is resolved anew when the ISO was exchanged, and refuses it when it was asked for with a lock', async () => {

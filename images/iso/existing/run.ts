@@ -6,7 +6,8 @@ import { localPool } from '../../../scripts/lib/build-root.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { nameOf, placeOf } from '../../../scripts/lib/given-file.ts'
 import { inject, type Injection, type InjectInput } from '../../inject/artifact.ts'
-import { inspect, isoFacts, openRouterImage, refusalOf } from '../../inspect/artifact.ts'
+import { inspect, isoFacts, openRouterImage, refusalOf, systemOf } from '../../inspect/artifact.ts'
+import { vyosPackage } from '../../../packaging/debs/artifact.ts'
 import type { InjectedReport, IsoArtifact } from '../artifact.ts'
 import type { IsoDeps } from '../deps.ts'
 import { kernelPackage } from '../kernel-package.ts'
@@ -41,7 +42,8 @@ function injectedReport(plan: ExistingPlan, { mode, packages, removed, modulesLi
 export async function requestOf(plan: ExistingPlan, deps: Pick<IsoDeps, 'before' | 'exec' | 'log' | 'fetch' | 'workDir'>): Promise<InjectionRequest> {
   const { exec, log, fetch, before: { debs } } = deps
   const iso = await placeOf(plan.from, { fetch })
-  const own = debs.packages.filter(({ name }) => plan.ownPackages.includes(name)).map(({ file }) => join(debs.dir, file))
+  const without = plan.ownPackages.includes(vyosPackage) && !await isVyos(iso, deps) ? [vyosPackage] : []
+  const own = debs.packages.filter(({ name }) => plan.ownPackages.includes(name) && !without.includes(name)).map(({ file }) => join(debs.dir, file))
   const replaced = plan.kernel === 'replace' ? [kernelPackage(plan.release, deps.before.headers).path] : []
   if (plan.kernel === 'own') await requireLoadable(plan, iso, debs.packages.filter(({ name }) => name === `jool-modules-${plan.release}`).map(({ file }) => join(debs.dir, file)), deps)
   log.step(`gathering what goes into ${nameOf(plan.from)}`)
@@ -51,6 +53,12 @@ export async function requestOf(plan: ExistingPlan, deps: Pick<IsoDeps, 'before'
     iso, packages: [...replaced, ...own, ...further], folders: pool === undefined ? [] : [pool], kernel: plan.kernel === 'replace' ? 'replace' : 'keep', mode: plan.mode,
     script: plan.script === undefined ? undefined : await runnable(await placeOf(plan.script, { fetch }), deps.workDir),
   }
+}
+
+/** Only VyOS has what its package needs; an image in its form need not be VyOS. */
+async function isVyos(iso: string, { exec }: Pick<IsoDeps, 'exec'>): Promise<boolean> {
+  await using image = await openRouterImage(iso, { exec })
+  return (await systemOf(image)).packages?.some(({ name }) => name === 'vyos-1x') === true
 }
 
 /** A release is not an identity: wherever the headers came from, this very kernel has to take the modules. */

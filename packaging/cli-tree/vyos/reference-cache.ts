@@ -7,8 +7,8 @@ import { definitions, type Definition } from './definition.ts'
  */
 export function referenceCache(tree: CliTree): string {
   const root = python({ kind: 'node', name: '', help: '', valueHelp: [], completion: [], multi: false, valueless: false, children: definitions(tree) }, '')
-  // The syntax versions of components stand beside the root's nodes; this package has none so far.
-  return `reference = ${root.replace(/\}$/, ' \'component_version\': {}}')}\n`
+  // The syntax versions of components stand beside the root's nodes: the scripts in config-migrate/migrate/NAME lead up to them.
+  return `reference = ${root.replace(/\}$/, ' \'component_version\': {\'vyos-nat64\': \'1\'}}')}\n`
 }
 
 function python({ kind, owner, priority, defaultValue, multi, valueless, children }: Definition, indent: string): string {

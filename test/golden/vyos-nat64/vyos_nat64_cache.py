@@ -108,4 +108,4 @@ reference = {'node_data': {'node_type': 'other', 'multi': False, 'valueless': Fa
    'port': {'node_data': {'node_type': 'leaf', 'multi': False, 'valueless': False, 'owner': None, 'priority': None, 'default_value': '6464'},},
    'flush-deadline': {'node_data': {'node_type': 'leaf', 'multi': False, 'valueless': False, 'owner': None, 'priority': None, 'default_value': None},},
    'capacity': {'node_data': {'node_type': 'leaf', 'multi': False, 'valueless': False, 'owner': None, 'priority': None, 'default_value': None},},
-   'max-sessions-per-packet': {'node_data': {'node_type': 'leaf', 'multi': False, 'valueless': False, 'owner': None, 'priority': None, 'default_value': None},},},}, 'component_version': {}}
+   'max-sessions-per-packet': {'node_data': {'node_type': 'leaf', 'multi': False, 'valueless': False, 'owner': None, 'priority': None, 'default_value': None},},},}, 'component_version': {'vyos-nat64': '1'}}

@@ -35,7 +35,7 @@ describe('a volume ID', () => {
 describe('the plan of an image', () => {
   const plan = (...input: Parameters<typeof planAny>): ReferencePlan => planAny(...input) as ReferencePlan
   const target = { name: 'my.router', suite: 'bookworm', architecture: 'amd64', sourceDateEpoch: 1 } as const
-  const before = { headers: { provider: 'debian', release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }] } as DebsPlan }
+  const before = { headers: { provider: 'debian', release: '6.1.0-56-amd64' } as HeadersPlan, debs: { packages: [{ name: 'jool-modules-6.1.0-56-amd64' }, { name: 'jool-tools' }, { name: 'vyos-nat64' }] } as DebsPlan }
   const planned = (spec: object) => plan({ target, spec: isoSpec.parse(spec), locked: { packages: [] } }, before)
 
   test('compresses well by default, quickly on wish', () => {

@@ -1,0 +1,255 @@
+"""Takes this package's nodes into what VyOS knows its nodes from, beside the templates, and out of it again.
+
+VyOS 1.4 and later have a cache in Python, which VyOS's own program makes of the packages' parts; since 2025 also a reference tree, which VyOS's
+library makes of interface definitions. Both are made beside the old ones and take their places whole: without them VyOS does not start. What
+was there before is kept, and put back where nobody else has changed it.
+
+The maintainer scripts run this, with the folder that is the root: `reference.py merge|restore ROOT`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional
+
+_OWN = "vyos_nat64_cache.py"
+#: A root that VyOS has not, so what has it has this package's nodes.
+_MARK = "nat46"
+
+
+#: Run with VyOS's modules. Where both trees have a node, the one of VyOS wins.
+_MERGE_TREES = """
+import sys
+from vyos.configtree import interface_definitions_to_cache, merge_reference_tree_cache
+interface_definitions_to_cache(sys.argv[1], sys.argv[2] + "/vyos-nat64.cache")
+merge_reference_tree_cache(sys.argv[2], "reftree.cache", "merged.cache")
+"""
+
+
+class Failure(Exception):
+    """What VyOS's own programs refused."""
+
+
+@dataclass(frozen=True)
+class Places:
+    root: str
+
+    def _in(self, path: str) -> str:
+        return os.path.join(self.root, path)
+
+    @property
+    def packages(self) -> str:
+        return self._in("usr/lib/python3/dist-packages")
+
+    @property
+    def cache(self) -> str:
+        return os.path.join(self.packages, "vyos/xml_ref/cache.py")
+
+    @property
+    def tree(self) -> str:
+        return self._in("usr/share/vyos/reftree.cache")
+
+    @property
+    def definitions(self) -> str:
+        return self._in("usr/share/vyos-nat64/interface-definitions")
+
+    @property
+    def state(self) -> str:
+        return self._in("var/lib/vyos-nat64")
+
+
+def merge(places: Places) -> None:
+    """May be called again: what it finds merged stays as it is."""
+    if os.path.exists(places.cache):
+        _Kept(places, places.cache, _cache_inputs(places)).replace_by(_new_cache(places, with_own=True))
+    if os.path.exists(places.tree):
+        kept = _Kept(places, places.tree, [])
+        kept.replace_by(_new_tree(places, kept.original or places.tree))
+
+
+def restore(places: Places) -> None:
+    if os.path.exists(places.cache):
+        kept = _Kept(places, places.cache, _cache_inputs(places))
+        if not kept.put_back() and _has_mark(places.cache):
+            _write(places.cache, _new_cache(places, with_own=False))
+    # A tree that VyOS has replaced since has none of ours, or dpkg's trigger has made it one of ours again.
+    if os.path.exists(places.tree):
+        _Kept(places, places.tree, []).put_back()
+
+
+class _Kept:
+    """The original of a file that is replaced, with a record of what it stands for."""
+
+    def __init__(self, places: Places, path: str, inputs: List[str]) -> None:
+        self._path = path
+        self._state = places.state
+        self._copy = os.path.join(places.state, os.path.basename(path))
+        self._inputs = {os.path.basename(each): _digest(each) for each in inputs}
+
+    @property
+    def original(self) -> Optional[str]:
+        """Its path, while the file is what it was replaced by, and what both were made of is the same."""
+        record = self._record()
+        if record is None or not os.path.exists(self._copy):
+            return None
+        fits = record.get("inputs") == self._inputs and record.get("original") == _digest(self._copy) and record.get("merged") == _digest(self._path)
+        return self._copy if fits else None
+
+    def replace_by(self, content: bytes) -> None:
+        if self.original is None and not _has_mark(self._path):
+            os.makedirs(self._state, exist_ok=True)
+            shutil.copy2(self._path, self._copy + ".new")
+            os.replace(self._copy + ".new", self._copy)
+        elif self.original is None:
+            # Somebody else has made it with our nodes: there is no original to put back.
+            self._forget()
+            _write(self._path, content)
+            return
+        # The record first: half-way, the file is the original, and the record does not fit it.
+        record = {"inputs": self._inputs, "original": _digest(self._copy), "merged": hashlib.sha256(content).hexdigest()}
+        with open(self._copy + ".json", "w", encoding="utf-8") as file:
+            json.dump(record, file)
+        _write(self._path, content)
+
+    def put_back(self) -> bool:
+        original = self.original
+        if original is None:
+            return False
+        temporary = self._path + ".vyos-nat64"
+        shutil.copy2(original, temporary)
+        os.replace(temporary, self._path)
+        self._forget()
+        return True
+
+    def _record(self) -> Optional[Dict[str, object]]:
+        try:
+            with open(self._copy + ".json", encoding="utf-8") as file:
+                record = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) else None
+
+    def _forget(self) -> None:
+        for path in (self._copy, self._copy + ".json"):
+            if os.path.exists(path):
+                os.remove(path)
+
+
+def _cache_inputs(places: Places) -> List[str]:
+    folder = os.path.join(os.path.dirname(places.cache), "pkg_cache")
+    return [os.path.join(folder, name) for name in _cache_names(folder) if name != _OWN]
+
+
+def _cache_names(folder: str) -> Iterator[str]:
+    return (name for name in sorted(os.listdir(folder)) if name.endswith("_cache.py"))
+
+
+def _new_cache(places: Places, with_own: bool) -> bytes:
+    """VyOS's program writes where it lies, so it is run in a copy of its folder."""
+    folder = os.path.dirname(places.cache)
+    with tempfile.TemporaryDirectory(prefix=".vyos-nat64-", dir=os.path.dirname(folder)) as copy:
+        for name in os.listdir(folder):
+            if name.endswith(".py") and name != "cache.py":
+                shutil.copyfile(os.path.join(folder, name), os.path.join(copy, name))
+        parts = os.path.join(copy, "pkg_cache")
+        os.mkdir(parts)
+        open(os.path.join(parts, "__init__.py"), "wb").close()
+        for name in _cache_names(os.path.join(folder, "pkg_cache")):
+            if with_own or name != _OWN:
+                shutil.copyfile(os.path.join(folder, "pkg_cache", name), os.path.join(parts, name))
+        _run(places, [os.path.join(copy, "update_cache.py")])
+        result = os.path.join(copy, "cache.py")
+        if not os.path.exists(result):
+            raise Failure("vyos/xml_ref/update_cache.py made no cache.py")
+        with open(result, "rb") as file:
+            content = file.read()
+    # VyOS's program does not say when its disk is full, and half a cache stops VyOS.
+    try:
+        scope: Dict[str, object] = {}
+        exec(compile(content, "cache.py", "exec"), scope)  # noqa: S102 - what VyOS will import
+        reference = scope.get("reference")
+    except SyntaxError:
+        reference = None
+    if not isinstance(reference, dict) or not reference or (with_own and _MARK not in reference):
+        raise Failure("vyos/xml_ref/update_cache.py made a cache.py that is not whole")
+    return content
+
+
+def _new_tree(places: Places, base: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="vyos-nat64-") as work:
+        parts = os.path.join(work, "parts")
+        os.mkdir(parts)
+        shutil.copyfile(base, os.path.join(parts, "reftree.cache"))
+        _run(places, ["-c", _MERGE_TREES, places.definitions, parts])
+        try:
+            with open(os.path.join(parts, "merged.cache"), "rb") as file:
+                content = file.read()
+        except OSError as error:
+            raise Failure("VyOS's library made no reference tree") from error
+    if not _marked(content):
+        raise Failure("VyOS's library made a reference tree without %s" % _MARK)
+    return content
+
+
+def _run(places: Places, words: List[str]) -> None:
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": places.packages}
+    result = subprocess.run(
+        [sys.executable, *words], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        raise Failure(result.stdout.strip() or "status %d" % result.returncode)
+
+
+def _has_mark(path: str) -> bool:
+    with open(path, "rb") as file:
+        return _marked(file.read())
+
+
+def _marked(content: bytes) -> bool:
+    """Python's or JSON's name of a node; not a word of some help text."""
+    return any(b"%c%s%c" % (quote, _MARK.encode(), quote) in content for quote in b"\"'")
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _write(path: str, content: bytes) -> None:
+    """Whole or not at all, with the owner and mode that were there. A file that has this content already keeps its date."""
+    with open(path, "rb") as file:
+        if file.read() == content:
+            return
+    there = os.stat(path)
+    temporary = path + ".vyos-nat64"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, there.st_mode & 0o7777)
+        os.chown(temporary, there.st_uid, there.st_gid)
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
+def main(arguments: List[str]) -> int:
+    try:
+        {"merge": merge, "restore": restore}[arguments[0]](Places(arguments[1]))
+    except (Failure, OSError) as error:
+        print("vyos-nat64: VyOS's reference of its nodes stays as it is: %s" % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

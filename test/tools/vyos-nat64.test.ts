@@ -1,0 +1,263 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { buildDeb } from '../../packaging/debs/build-deb.ts'
+import type { PackagePlan } from '../../packaging/debs/plan.ts'
+import { createExec } from '../../scripts/lib/exec.ts'
+import { silentLog } from '../../scripts/lib/log.ts'
+import { epoch, kernel56, plansFor } from '../support/debs-plans.ts'
+import { picture, shippedTemplates, standInVyos, type StandInOptions } from '../support/stand-in-vyos.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+import { needsTools } from '../support/tools.ts'
+
+const projectDir = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+const templates = 'opt/vyatta/share/vyatta-cfg/templates'
+const cache = 'usr/lib/python3/dist-packages/vyos/xml_ref/cache.py'
+const tree = 'usr/share/vyos/reftree.cache'
+const script = 'usr/libexec/vyos/conf_mode/nat64.py'
+
+/** Real dpkg and the real maintainer scripts, on a root in which VyOS's files are stand-ins. */
+describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.getuid?.() !== 0)('vyos-nat64', () => {
+  let packages: string
+  let dir: string
+  /** The package, and a later version of it. */
+  let deb: string
+  let later: string
+
+  async function build(name: string, change: (plan: PackagePlan) => PackagePlan = (plan) => plan): Promise<string> {
+    const plan = plansFor(kernel56).packages.find((each) => each.name === 'vyos-nat64')
+    if (plan === undefined) throw new Error('no vyos-nat64')
+    const file = join(packages, `${name}.deb`)
+    mkdirSync(join(packages, name))
+    await buildDeb(change(plan), join(packages, name), file, { projectDir, sourceDateEpoch: epoch, tools: { dir: 'unused', depends: [] }, modules: new Map() }, createExec({ log: silentLog }))
+    return file
+  }
+
+  beforeAll(async () => {
+    packages = await temporaryFolder({ keepUntil: 'file' })
+    deb = await build('first')
+    later = await build('later', (plan) => ({
+      ...plan,
+      control: plan.control.replace('Version: 0.1.0-1', 'Version: 0.1.0-2'),
+      // It takes one more file of VyOS's, and gives one back.
+      files: [...plan.files, ...[`${templates}/system/node.def`, 'usr/share/zz/late'].map((path): PackagePlan['files'][number] => ({ path, mode: 0o644, content: { kind: 'text', text: 'help: ours\n' } }))],
+      generatedTrees: (plan.generatedTrees ?? []).filter(({ what }) => what !== 'vyos/configuration-templates'),
+    }))
+  })
+  let all: string
+  beforeAll(async () => { all = await temporaryFolder({ keepUntil: 'file' }) })
+  beforeEach(() => { dir = mkdtempSync(join(all, 'x')) })
+
+  const vyos = (options?: StandInOptions): ReturnType<typeof standInVyos> & { before: Record<string, string>; read: (path: string) => string; install: (file: string) => string } => {
+    const made = standInVyos(join(dir, 'root'), options)
+    return {
+      ...made, before: picture(made.root), read: (path) => readFileSync(join(made.root, path), 'utf8'),
+      install: (file) => {
+        const { status, output } = made.dpkg('--install', file)
+        expect(output).not.toContain('error')
+        expect(status).toBe(0)
+        return output
+      },
+    }
+  }
+  const ours = (path: string): string => readFileSync(join(packages, 'first', path), 'utf8')
+
+  test('takes the place of what VyOS has, and no other file', () => {
+    const { root, before, read, install } = vyos({ tree: 'present' })
+    install(deb)
+    for (const path of [...shippedTemplates.map((each) => `${templates}/${each}`), script]) {
+      expect(read(path)).toBe(ours(path))
+      expect(read(`var/lib/vyos-nat64/shipped/${path}`)).toBe(before[path])
+    }
+    const after = picture(root)
+    const changed = Object.keys(before).filter((path) => after[path] !== before[path])
+    expect(changed.sort()).toEqual([...shippedTemplates.map((each) => `${templates}/${each}`), script, cache, tree].sort())
+    expect(shippedTemplates).toHaveLength(19)
+  })
+
+  test('VyOS knows its nodes, and of its own what it knew before', () => {
+    const { root, read, install } = vyos({ tree: 'present' })
+    install(deb)
+    const words = execFileSync('/usr/bin/python3', ['-B', '-c', 'import json, runpy, sys; r = runpy.run_path(sys.argv[1])["reference"]; print(json.dumps([sorted(r), r["nat64"]["node_data"], sorted(r["nat64"]["source"]), r["component_version"]]))', join(root, cache)], { encoding: 'utf8' })
+    expect(JSON.parse(words)).toEqual([
+      ['component_version', 'nat46', 'nat64', 'node_data', 'system'], { node_type: 'other', multi: false, valueless: false, owner: 'shipped', priority: '501', default_value: null },
+      ['node_data', 'rule'], { system: '27', 'vyos-nat64': '1' },
+    ])
+    expect(JSON.parse(read(tree))).toEqual({ name: '', data: {}, children: [{ name: 'nat64', data: { of: 'vyos-1x' }, children: [] }, { name: 'nat46', data: { of: 'vyos-nat64' }, children: [] }] })
+  })
+
+  test.each<[string, StandInOptions]>([
+    ['a VyOS of 2025', { tree: 'present' }],
+    ['VyOS 1.5', {}],
+    ['a VyOS without nat64', { nat64: false }],
+    ['a VyOS without reference caches', { nat64: false, cache: false }],
+    ['a VyOS with nodes that are not known', { newerNodes: ['source/rule/node.tag/shiny'] }],
+  ])('installed twice, removed and purged, %s is as it was', (_name, options) => {
+    const { root, before, dpkg, install } = vyos(options)
+    install(deb)
+    const once = picture(root)
+    install(deb)
+    expect(picture(root)).toEqual(once)
+    expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+    expect(picture(root)).toEqual(before)
+    install(deb)
+    expect(dpkg('--purge', 'vyos-nat64').status).toBe(0)
+    expect(picture(root)).toEqual(before)
+    const diversions = join(root, 'var/lib/dpkg/diversions')
+    expect(existsSync(diversions) ? readFileSync(diversions, 'utf8') : '').toBe('')
+  })
+
+  test('an upgrade gives back what the new version has no more, and takes what it has in addition', () => {
+    const { root, before, read, dpkg, install } = vyos()
+    install(deb)
+    install(later)
+    expect(read(`${templates}/nat64/node.def`)).toBe(before[`${templates}/nat64/node.def`])
+    expect(read(`${templates}/system/node.def`)).toBe('help: ours\n')
+    dpkg('--remove', 'vyos-nat64')
+    expect(picture(root)).toEqual(before)
+  })
+
+  test('a removal says what becomes of a configuration', () => {
+    const { dpkg, install, read } = vyos()
+    install(deb)
+    expect(dpkg('--remove', 'vyos-nat64').output).toContain('vyos-nat64: what translates goes on until the next boot. VyOS then leaves out')
+    expect(read('opt/vyatta/etc/config/config.boot')).toContain('nat64 {')
+  })
+
+  test('nodes of a newer VyOS stay, and are named', () => {
+    const { install, read } = vyos({ newerNodes: ['source/rule/node.tag/shiny', 'source/rule/node.tag/translation/sparkling'] })
+    expect(install(deb)).toContain('a commit that uses these nodes will be refused:\nnat64 source rule shiny\nnat64 source rule translation sparkling\n')
+    expect(read(`${templates}/nat64/source/rule/node.tag/shiny/node.def`)).toBe('help: newer: source/rule/node.tag/shiny\n')
+  })
+
+  describe('half-way', () => {
+    /** Everything but what dpkg leaves of a package that is not there. */
+    const expectAsBefore = (root: string, before: Record<string, string>): void => { expect(picture(root)).toEqual(before) }
+
+    /** dpkg refuses to overwrite another package's file, wherever the maintainer scripts do not look. */
+    const ownedByVyos = (root: string, path: string): void => { appendFileSync(join(root, 'var/lib/dpkg/info/vyos-1x.list'), `${path}\n`) }
+
+    test('what is no VyOS is refused before anything is done', () => {
+      const { root, dpkg } = vyos()
+      rmSync(join(root, 'opt/vyatta/share'), { recursive: true })
+      const before = picture(root)
+      const { status, output } = dpkg('--install', deb)
+      expect(status).toBe(1)
+      expect(output).toContain('vyos-nat64: this is not VyOS: /opt/vyatta/share/vyatta-cfg/templates is missing')
+      expectAsBefore(root, before)
+    })
+
+    test('a reference tree that cannot be added to is refused before anything is done', () => {
+      const { root, before, dpkg } = vyos({ tree: 'with a library that cannot merge' })
+      const { status, output } = dpkg('--install', deb)
+      expect(status).toBe(1)
+      expect(output).toContain('has no merge_reference_tree_cache to add to it; nothing was changed')
+      expectAsBefore(root, before)
+    })
+
+    test('a diversion that cannot be made undoes those before it', () => {
+      const { root, before, dpkg } = vyos()
+      // Somebody else's diversion of the last one.
+      const foreign = `/${script}\n/${script}.local\n:\n`
+      writeFileSync(join(root, 'var/lib/dpkg/diversions'), foreign)
+      const { status, output } = dpkg('--install', deb)
+      expect(status).toBe(1)
+      expect(output).toContain('clashes with')
+      expectAsBefore(root, before)
+      expect(readFileSync(join(root, 'var/lib/dpkg/diversions'), 'utf8')).toBe(foreign)
+    })
+
+    test('a file that cannot be unpacked undoes everything', () => {
+      const { root, before, dpkg } = vyos()
+      ownedByVyos(root, '/usr/share/vyos-nat64/op-mode-definitions/nat64.xml')
+      const { status, output } = dpkg('--install', deb)
+      expect(output).toContain('trying to overwrite \'/usr/share/vyos-nat64/op-mode-definitions/nat64.xml\', which is also in package vyos-1x')
+      expect(status).toBe(1)
+      expectAsBefore(root, before)
+    })
+
+    test('a failed upgrade leaves the version that was there', () => {
+      const { root, before, dpkg, install } = vyos()
+      install(deb)
+      ownedByVyos(root, '/usr/share/zz/late')
+      const installed = picture(root)
+      const { status, output } = dpkg('--install', later)
+      expect(output).toContain('trying to overwrite \'/usr/share/zz/late\'')
+      expect(status).toBe(1)
+      expect(picture(root)).toEqual(installed)
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      expectAsBefore(root, before)
+    })
+
+    test('without VyOS\'s reference the package is not configured, VyOS has its old one, and both ways out work', () => {
+      const { root, before, read, dpkg } = vyos({ tree: 'present' })
+      writeFileSync(join(dir, 'fail'), '')
+      const { status, output } = dpkg('--install', deb)
+      expect(status).toBe(1)
+      expect(output).toContain('vyos-nat64: VyOS\'s reference of its nodes stays as it is: the disk is full')
+      expect([read(cache), read(tree)]).toEqual([before[cache], before[tree]])
+      rmSync(join(dir, 'fail'))
+      expect(dpkg('--configure', 'vyos-nat64').status).toBe(0)
+      expect(read(cache)).toContain('nat46')
+      writeFileSync(join(dir, 'fail'), '')
+      // What was kept needs no program of VyOS's.
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      expectAsBefore(root, before)
+      dpkg('--install', deb)
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      expectAsBefore(root, before)
+    })
+
+    test('killed between unpacking and configuring, it is configured or removed later', () => {
+      const { root, before, dpkg } = vyos()
+      expect(dpkg('--unpack', deb).status).toBe(0)
+      expect(dpkg('--configure', '-a').status).toBe(0)
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      dpkg('--unpack', deb)
+      expect(dpkg('--purge', 'vyos-nat64').status).toBe(0)
+      expectAsBefore(root, before)
+    })
+  })
+
+  test('a reference that VyOS makes anew keeps its nodes while the package is there, and loses them with it', () => {
+    const { root, read, dpkg, install } = vyos({ tree: 'present' })
+    install(deb)
+    // As an upgrade of VyOS's package does it: new parts, its postinst runs the program, and the tree is the new one.
+    const part = join(root, 'usr/lib/python3/dist-packages/vyos/xml_ref/pkg_cache/vyos_1x_cache.py')
+    writeFileSync(part, readFileSync(part, 'utf8').replace("'27'", "'28'"))
+    execFileSync('/usr/bin/python3', ['-B', join(root, 'usr/lib/python3/dist-packages/vyos/xml_ref/update_cache.py')])
+    writeFileSync(join(root, tree), '{"name": "", "data": {"new": 1}, "children": []}')
+    writeFileSync(join(root, 'var/lib/dpkg/triggers/Unincorp'), `/${tree} vyos-nat64\n`)
+    expect(dpkg('--triggers-only', 'vyos-nat64').status).toBe(0)
+    expect(JSON.parse(read(tree))).toMatchObject({ data: { new: 1 }, children: [{ name: 'nat46' }, { name: 'nat64' }] })
+    expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+    expect(read(cache)).toContain("'28'")
+    expect(read(cache)).not.toContain('nat46')
+    expect(read(tree)).toBe('{"name": "", "data": {"new": 1}, "children": []}')
+    expect(existsSync(join(root, 'var/lib/vyos-nat64'))).toBe(false)
+  })
+
+  test('VyOS\'s daemons are told where they run, and only there', () => {
+    const bin = join(dir, 'bin')
+    mkdirSync(bin)
+    const stub = (name: string, body: string): void => { writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 }) }
+    for (const name of ['dpkg-divert', 'py3compile']) stub(name, '')
+    stub('deb-systemd-invoke', `echo "deb-systemd-invoke $*" >> ${dir}/calls`)
+    stub('python3', `case "$1" in -c) echo "python3 $2" >> ${dir}/calls ;; esac`)
+    const run = (active: string, root: string): string[] => {
+      stub('systemctl', `case " ${active} " in *" $3 "*) ;; *) exit 3 ;; esac`)
+      writeFileSync(join(dir, 'calls'), '')
+      // Units of this machine are asked about nowhere: systemctl is the stub.
+      const text = readFileSync(join(projectDir, 'packaging/vyos-nat64/DEBIAN/postinst'), 'utf8').replace('[ -d /run/systemd/system ]', `[ -d ${dir} ]`)
+      execFileSync('/bin/sh', ['-c', text, 'postinst', 'configure', ''], { env: { PATH: `${bin}:/usr/bin:/bin`, DPKG_ROOT: root } })
+      return readFileSync(join(dir, 'calls'), 'utf8').split('\n').filter(Boolean)
+    }
+    expect(run('vyos-configd.service vyconfd.service', '')).toEqual([
+      'deb-systemd-invoke restart vyos-configd.service', 'python3 from vyos.proto import vyconf_client; vyconf_client.send_request("reload_reftree")',
+    ])
+    expect(run('vyos-configd.service', '')).toEqual(['deb-systemd-invoke restart vyos-configd.service'])
+    expect(run('', '')).toEqual([])
+    expect(run('vyos-configd.service vyconfd.service', join(dir, 'image'))).toEqual([])
+  })
+})
