@@ -1,4 +1,5 @@
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { parseElf } from '../../scripts/formats/elf.ts'
 import { parseKernelConfig, type KernelConfig } from '../../scripts/formats/kconfig.ts'
 import { modinfoField, parseKernelModule } from '../../scripts/formats/kernel-module.ts'
 import { moduleExports } from '../../scripts/formats/module-exports.ts'
@@ -85,7 +86,7 @@ async function injectedInto(root: ImageRoot): Promise<InspectReport['injected']>
 }
 
 /** A module for an image without a kernel has nothing to be compared with. */
-const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, knowsHash: undefined, certificates: undefined, exports: new Map(), complete: false, lockdownUnderSecureBoot: false }
+const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, knowsHash: undefined, certificates: undefined, exports: new Map(), complete: false, structBytes: undefined, lockdownUnderSecureBoot: false }
 
 interface BootedFacts { config: KernelConfig | undefined; signing: LoadContext['signing']; kernelImage: KernelImage | undefined }
 
@@ -149,7 +150,8 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
   }
   const shipped = await read(files.filter(({ path }) => isJool(path)))
   const depends = new Set([...shipped, ...given].flatMap(dependenciesOf))
-  const others = exportsOf(await read(files.filter(({ name, path }) => depends.has(name) && !isJool(path))))
+  const dependencies = await read(files.filter(({ name, path }) => depends.has(name) && !isJool(path)))
+  const others = exportsOf(dependencies)
   const kernelExports = kernelImage ? { get: (symbol: string) => withSource(kernelImage.exports.get(symbol), kernelImage.file) } : importedBy(given.length > 0 ? await collectImageCrcs(image, kernel) : new Map())
   const byShipped = exportsOf(shipped)
   const builtAs = new Map(given.map((module) => [module, vermagicOf(module)]))
@@ -159,7 +161,7 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
     // A digest that is a module itself counts as there: the kernel asks modprobe for it.
     knowsHash: config && ((hash) => config.isSet(`CRYPTO_${hashOption(hash)}`)),
-    complete: kernelImage !== undefined, lockdownUnderSecureBoot: config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') ?? false,
+    complete: kernelImage !== undefined, structBytes: dependencies[0] && structBytesOf(dependencies[0]), lockdownUnderSecureBoot: config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') ?? false,
   }
   return {
     shipped,
@@ -170,6 +172,10 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
 }
 
 type Exports = LoadContext['exports']
+
+function structBytesOf({ bytes, file }: GivenModule): number | undefined {
+  return readable(() => parseElf(bytes, file).section('.gnu.linkonce.this_module')?.data.length, undefined)
+}
 
 function vermagicOf({ bytes, file }: GivenModule): string | undefined {
   return readable(() => modinfoField(parseKernelModule(bytes, file), 'vermagic'), undefined)

@@ -28,6 +28,8 @@ export interface LoadContext {
   exports: { get: (symbol: string) => SymbolSource | undefined }
   /** Every symbol that the image exports is in `exports`, so that a missing one is missing. */
   complete: boolean
+  /** Of `struct module`, by a module that the image ships; undefined when none was looked at. */
+  structBytes: number | undefined
   /** Secure Boot locks this kernel down, and then it takes only signed modules. */
   lockdownUnderSecureBoot: boolean
 }
@@ -39,10 +41,11 @@ export interface GivenModule {
 }
 
 const x86 = 62
+const moduleSection = '.gnu.linkonce.this_module'
 /** Sections without which the loader takes a file for no module. */
 const asked: Readonly<Record<string, string>> = {
   '.symtab': 'it has no symbol table: more than its debug information was stripped',
-  '.gnu.linkonce.this_module': 'it has no .gnu.linkonce.this_module, which is the module itself to the kernel',
+  [moduleSection]: 'it has no .gnu.linkonce.this_module, which is the module itself to the kernel',
 }
 const gplLicences = /^(GPL( v2)?|GPL and additional rights|Dual (BSD|MIT|MPL)\/GPL)$/
 
@@ -59,6 +62,7 @@ export function judgeModule({ file, bytes }: GivenModule, context: LoadContext):
     if (elf.machine !== x86) problems.push({ check: 'architecture', message: 'it is for another architecture than amd64', remedy: 'build it for amd64' })
     module = parseKernelModule(bytes, file)
     for (const [section, message] of Object.entries(asked)) if (elf.section(section) === undefined) problems.push({ check: 'file', message, remedy: 'strip it with `strip --strip-debug`, or build it again' })
+    judgeStruct(verdict, elf.section(moduleSection)?.data.length, context)
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error
     problems.push({ check: 'file', message: error.message, remedy: error.hint ?? 'build the module again' })
@@ -116,6 +120,12 @@ function judgeSignature(verdict: ModuleVerdict, bytes: Buffer, { release, signin
 export function hashOption(hash: string): string {
   if (hash.startsWith('sha3-')) return 'SHA3'
   return hash === 'sha1' ? 'SHA1' : hash === 'sha224' || hash === 'sha256' ? 'SHA256' : 'SHA512'
+}
+
+function judgeStruct({ problems, notes }: ModuleVerdict, bytes: number | undefined, { structBytes, modversions, release }: LoadContext): void {
+  if (release !== '' && !modversions) notes.push('this kernel compares no CRCs (it is built without CONFIG_MODVERSIONS): that its structures are those the module was built with is not known')
+  if (bytes === undefined || structBytes === undefined || bytes === structBytes) return
+  problems.push({ check: 'file', message: `its ${moduleSection} has ${String(bytes)} bytes, and those of the image's own modules ${String(structBytes)}: it was built for another kernel`, remedy: `build it against the headers of ${release}` })
 }
 
 function judgeVermagic(verdict: ModuleVerdict, module: KernelModule, { vermagic, modversions, release }: LoadContext): void {

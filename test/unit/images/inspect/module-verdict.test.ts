@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { judgeModule, type LoadContext } from '../../../../images/inspect/module-verdict.ts'
+import { parseElf } from '../../../../scripts/formats/elf.ts'
 import { elfObject, type ObjectParts } from '../../../support/elf-object.ts'
 
 const vermagic = '6.6.54-vyos SMP preempt mod_unload modversions '
 const context: LoadContext = {
-  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', knowsHash: () => true, certificates: [], complete: true, lockdownUnderSecureBoot: false,
+  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', knowsHash: () => true, certificates: [], complete: true, structBytes: undefined, lockdownUnderSecureBoot: false,
   exports: new Map([['kfree', { crc: 1, gplOnly: false, source: 'live/vmlinuz' }], ['nf_register_net_hook', { crc: 2, gplOnly: true, source: 'live/vmlinuz' }], ['module_layout', { crc: 3, gplOnly: false, source: 'live/vmlinuz' }]]),
 }
 const parts: ObjectParts = {
@@ -29,6 +30,13 @@ test.each([['xt_unregister_targets', undefined], ['xt_register_targets', { weak:
 test('a module for a kernel without its configuration loads with a note, and a kernel that is not there asks for nothing', () => {
   expect(judge(parts, { signing: undefined })).toMatchObject({ loads: true, notes: ['whether the kernel asks for signatures is not known: neither it nor the image has its configuration'] })
   expect(judge(parts, { signing: undefined, release: '' }).notes).toEqual([])
+})
+
+test('a module whose own structure has another size than that of the image\'s modules was built for another kernel', () => {
+  const bytes = elfObject(parts)
+  const own = parseElf(bytes, 'jool.ko').section('.gnu.linkonce.this_module')?.data.length ?? 0
+  expect(judge(parts, { structBytes: own })).toMatchObject({ loads: true })
+  expect(judge(parts, { structBytes: own + 64 })).toMatchObject({ loads: false, problems: [{ check: 'file', message: expect.stringContaining(`has ${String(own)} bytes, and those of the image's own modules ${String(own + 64)}: it was built for another kernel`) as string }] })
 })
 
 describe('a module is refused', () => {
