@@ -1,11 +1,12 @@
 import { access, open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { signingPolicyOf } from '../../images/inspect/artifact.ts'
 import { kernelRelease, type KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import { parseKernelConfig, type KernelConfig } from '../../scripts/formats/kconfig.ts'
 import { sha256Of } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { HeadersArtifact } from './artifact.ts'
-import { signingPolicyOf, vermagicOf } from './kernel-config.ts'
+import { vermagicOf } from './kernel-config.ts'
 
 type Facts = Pick<HeadersArtifact, 'release' | 'vermagic' | 'compiler' | 'modversions' | 'signing' | 'configSha256' | 'symversSha256'>
 

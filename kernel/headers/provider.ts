@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SigningPolicy } from '../../images/inspect/artifact.ts'
 import { packageName } from '../../scripts/domain/remote-file.ts'
 import type { JoolVersion } from '../../scripts/domain/jool-version.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
@@ -40,6 +41,8 @@ export interface Provided {
   /** Name of the build tree's folder in `outDir/src`, which is seen as /usr/src in the build root. */
   tree: string
   imageCrcs?: ImageCrcsFile
+  /** Where the router's image says more of it than the tree. */
+  signing?: SigningPolicy
   kernelPackages?: KernelPackage[]
   signer?: KernelSigner
   signedModules?: SignedModules
