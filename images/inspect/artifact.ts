@@ -7,6 +7,7 @@
 //   const inside = await readKernelImage(image, kernel)   // vermagic, exports with CRCs, certificates
 //   const crcs = await collectImageCrcs(image, kernel)    // symbol → CRCs that the image exports and imports
 //   const report = await inspect(image, { modules: ['jool.ko'] })
+export { commandLinesOf } from './command-lines.ts'
 export type { ImageEntry, ImageRoot, ReadOptions } from './image.ts'
 export { collectImageCrcs, type ImageCrc, type ImageCrcs } from './image-crcs.ts'
 export { inspect, type InspectOptions } from './inspect.ts'

@@ -98,6 +98,7 @@ export function signingPolicyOf(config: KernelConfig, commandLines: readonly str
 export function forcedBy(config: KernelConfig, commandLines: readonly string[]): string | undefined {
   const option = ['MODULE_SIG_FORCE', 'LOCK_DOWN_KERNEL_FORCE_INTEGRITY', 'LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY'].find((name) => config.isSet(name))
   if (option !== undefined) return `CONFIG_${option}`
+  // The kernel takes - and _ in a parameter's name for the same.
   const words = commandLines.flatMap((line) => line.split(/\s+/))
-  return words.find((word) => /^module\.sig_enforce(=([1yYtT]|[oO][nN]).*)?$/.test(word) || (config.isSet('SECURITY_LOCKDOWN_LSM') && /^lockdown=(integrity|confidentiality)$/.test(word)))
+  return words.find((word) => /^module\.sig[-_]enforce(=([1yYtT]|[oO][nN]).*)?$/.test(word) || (config.isSet('SECURITY_LOCKDOWN_LSM') && /^lockdown=(integrity|confidentiality)$/.test(word)))
 }

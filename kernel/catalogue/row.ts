@@ -18,6 +18,7 @@ export const catalogueRow = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'small letters, digits, dots and hyphens').describe('The row\'s name, which is its file\'s too.'),
   title: z.string().min(1).describe('What it is, for people.'),
   kernels: pattern.describe('Kernel releases of this line, as a regular expression over all of `uname -r`.'),
+  laterKernels: pattern.optional().describe('Kernels that only the VyOS version tells from another line\'s: of this line in an image whose version is.'),
   vyos: pattern.optional().describe('VyOS versions of this line, as a regular expression over all of the version.'),
   base: z.string().regex(/^[a-z]+$/).describe('The Debian release that the router is made of.'),
   suite: z.enum(suites).nullable().describe('The suite in which its modules are built; null when the archive no longer has it.'),

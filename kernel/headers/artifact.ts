@@ -1,3 +1,4 @@
+import type { SigningPolicy } from '../../images/inspect/artifact.ts'
 import type { Sha256 } from '../../scripts/domain/digest.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import type { ImageCrcsFile, KernelPackage, KernelSigner, SignedModules } from './provider.ts'
@@ -5,9 +6,6 @@ import type { ImageCrcsFile, KernelPackage, KernelSigner, SignedModules } from '
 export type { HeadersPlan } from './plan.ts'
 export type { PlannedForAll } from './provider.ts'
 export type { HeadersLocked } from './spec.ts'
-
-/** Who may sign the modules that this kernel loads. */
-export type SigningPolicy = 'off' | 'any' | 'forced'
 
 /** A kernel's build tree and what it says about itself; the same for every provider. */
 export interface HeadersArtifact {
@@ -20,7 +18,7 @@ export interface HeadersArtifact {
   compiler: string
   /** False: the kernel does not check symbol CRCs. */
   modversions: boolean
-  /** `forced`: loads only modules signed by its own keys. */
+  /** `forced`: loads only modules signed by its own keys, by its configuration or by what the image's boot menus ask of it. */
   signing: SigningPolicy
   configSha256: Sha256
   symversSha256: Sha256

@@ -1,11 +1,12 @@
 import { access, open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { signingPolicyOf } from '../../images/inspect/artifact.ts'
 import { kernelRelease, type KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import { parseKernelConfig, type KernelConfig } from '../../scripts/formats/kconfig.ts'
 import { sha256Of } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { HeadersArtifact } from './artifact.ts'
-import { signingPolicyOf, vermagicOf } from './kernel-config.ts'
+import { vermagicOf } from './kernel-config.ts'
 
 type Facts = Pick<HeadersArtifact, 'release' | 'vermagic' | 'compiler' | 'modversions' | 'signing' | 'configSha256' | 'symversSha256'>
 
@@ -29,7 +30,7 @@ export async function readBuildTree(dir: string, wanted: KernelRelease): Promise
 }
 
 /** The one build tree among the folders of /usr/src. `shown` says where they came from. @throws as readBuildTree */
-export async function findBuildTree(src: string, shown: string): Promise<{ tree: string; release: KernelRelease; compiler: string }> {
+export async function findBuildTree(src: string, shown: string): Promise<{ tree: string; release: KernelRelease; config: KernelConfig }> {
   const trees: string[] = []
   for (const name of await readdir(src).catch(() => [])) if (await exists(join(src, name, '.config'))) trees.push(name)
   const [tree] = trees
@@ -37,7 +38,7 @@ export async function findBuildTree(src: string, shown: string): Promise<{ tree:
     throw new ForgeError('E_KERNEL', `${shown} should hold one kernel's build tree in /usr/src, it holds ${tree === undefined ? 'none' : trees.sort().join(' and ')}`, { hint: 'give the linux-headers packages of one kernel build' })
   }
   const { release, config } = await usableTree(join(src, tree))
-  return { tree, release, compiler: config.value('CC_VERSION_TEXT') ?? '' }
+  return { tree, release, config }
 }
 
 /** A tree that modules can be built in, here. @throws as readBuildTree */

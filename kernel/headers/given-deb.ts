@@ -67,7 +67,8 @@ export function unpackHeaders(deb: string, dir: string, deps: { exec: Exec; work
   return extractDeb(deb, dir, deps, { limits: headersLimits, only: (path) => wanted.test(path), errorCode: 'E_DEB' })
 }
 
-/** Unpacks a kernel, its configuration and its modules from a linux-image package. @throws ForgeError E_DEB, E_ARCHIVE */
-export function unpackImage(deb: string, dir: string, deps: { exec: Exec; workDir: string }): Promise<void> {
-  return extractDeb(deb, dir, deps, { limits: headersLimits, only: (path) => /^(boot|(usr\/)?lib\/modules)\//.test(path) && !/\/modules\/[^/]+\/(build|source)$/.test(path), errorCode: 'E_DEB' })
+/** Unpacks a kernel and its configuration from a linux-image package, and its modules. @throws ForgeError E_DEB, E_ARCHIVE */
+export function unpackImage(deb: string, dir: string, deps: { exec: Exec; workDir: string }, { modules = true } = {}): Promise<void> {
+  const parts = modules ? /^(boot|(usr\/)?lib\/modules)\// : /^boot\//
+  return extractDeb(deb, dir, deps, { limits: headersLimits, only: (path) => parts.test(path) && !/\/modules\/[^/]+\/(build|source)$/.test(path), errorCode: 'E_DEB' })
 }

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { collectImageCrcs, kernelsIn, openRouterImage } from '../../images/inspect/artifact.ts'
+import { collectImageCrcs, commandLinesOf, kernelsIn, openRouterImage, signingPolicyOf } from '../../images/inspect/artifact.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import { parseKernelConfig, type KernelConfig } from '../../scripts/formats/kconfig.ts'
 import { parseSymvers } from '../../scripts/formats/symvers.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { RunDeps } from '../../scripts/pipeline/stage.ts'
-import type { ImageCrcsFile } from './provider.ts'
+import type { Provided } from './provider.ts'
 
 export interface ImageCheck {
   /** An ISO, a squashfs or a folder. */
@@ -23,10 +23,11 @@ export type SeenCrc = readonly [crc: number, where: string]
 
 /**
  * Is this build tree of the same kernel build as the image's kernel? A release is not an identity: the configurations and every
- * CRC that the image knows are compared. What the image knows is kept for the check of Jool's modules.
+ * CRC that the image knows are compared. What the image knows is kept for the check of Jool's modules; what its boot menus tell
+ * the kernel decides whether they must be signed, too.
  * @throws ForgeError E_HEADERS_RELEASE, E_HEADERS_ABI
  */
-export async function checkAgainstImage({ image: path, shown, tree, release }: ImageCheck, { exec, log, outDir }: RunDeps<unknown>): Promise<ImageCrcsFile> {
+export async function checkAgainstImage({ image: path, shown, tree, release }: ImageCheck, { exec, log, outDir }: RunDeps<unknown>): Promise<Required<Pick<Provided, 'imageCrcs' | 'signing'>>> {
   log.step(`comparing the build tree with ${shown}`)
   await using image = await openRouterImage(path, { exec })
   const kernels = await kernelsIn(image)
@@ -34,7 +35,8 @@ export async function checkAgainstImage({ image: path, shown, tree, release }: I
   if (!kernel) {
     throw new ForgeError('E_HEADERS_RELEASE', `the headers are for ${release}, ${shown} has ${kernels.map((one) => one.release).join(' and ') || 'no kernel'}`, { hint: 'give the headers of exactly the image\'s kernel' })
   }
-  if (kernel.configText !== undefined) compareConfigs(parseKernelConfig(await readFile(join(tree, '.config'), 'utf8')), parseKernelConfig(kernel.configText), shown)
+  const config = parseKernelConfig(await readFile(join(tree, '.config'), 'utf8'))
+  if (kernel.configText !== undefined) compareConfigs(config, parseKernelConfig(kernel.configText), shown)
   const symvers = parseSymvers(await readFile(join(tree, 'Module.symvers'), 'utf8'))
   const seen: Record<string, SeenCrc> = {}
   for (const [symbol, crcs] of await collectImageCrcs(image, kernel)) {
@@ -52,7 +54,7 @@ export async function checkAgainstImage({ image: path, shown, tree, release }: I
   if (symbols > 0) log.note(`the build tree is of the same kernel as ${shown}: ${String(symbols)} symbol CRCs are equal`)
   // Equal configurations make an equal kernel likely, nothing more; an equal release alone says next to nothing.
   else log.warn(`that the build tree is of the same kernel as ${shown} is not proved: there are no symbol CRCs in it to compare, only ${kernel.configText === undefined ? 'the release' : 'release and configuration'}`)
-  return { file: imageCrcs, image: shown, symbols }
+  return { imageCrcs: { file: imageCrcs, image: shown, symbols }, signing: signingPolicyOf(config, image.iso && kernel.boots ? await commandLinesOf(image.iso) : []) }
 }
 
 const imageCrcs = 'image-crcs.json'

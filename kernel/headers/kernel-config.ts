@@ -1,6 +1,5 @@
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
 import type { KernelConfig } from '../../scripts/formats/kconfig.ts'
-import type { SigningPolicy } from './artifact.ts'
 
 /**
  * The vermagic string of a kernel, put together as the kernel's include/linux/vermagic.h does (5.10 to 6.18, x86).
@@ -15,9 +14,4 @@ export function vermagicOf(release: KernelRelease, config: KernelConfig): string
     config.isSet('MODULE_UNLOAD') ? 'mod_unload ' : '',
     config.isSet('MODVERSIONS') ? 'modversions ' : '',
   ].join('')
-}
-
-export function signingPolicyOf(config: KernelConfig): SigningPolicy {
-  if (!config.isSet('MODULE_SIG')) return 'off'
-  return config.isSet('MODULE_SIG_FORCE') ? 'forced' : 'any'
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { SigningPolicy } from '../../images/inspect/artifact.ts'
 import { packageName } from '../../scripts/domain/remote-file.ts'
 import type { JoolVersion } from '../../scripts/domain/jool-version.ts'
 import type { KernelRelease } from '../../scripts/domain/kernel-release.ts'
+import { kernelSignatures } from '../signing/acceptance.ts'
 import type { ResolveInput } from '../../scripts/pipeline/stage.ts'
 
 // What all providers have in common. A provider is a folder in providers/, with the files of a stage:
@@ -18,6 +20,8 @@ export const lockedForAll = {
   buildDepends: z.array(packageName),
   /** The compiler's command, where the tree does not name it itself: gcc-12. */
   cc: z.string().regex(/^[a-z0-9.+-]+$/, 'a compiler\'s command').optional(),
+  /** What the kernel asks of its modules' signatures, where that was read. */
+  signatures: kernelSignatures.optional(),
 }
 
 /** What the plan says for every provider: later stages plan by it. */
@@ -40,6 +44,8 @@ export interface Provided {
   /** Name of the build tree's folder in `outDir/src`, which is seen as /usr/src in the build root. */
   tree: string
   imageCrcs?: ImageCrcsFile
+  /** Where the router's image says more of it than the tree. */
+  signing?: SigningPolicy
   kernelPackages?: KernelPackage[]
   signer?: KernelSigner
   signedModules?: SignedModules

@@ -1,6 +1,8 @@
 import { compilePackages } from '../compile/packages.ts'
 import { patchesFor } from '../compile/patches.ts'
 import type { HeadersLocked } from '../headers/artifact.ts'
+import { expectSignable, expectTrustedBy } from '../signing/acceptance.ts'
+import { readCertificate } from '../signing/certificate.ts'
 import { lockKey } from '../signing/key.ts'
 import type { SourceLocked } from '../source/artifact.ts'
 import { joolVersion } from '../../scripts/domain/jool-version.ts'
@@ -23,7 +25,7 @@ export async function resolve({ spec, target, before }: ResolveInput<ModulesSpec
   return { buildRoot: await index.closure(wanted), ...(signing ? { signing } : {}), ...(patches.length > 0 ? { patches } : {}) }
 }
 
-/** A kernel that is built here brings its key; for others, the target may name one. */
+/** A kernel that is built here brings its key; for others, the target may name one, which the kernel has to accept. @throws as lockKey, expectSignable, expectTrustedBy */
 async function lockSigning({ signing }: ModulesSpec, headers: HeadersLocked, deps: ResolveDeps): Promise<ModulesLocked['signing']> {
   if (headers.provider === 'source') {
     if (signing) throw new ForgeError('E_TARGET', 'modules.signing: the kernel is built here, and its modules are signed with headers.signing', { hint: 'remove modules.signing' })
@@ -31,5 +33,9 @@ async function lockSigning({ signing }: ModulesSpec, headers: HeadersLocked, dep
     return key.policy === 'file' || key.policy === 'pkcs11' ? { key } : undefined
   }
   if (!signing) return undefined
-  return { key: await lockKey(signing, deps.targetDir, deps), ...(signing.hash === undefined ? {} : { hash: signing.hash }) }
+  const { signatures, release } = headers
+  if (signatures) expectSignable(signatures, release, signing.hash)
+  const key = await lockKey(signing, deps.targetDir, deps)
+  if (signatures) expectTrustedBy(signatures, release, await readCertificate(key.certificateFile, Date.now()), key.certificateFile, deps.log)
+  return { key, ...(signing.hash === undefined ? {} : { hash: signing.hash }) }
 }

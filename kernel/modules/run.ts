@@ -1,8 +1,9 @@
 import { copyFile, mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gccMajor } from '../compile/gcc-major.ts'
 import { compileJoolModules, joolModules } from '../compile/jool-modules.ts'
 import type { HeadersArtifact } from '../headers/artifact.ts'
+import { expectSignable, signingMeans } from '../signing/acceptance.ts'
 import { openKey, type SigningKey } from '../signing/key.ts'
 import { readCertificate } from '../signing/certificate.ts'
 import { signModules } from '../signing/sign.ts'
@@ -45,10 +46,15 @@ export async function run(plan: ModulesPlan, deps: Deps): Promise<ModulesArtifac
   return { ...checked, tools: await compileTools(await root(), plan.patches ?? [], deps) }
 }
 
-/** @throws ForgeError E_UNSIGNED, and as openKey */
+/** @throws ForgeError E_UNSIGNED, and as openKey and expectSignable */
 async function signingKey({ signing, withKernel, release }: ModulesPlan, deps: Deps): Promise<SigningKey | undefined> {
-  if (signing) return openKey(signing.key, deps)
-  if (!withKernel && deps.before.headers.signing === 'forced') {
+  const { headers } = deps.before
+  if (signing) {
+    // Debian's tree is not there when the target is resolved; a kernel that is built here has been asked.
+    if (headers.provider !== 'source') expectSignable({ policy: headers.signing, ...await signingMeans(join(headers.dir, dirname(headers.configFile)), parseKernelConfig(await readFile(join(headers.dir, headers.configFile), 'utf8'))) }, release, signing.hash)
+    return openKey(signing.key, deps)
+  }
+  if (!withKernel && headers.signing === 'forced') {
     throw new ForgeError('E_UNSIGNED', `the kernel ${release} loads only modules that its own key signed, and no key is given`, {
       hint: 'give `modules.signing` with that kernel\'s key and certificate; if the key is gone, swap the kernel (`headers.provider: source`), or use an engine without a module (TAYGA)',
     })

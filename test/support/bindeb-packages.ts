@@ -39,13 +39,14 @@ export async function headersDeb(tree: string, dir: string, options: DebOptions,
   return pack(root, dir, 'headers', options, exec)
 }
 
-/** linux-image-RELEASE with a configuration and modules, by their paths below /lib/modules/RELEASE. */
-export async function imageDeb(files: { config: string; modules: Readonly<Record<string, string>> }, dir: string, options: DebOptions, exec: Exec): Promise<string> {
+/** linux-image-RELEASE with a configuration, perhaps a kernel, and modules, by their paths below /lib/modules/RELEASE. */
+export async function imageDeb(files: { config: string; kernel?: Buffer; modules: Readonly<Record<string, string>> }, dir: string, options: DebOptions, exec: Exec): Promise<string> {
   const { release } = options
   const root = join(dir, `image-root-${release}`)
   await mkdir(join(root, 'boot'), { recursive: true })
   await mkdir(join(root, 'lib/modules', release), { recursive: true })
   await writeFile(join(root, 'boot', `config-${release}`), files.config)
+  if (files.kernel) await writeFile(join(root, 'boot', `vmlinuz-${release}`), files.kernel)
   for (const [path, from] of Object.entries(files.modules)) {
     const to = join(root, 'lib/modules', release, path)
     await mkdir(dirname(to), { recursive: true })

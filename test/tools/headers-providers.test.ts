@@ -21,6 +21,7 @@ import { Session } from '../../scripts/pipeline/session.ts'
 import { stages as allStages } from '../../scripts/pipeline/stages.ts'
 import { loadTarget } from '../../scripts/pipeline/target.ts'
 import { flatTree, headersDeb, imageDeb, withOtherCrc } from '../support/bindeb-packages.ts'
+import { isoImage } from '../support/iso-image.ts'
 import { rejection } from '../support/rejection.ts'
 import { testStore } from '../support/test-store.ts'
 import { needsTools } from '../support/tools.ts'
@@ -361,6 +362,13 @@ describe.skipIf(!tools)('a kernel build tree', () => {
       await expectModules(results, { imageCrcsChecked: expect.toSatisfy((count: number) => count > 0) })
       expect(results[1]?.artifact).toMatchObject({ provider: 'iso', release, imageCrcs: { image: 'router.squashfs' } })
       expect((await prepared('iso', `  provider: iso\n  iso: router.squashfs\n  headers: ${deb}\n`)).lock.stages.headers).toMatchObject({ imageVersion: '6.1.99-7', iso: { name: 'router.squashfs' } })
+    })
+
+    test('that has the kernel force signatures, modules without a key are refused before they are compiled', async () => {
+      await writeFile(join(dir, 'forcing.iso'), isoImage({ files: { 'root.squashfs': await readFile(image), 'isolinux.cfg': Buffer.from('label live\n  linux /vmlinuz\n  append boot=live module.sig-enforce=1\n') } }))
+      const target = `  provider: iso\n  iso: forcing.iso\n  headers: ${deb}\n`
+      expect((await build('iso-forcing', target, 'headers')).at(-1)?.artifact).toMatchObject({ signing: 'forced' })
+      expect(await rejection(build('iso-forcing', target))).toMatchObject({ code: 'E_UNSIGNED', message: `the kernel ${release} loads only modules that its own key signed, and no key is given` })
     })
 
     test('is refused when it is of another release', async () => {

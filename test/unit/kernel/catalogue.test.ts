@@ -36,6 +36,13 @@ describe('the catalogue', () => {
     // Not in any row by itself: the rule of its line covers it.
     ['6.6.117-vyos', undefined, ['vyos-rolling']],
     ['6.18.20-vyos', '2026.04.01-0020-rolling', ['vyos-rolling-6.18']],
+    // A maintained release goes on in its kernel's series, which the rolling release had before it.
+    ['6.6.69-vyos', '1.4.2', ['vyos-1.4']],
+    ['6.6.117-vyos', '1.5-2025-Q3', ['vyos-1.5']],
+    ['6.6.69-vyos', '1.5-rolling-202501200007', ['vyos-rolling']],
+    ['6.6.69-vyos', 'my-own-build', ['vyos-rolling']],
+    // Of before signatures were forced.
+    ['6.6.40-vyos', '1.5-rolling-202407200020', ['vyos-1.4', 'vyos-1.5']],
     // The kernel is the truth, also of a version that the row does not know.
     ['6.6.54-vyos', 'my-own-build', ['vyos-1.4', 'vyos-1.5']],
   ])('knows %s (VyOS %s) as %j', (release, vyos, names) => {
@@ -47,6 +54,13 @@ describe('the catalogue', () => {
       code: 'E_CATALOGUE', exitStatus: 65, message: 'the kernel 7.0.1-homemade belongs to no line in the catalogue',
       hint: expect.stringContaining('add kernel/catalogue/NAME.yaml'), details: expect.stringContaining('debian-12 '),
     })
+  })
+
+  test.each([
+    ['6.12.40-vyos', '1.4.2', 'the catalogue has the kernel 6.12.40-vyos in the line vyos-rolling alone, and the image says that it is VyOS 1.4.2, of the line vyos-1.4', 'vyos-1.4'],
+    ['5.4.268-amd64-vyos', '1.2.9', 'the catalogue has the kernel 5.4.268-amd64-vyos in the line vyos-1.3 alone, and the image says that it is VyOS 1.2.9, of the line vyos-1.2', 'vyos-1.2'],
+  ])('takes no row for %s that the version %s speaks against', async (release, vyos, message, row) => {
+    expect(await rejection(() => rowsFor(rows, release, vyos))).toMatchObject({ code: 'E_CATALOGUE', exitStatus: 65, message, hint: expect.stringContaining(`kernel/catalogue/${row}.yaml`) })
   })
 
   test('agrees with the support table about the Jool of each row', () => {
@@ -89,7 +103,7 @@ describe('a row of one\'s own', () => {
   })
 
   test.each([
-    ['headers: { from: build }\nsomething: x', 'kernel/catalogue/mine.yaml:11:1 something: unknown key; known here: name, title, kernels, vyos, base, suite, jool, joolSuite, backports, signing, headers, verified, needs, failures'],
+    ['headers: { from: build }\nsomething: x', 'kernel/catalogue/mine.yaml:11:1 something: unknown key; known here: name, title, kernels, laterKernels, vyos, base, suite, jool, joolSuite, backports, signing, headers, verified, needs, failures'],
     ['headers: { from: nowhere }', 'kernel/catalogue/mine.yaml:10:12 headers.from: Invalid option: expected one of "archive"|"build"'],
     ['headers: { from: build }\nvyos: ^(1$', 'kernel/catalogue/mine.yaml:11:1 vyos: a regular expression over the whole text, ^…$'],
     ['headers: { from: build }\nvyos: 1\\.4', 'kernel/catalogue/mine.yaml:11:1 vyos: a regular expression over the whole text, ^…$'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { signingPolicyOf, vermagicOf } from '../../../kernel/headers/kernel-config.ts'
+import { vermagicOf } from '../../../kernel/headers/kernel-config.ts'
+import { signingPolicyOf } from '../../../images/inspect/artifact.ts'
 import { resolve } from '../../../kernel/headers/resolve.ts'
 import { headersSpec } from '../../../kernel/headers/spec.ts'
 import { kernelRelease } from '../../../scripts/domain/kernel-release.ts'
@@ -28,6 +29,7 @@ test('who may sign modules follows from the configuration', () => {
   expect(signingPolicyOf(config())).toBe('off')
   expect(signingPolicyOf(config('MODULE_SIG'))).toBe('any')
   expect(signingPolicyOf(config('MODULE_SIG', 'MODULE_SIG_FORCE'))).toBe('forced')
+  expect(signingPolicyOf(config('MODULE_SIG', 'LOCK_DOWN_KERNEL_FORCE_INTEGRITY'))).toBe('forced')
   expect(signingPolicyOf(config('MODULE_SIG_FORCE'))).toBe('off')
 })
 

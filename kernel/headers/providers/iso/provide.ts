@@ -14,6 +14,5 @@ export async function provideIso({ iso, headers, release }: IsoKernelPlan, deps:
   const image = 'path' in iso ? iso.path : await placeOf(iso, deps)
   if ('path' in iso) expectEqual(await imageDigest(iso.path), iso.sha256, 'E_LOCK_STALE', `the digest of ${iso.path}`, 'the image changed since the lock was written: resolve anew with --update')
   const provided = await provideHeaders(headers, deps)
-  const imageCrcs = await checkAgainstImage({ image, shown: nameOf(iso), tree: join(deps.outDir, 'src', provided.tree), release }, deps)
-  return { ...provided, imageCrcs }
+  return { ...provided, ...await checkAgainstImage({ image, shown: nameOf(iso), tree: join(deps.outDir, 'src', provided.tree), release }, deps) }
 }

@@ -1,10 +1,11 @@
 import { basename, resolve as resolvePath } from 'node:path'
-import { bootedKernel, openRouterImage, systemOf, type ImageSystem } from '../../../../images/inspect/artifact.ts'
+import { bootedKernel, commandLinesOf, openRouterImage, signingPolicyOf, systemOf, type ImageSystem } from '../../../../images/inspect/artifact.ts'
 import { headersUrl, readCatalogue, rowsFor } from '../../../catalogue/catalogue.ts'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import { nameOf, placeOf, remoteFileOf } from '../../../../scripts/lib/given-file.ts'
 import type { ResolveDeps } from '../../../../scripts/pipeline/stage.ts'
 import type { GivenDeb } from '../../given-deb.ts'
+import { certificatesInImage } from '../../trusted-certificates.ts'
 import type { ProviderInput } from '../../provider.ts'
 import { lockHeaders } from '../packages/resolve.ts'
 import { imageDigest } from './image-digest.ts'
@@ -15,15 +16,18 @@ export async function resolveIso({ spec, target }: ProviderInput<IsoKernelSpec>,
   const path = 'path' in iso ? iso.path : await placeOf(iso, deps)
   const name = nameOf(iso)
   await using image = await openRouterImage(path, { exec: deps.exec })
-  const { release } = await bootedKernel(image)
+  const kernel = await bootedKernel(image)
+  const { release } = kernel
   const system = await systemOf(image)
   const imageVersion = installedVersion(system, release)
   const given = spec.headers ?? await fromCatalogue(release, system.vyosVersion, imageVersion, deps)
-  const { release: found, ...locked } = await lockHeaders(given, target, deps)
+  const { release: found, config, means, ...locked } = await lockHeaders(given, target, deps)
   if (found !== release) {
     throw new ForgeError('E_HEADERS_RELEASE', `${locked.headers[0]?.file.fileName ?? ''} is for ${found}, ${name} runs ${release}`, { hint: `give the headers of ${release}, from the build that made the image` })
   }
-  return { provider: 'iso', release, ...locked, iso, ...(imageVersion === undefined ? {} : { imageVersion }) }
+  const policy = signingPolicyOf(config, image.iso ? await commandLinesOf(image.iso) : [])
+  const trusted = policy === 'off' ? undefined : await certificatesInImage(image, kernel, name, config)
+  return { provider: 'iso', release, ...locked, signatures: { policy, ...means, ...(trusted ? { trusted } : {}) }, iso, ...(imageVersion === undefined ? {} : { imageVersion }) }
 }
 
 async function lockImage(given: IsoKernelSpec['iso'], targetDir: string): Promise<IsoKernelLocked['iso']> {

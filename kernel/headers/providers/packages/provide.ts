@@ -19,8 +19,8 @@ export async function providePackages(plan: PackagesPlan, deps: RunDeps<unknown>
   await unpackImage(path, dir, deps)
   // Without it, a folder does not count as a root.
   await mkdir(join(dir, 'etc'), { recursive: true })
-  const imageCrcs = await checkAgainstImage({ image: dir, shown: plan.image.file.fileName, tree: join(deps.outDir, 'src', provided.tree), release: plan.release }, deps)
-  return { ...provided, imageCrcs, kernelPackages: [await keep(plan.image, path, deps)] }
+  const checked = await checkAgainstImage({ image: dir, shown: plan.image.file.fileName, tree: join(deps.outDir, 'src', provided.tree), release: plan.release }, deps)
+  return { ...provided, ...checked, kernelPackages: [await keep(plan.image, path, deps)] }
 }
 
 /** Unpacks the packages of a build tree into `outDir/src`. */

@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { ForgeError } from '../../../../scripts/lib/errors.ts'
 import type { ResolveDeps } from '../../../../scripts/pipeline/stage.ts'
+import { signingPolicyOf } from '../../../../images/inspect/artifact.ts'
+import { signingMeans } from '../../../signing/acceptance.ts'
 import { usableTree } from '../../build-tree.ts'
 import { compilerFor } from '../../compiler.ts'
+import { certificatesInTree } from '../../trusted-certificates.ts'
 import type { ProviderInput } from '../../provider.ts'
 import { buildFiles, digestOf } from './build-files.ts'
 import type { TreeLocked, TreeSpec } from './spec.ts'
@@ -17,8 +20,11 @@ export async function resolveTree({ spec, target }: ProviderInput<TreeSpec>, dep
   }
   const compiler = await compilerFor(config.value('CC_VERSION_TEXT') ?? '', await deps.archive.open(target.suite, target.architecture), deps.log)
   const packageVersion = spec.packageVersion ?? await versionOfPackages(path)
+  const policy = signingPolicyOf(config)
+  const trusted = policy === 'off' ? undefined : await certificatesInTree(path, release, config, deps)
   return {
     provider: 'tree', release, ...compiler, path, treeSha256: await digestOf(files),
+    signatures: { policy, ...await signingMeans(path, config), ...(trusted ? { trusted } : {}) },
     ...(packageVersion === undefined ? {} : { packageVersion }),
   }
 }

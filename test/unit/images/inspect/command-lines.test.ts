@@ -29,6 +29,8 @@ describe('the command lines in a boot menu', () => {
   test.each([
     ['MODULE_SIG', 'boot=live module.sig_enforce=1', 'module.sig_enforce=1'],
     ['MODULE_SIG', 'module.sig_enforce', 'module.sig_enforce'],
+    ['MODULE_SIG', 'module.sig-enforce=1', 'module.sig-enforce=1'],
+    ['MODULE_SIG', 'module.sig-enforce=off module-sig_enforce=1', undefined],
     ['MODULE_SIG', 'module.sig_enforce=0 xmodule.sig_enforce=1 module.sig_enforced', undefined],
     ['MODULE_SIG', 'lockdown=integrity', undefined],
     ['MODULE_SIG SECURITY_LOCKDOWN_LSM', 'quiet lockdown=integrity', 'lockdown=integrity'],
