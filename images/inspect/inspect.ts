@@ -41,7 +41,7 @@ export async function inspect(image: RouterImage, { modules = [], unsupported = 
   const root = await image.root()
   const kernels = await kernelsIn(image)
   const booted = kernels.find(({ boots }) => boots)
-  const bootFile = live === undefined && booted?.imageFile !== undefined ? await rootKernel(root, booted.imageFile) : undefined
+  const bootFile = live === undefined && booted?.imageFile !== undefined ? await rootKernel(image, booted.imageFile) : undefined
   const kernelImage = liveImage ?? (bootFile && await readKernelFile(image, bootFile))
   const config = booted?.config ?? (kernelImage?.configText === undefined ? undefined : parseKernelConfig(kernelImage.configText))
   const commandLines = iso?.commandLines ?? []

@@ -29,7 +29,7 @@ const maxConfigBytes = 4 * 1048576
  * @throws ForgeError E_IMAGE_KERNEL when there is none; E_KERNEL_IMAGE
  */
 export async function readKernelImage(image: RouterImage, kernel: ImageKernel): Promise<KernelImage> {
-  const file = (kernel.boots ? await isoKernel(image) : undefined) ?? (kernel.imageFile === undefined ? undefined : await rootKernel(await image.root(), kernel.imageFile))
+  const file = (kernel.boots ? await isoKernel(image) : undefined) ?? (kernel.imageFile === undefined ? undefined : await rootKernel(image, kernel.imageFile))
   if (!file) throw new ForgeError('E_IMAGE_KERNEL', `${image.path} has modules of ${kernel.release}, and no image of that kernel`, { hint: 'give the ISO, not only its root' })
   return readKernelFile(image, file)
 }

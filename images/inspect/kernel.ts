@@ -47,9 +47,9 @@ function isKernelIn(folder: readonly string[], path: readonly string[]): boolean
 }
 
 /** A kernel image in the root, in memory. */
-export async function rootKernel(root: ImageRoot, path: string): Promise<KernelFile | undefined> {
-  const bytes = await root.readFile(path, { maxBytes: maxKernelFileBytes })
-  return bytes && { path, source: bytesAsSource(bytes, path) }
+export async function rootKernel(image: RouterImage, path: string): Promise<KernelFile | undefined> {
+  const bytes = await (await image.root()).readFile(path, { maxBytes: maxKernelFileBytes })
+  return bytes && { path, source: bytesAsSource(bytes, `${image.path}:${path}`) }
 }
 
 /** The image's kernels, oldest first: all that have an image in `boot/` or a folder in `lib/modules/`. @throws ForgeError E_KERNEL_IMAGE */
