@@ -163,6 +163,9 @@ before=$(unfinished)
 [ ! -s scratch/dpkg-runs ] || in_root sh /run/nat64-forge/dpkg-runs
 [ ! -e request/script ] || in_root /run/nat64-forge/script
 in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status} ${source:Package} ${source:Version}\n' > answer/packages
+for tree in upper lower; do
+  ! is_file "$tree" var/lib/dpkg/status || { cp "$tree/var/lib/dpkg/status" answer/status; break; }
+done
 after=$(unfinished)
 if [ "$after" != "$before" ]; then
   printf 'packages are not completely installed:\n%s\n' "$after" >&2
@@ -182,11 +185,21 @@ done < request/kernels-to-remove
 # A path without usr/, since a module or an initrd may have it on either side of that link.
 plain() { sed -e 's,^usr/\(bin\|sbin\|lib[^/]*\)/,\1/,' | LC_ALL=C sort -u; }
 changed() { find upper -mindepth 1 ! -type d -printf '%P\n' | plain; }
+# Every module that came must be in the list that was made, by its name: of two of one name, depmod takes one.
+expect_listed() {
+  for list in lib/modules/"$1"/modules.dep usr/lib/modules/"$1"/modules.dep; do ! is_file upper "$list" || break; done
+  is_file upper "$list" || { echo "depmod has made no list of the modules of $1" >&2; exit 1; }
+  sed -n 's,^\([^:]*\):.*,\1,p' "upper/$list" | sed 's,.*/,,' | LC_ALL=C sort -u > scratch/listed
+  find upper -type f -name '*.ko*' -printf '%P\n' | plain | sed -n "s,^lib/modules/$1/,,p" | grep -vE '^(build|source)/' | grep -E '\.ko(\.(gz|xz|zst))?$' | sed 's,.*/,,' | LC_ALL=C sort -u > scratch/came
+  LC_ALL=C comm -23 scratch/came scratch/listed > scratch/unlisted
+  [ ! -s scratch/unlisted ] || { echo "depmod has not listed $(head -n 1 scratch/unlisted) of $1" >&2; exit 1; }
+}
 # The lists themselves do not count: they are what is made.
 changed | grep -v '^lib/modules/[^/]*/modules\.' | sed -n 's|^lib/modules/\([^/]*\)/.*|\1|p' | LC_ALL=C sort -u > scratch/releases
 while read -r release; do
   in_root sh -c '[ -d "/lib/modules/$1" ]' sh "$release" || continue
   in_root depmod "$release"
+  expect_listed "$release"
   echo "$release" >> answer/depmod
 done < scratch/releases
 
@@ -201,7 +214,12 @@ is_new() {
 }
 # initrd_is_stale INITRD RELEASE
 initrd_is_stale() {
-  in_root lsinitramfs "$1" | sed -e 's|^\./||' | plain > scratch/initrd-files
+  # One that cannot be listed may hold anything. `set -e` does not hold here.
+  if ! in_root lsinitramfs "$1" > scratch/listing || [ ! -s scratch/listing ]; then
+    echo 'what it holds could not be listed' >> answer/initrd-why
+    return 0
+  fi
+  sed -e 's|^\./||' scratch/listing | plain > scratch/initrd-files
   LC_ALL=C comm -12 scratch/changed scratch/initrd-files > scratch/suspects
   # A module in updates/ is taken instead of the kernel's own of that name; what rules and hooks add is in no list yet.
   sed -n 's|.*/\([^/]*\.ko\)\(\.[a-z]*\)\?$|\1|p' scratch/initrd-files | LC_ALL=C sort -u > scratch/initrd-modules
@@ -219,7 +237,8 @@ initrd_is_stale() {
   return 1
 }
 # An initrd has such lists of its own, of the modules that are in it.
-changed | grep -vE '^lib/modules/[^/]*/modules\.((alias|dep|symbols)(\.bin)?|builtin\.(alias\.)?bin|devname|softdep|weakdep)$' > scratch/changed || true
+changed > scratch/all-changed
+grep -vE '^lib/modules/[^/]*/modules\.((alias|dep|symbols)(\.bin)?|builtin\.(alias\.)?bin|devname|softdep|weakdep)$' scratch/all-changed > scratch/changed || [ $? = 1 ]
 can_list=$(in_root sh -c '[ ! -x /usr/bin/lsinitramfs ] || echo yes')
 while read -r release initrd; do
   if [ "$initrd" != new ]; then
@@ -237,7 +256,7 @@ while read -r release initrd; do
   fi
   # It writes ld.so.cache into an initrd by a chroot.
   wall --cap-add cap_sys_chroot -- env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o /run/nat64-forge/initrd "$release"
-  is_file run initrd || { echo 'mkinitramfs made no file' >&2; exit 1; }
+  is_file run initrd && [ -s run/initrd ] || { echo "mkinitramfs made no initrd for $release" >&2; exit 1; }
   # Written into the file that is there: owner and permissions stay.
   [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || in_root sh -c "cat /run/nat64-forge/initrd > '/boot/initrd.img-$release'"
   mv run/initrd "answer/initrd-$release"

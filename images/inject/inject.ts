@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, lstat, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
@@ -18,7 +18,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { architectureName, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, expectInstalled, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
@@ -113,6 +113,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   log.step('packing what changed')
   const answer = join(workDir, 'answer')
   const installed = await readInstalled(join(answer, 'packages'))
+  expectInstalled(installed, await readFile(join(answer, 'status'), 'utf8'), request.offer.given)
   const outcome = await outcomeOf(request, installed, exec)
   const initrds = await newInitrds(answer)
   await expectKernel(request, workDir)
@@ -259,7 +260,9 @@ async function initrdsOf(image: RouterImage, kernels: readonly ImageKernel[], wo
 
 function liveEntries(iso: OpenIso, name: 'initrd' | 'vmlinuz'): OpenIso['entries'][number][] {
   const folder = iso.squashfsEntry.path.replace(/[^/]*$/, '')
-  return iso.entries.filter(({ path, directory }) => !directory && path.startsWith(`${folder}${name}`))
+  // initrd, initrd.img, initrd.img-6.1.0-1-amd64; what has a further ending is a sum or a signature of one.
+  const form = name === 'initrd' ? /^initrd(\d*|\.(img|gz|xz|lz4?|lzma|zst|lz))(-\d.*)?$/ : /^vmlinuz\d*(-\d.*)?$/
+  return iso.entries.filter(({ path, directory }) => !directory && path.startsWith(folder) && form.test(path.slice(folder.length)) && !/\.(sig|asc|sha\d+|sha\d+sum|md5|md5sum|sum)$/i.test(path))
 }
 
 /** Files beside the squashfs that follow a new kernel or initrd. Their names stay, since the boot menus have them. */

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseDpkgStatus } from '../../scripts/formats/dpkg-status.ts'
 import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 
@@ -40,12 +41,14 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   const givenDir = join(workDir, 'given')
   await mkdir(givenDir)
   for (const path of packages) {
-    const copy = join(givenDir, basename(path))
+    // What is called otherwise is in no list of packages.
+    const copy = join(givenDir, basename(path).replace(/(\.deb)?$/, '.deb'))
     if (await stat(copy).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${basename(path)} was given twice`, { hint: 'name every package once' })
     await copyFile(path, copy).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
     await exec(['dpkg-deb', '--info', copy], { doing: `read ${path}`, errorCode: 'E_DEB', hint: 'it is cut off or no package: get it again' })
   }
   const given = await index(givenDir, givenDir, 'given', exec)
+  if (given.length !== packages.length) throw new ForgeError('E_DEB', `of ${String(packages.length)} packages only ${String(given.length)} can be listed: ${given.map(({ name }) => name).join(', ')}`, { hint: 'look at the others with dpkg-deb --info' })
   for (const [at, pkg] of given.entries()) {
     // apt of this host is told the name.
     if (!packageName.test(pkg.name)) throw new ForgeError('E_DEB', `${JSON.stringify(pkg.name)} is no name of a package`, { hint: 'do not trust where it comes from' })
@@ -148,6 +151,19 @@ export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
   if (lines.some((parts) => parts.length !== 6 || parts.some((part) => !/^[\x21-\x7e]+$/.test(part)))) throw new ForgeError('E_INJECT', 'the image\'s dpkg-query lists packages as no dpkg does', { hint: 'do not trust the image, nor the packages' })
   return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
+}
+
+/**
+ * Against dpkg's own list, read from outside: what the image's dpkg-query says is only its word.
+ * @throws ForgeError E_INJECT when one of the given packages is not installed, or dpkg-query says something else
+ */
+export function expectInstalled(installed: readonly PresentPackage[], status: string, given: readonly OfferedPackage[]): void {
+  const line = ({ name, version, architecture }: { name: string; version: string; architecture: string }): string => `${name} ${version} ${architecture}`
+  const [said, listed] = [new Set(installed.map(line)), new Set(parseDpkgStatus(status).map(line))]
+  const other = [...listed].find((one) => !said.has(one)) ?? [...said].find((one) => !listed.has(one))
+  if (other !== undefined) throw new ForgeError('E_INJECT', `the image's dpkg-query and its list of packages (var/lib/dpkg/status) do not agree about ${other}`, { hint: 'do not trust the image, nor the packages' })
+  const missing = given.find((one) => !listed.has(line(one)))
+  if (missing) throw new ForgeError('E_INJECT', `${line(missing)} was given, and is not installed in the image now`, { hint: 'another package or the script has removed it: give only what goes together' })
 }
 
 /** Lines of a file that may not be there. */

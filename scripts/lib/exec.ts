@@ -217,15 +217,28 @@ function report(shown: string, tail: readonly string[], { secret }: ExecOptions)
 
 function lineSplitter(onLine: (line: string) => void): { push: (chunk: Buffer | string) => void; flush: () => void } {
   let rest = ''
+  const say = (line: string): void => { onLine(withoutPasswords(printable(line))) }
   return {
     push: (chunk) => {
       const lines = (rest + chunk.toString()).split(/\r?\n|\r/)
       rest = lines.pop() ?? ''
-      for (const line of lines) onLine(withoutPasswords(line))
+      for (const line of lines) say(line)
+      // Who never ends a line is not waited for.
+      if (rest.length < longestLine) return
+      say(rest)
+      rest = ''
     },
     flush: () => {
-      if (rest !== '') onLine(withoutPasswords(rest))
+      if (rest !== '') say(rest)
       rest = ''
     },
   }
+}
+
+const longestLine = 65_536
+
+/** Of orders to a terminal nothing but what they would have shown: a program's words may be a stranger's. */
+function printable(line: string): string {
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  return line.replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g, '').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd')
 }

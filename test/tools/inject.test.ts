@@ -208,6 +208,40 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(await readFile('/proc/sys/kernel/panic', 'utf8')).toBe(before)
   })
 
+  test('are there afterwards, whatever their files are called, or it is an error', async () => {
+    const [named, plain] = [join(dir, 'download'), await pkg({ name: 'plain', files: { 'usr/share/plain': 'plain\n' } })]
+    await copyFile(await pkg({ name: 'called', files: { 'usr/share/called': 'otherwise\n' } }), named)
+    expect((await inject([named, plain])).result.packages.map(({ name }) => name)).toEqual(['called', 'plain'])
+    const script = join(dir, 'purge')
+    await writeFile(script, '#!/bin/sh\nexec dpkg --purge plain\n')
+    expect((await inject([plain], { script })).stderr).toContain('E_INJECT: plain 1.0 all was given, and is not installed in the image now')
+    const hides = await pkg({ name: 'hides', scripts: { postinst: 'mv /usr/bin/dpkg-query /usr/bin/real-query\nprintf \'#!/bin/sh\\nreal-query "$@" | grep -v ^plain\\n\' > /usr/bin/dpkg-query\nchmod 755 /usr/bin/dpkg-query\n' } })
+    expect((await inject([plain, hides])).stderr).toContain("E_INJECT: the image's dpkg-query and its list of packages (var/lib/dpkg/status) do not agree about plain 1.0 all")
+  })
+
+  test('are not told to be well where what lists modules or makes initrds does not do it', async () => {
+    const modules = { [`usr/lib/modules/${oldRelease}/updates/came.ko`]: module('came') }
+    const idle = (program: string): string => `rm -f ${program}\nprintf '#!/bin/sh\\nexit 0\\n' > ${program}\nchmod 755 ${program}\n`
+    expect((await inject([await pkg({ name: 'idle-depmod', files: modules, scripts: { postinst: idle('/usr/sbin/depmod') } })])).stderr).toContain(`depmod has made no list of the modules of ${oldRelease}`)
+    const old = idle('/usr/sbin/depmod').replace('exit 0', 'touch /usr/lib/modules/"$1"/modules.dep')
+    expect((await inject([await pkg({ name: 'old-depmod', files: modules, scripts: { postinst: old } })])).stderr).toContain(`depmod has not listed came.ko of ${oldRelease}`)
+    const empty = idle('/usr/sbin/mkinitramfs').replace('exit 0', ': > "$2"')
+    expect((await inject([await pkg({ name: 'idle-initrd', files: { 'usr/bin/inside': 'new\n' }, scripts: { postinst: empty } })])).stderr).toContain(`mkinitramfs made no initrd for ${oldRelease}`)
+    const unlisted = await debianLikeIso({ dir, exec, name: 'unlisted', files: { 'usr/bin/lsinitramfs': '#!/bin/sh\nexit 1\n' } })
+    expect((await inject([await pkg({ name: 'inside', files: { 'usr/bin/inside': 'new\n' } })], {}, unlisted)).result.initrds).toEqual([oldRelease])
+  })
+
+  test('that change the initrd leave its neighbours on the ISO alone', async () => {
+    const [neighbour, image] = [join(dir, 'neighbour'), join(dir, 'neighbours.iso')]
+    await writeFile(neighbour, 'a sum\n')
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso, '-outdev', image, '-boot_image', 'any', 'replay', '-map', neighbour, '/live/initrd.img.sha256', '-map', neighbour, '/live/initrd.d/README', '-commit', '-end'])
+    const { path, result } = await newIso([await pkg({ name: 'changes-inside', files: { 'usr/bin/inside': 'changed\n' } })], {}, image)
+    expect(result.initrds).toEqual([oldRelease])
+    const { iso: files } = await unpack(path)
+    for (const name of ['initrd.img.sha256', 'initrd.d/README']) expect(await readFile(join(files, 'live', name), 'utf8')).toBe('a sum\n')
+    expect(await readFile(join(files, 'live/initrd.img'), 'utf8')).toContain('changed')
+  })
+
   test('are only told of with --diff: files with sizes and packages, and nothing is written', async () => {
     const deb = await pkg({ name: 'other-tool', control: 'Conflicts: tool\nReplaces: tool\n', files: { 'usr/share/other': 'new\n' }, scripts: { postinst: 'rm /usr/share/tool 2>/dev/null || true\necho root >> /etc/group\nrm -r /etc/initramfs-tools; mkdir /etc/initramfs-tools\n' } })
     const isos = async (): Promise<string[]> => (await readdir(dir)).filter((name) => name.includes('iso')).sort()

@@ -80,6 +80,20 @@ test('every line is handed on as it comes, also the last without its newline', a
   expect(lines).toEqual(['one', 'two', 'three'])
 })
 
+test('orders to a terminal in what a program says are left out of lines and errors, and of other control characters a mark stays', async () => {
+  const lines: string[] = []
+  const error = await rejection(exec(bash(String.raw`printf '\033]0;title\007\033[2J\033[31mred\033[m\tand\001\n' >&2; exit 1`), { onLine: (line) => lines.push(line) }))
+  expect(lines).toEqual(['red\tand\ufffd'])
+  expect(error.details?.split('\n').at(-1)).toBe('red\tand\ufffd')
+})
+
+test('a line without an end is handed on in pieces', async () => {
+  const lengths: number[] = []
+  await exec(bash('head -c 1000000 /dev/zero | tr "\\0" x'), { onLine: (line) => lengths.push(line.length) })
+  expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(1_000_000)
+  expect(Math.max(...lengths)).toBeLessThan(200_000)
+})
+
 test('the log keeps the command and all that it printed', async () => {
   const events: LogEvent[] = []
   await createExec({ log: createLog((event) => events.push(event), 'modules') })(bash('echo out'), { cwd: '/', env: { A: 'b c' } })
