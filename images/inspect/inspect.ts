@@ -86,7 +86,7 @@ async function injectedInto(root: ImageRoot): Promise<InspectReport['injected']>
 }
 
 /** A module for an image without a kernel has nothing to be compared with. */
-const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, knowsHash: undefined, certificates: undefined, exports: new Map(), complete: false, structBytes: undefined, lockdownUnderSecureBoot: false }
+const noKernel: LoadContext = { release: '', vermagic: undefined, modversions: false, signing: undefined, knowsHash: undefined, certificates: undefined, exports: new Map(), complete: false, namespacesOptional: true, structBytes: undefined, lockdownUnderSecureBoot: false }
 
 interface BootedFacts { config: KernelConfig | undefined; signing: LoadContext['signing']; kernelImage: KernelImage | undefined }
 
@@ -161,7 +161,7 @@ async function loadContext(image: RouterImage, kernel: ImageKernel, files: reado
     release: kernel.release, vermagic, modversions: config?.isSet('MODVERSIONS') ?? vermagic?.includes('modversions') ?? false, signing, certificates: kernelImage?.certificates,
     // A digest that is a module itself counts as there: the kernel asks modprobe for it.
     knowsHash: config && ((hash) => config.isSet(`CRYPTO_${hashOption(hash)}`)),
-    complete: kernelImage !== undefined, structBytes: dependencies[0] && structBytesOf(dependencies[0]), lockdownUnderSecureBoot: config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') ?? false,
+    complete: kernelImage !== undefined, namespacesOptional: config?.isSet('MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS') ?? false, structBytes: dependencies[0] && structBytesOf(dependencies[0]), lockdownUnderSecureBoot: config?.isSet('LOCK_DOWN_IN_EFI_SECURE_BOOT') ?? false,
   }
   return {
     shipped,

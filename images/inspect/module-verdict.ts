@@ -28,6 +28,8 @@ export interface LoadContext {
   exports: { get: (symbol: string) => SymbolSource | undefined }
   /** Every symbol that the image exports is in `exports`, so that a missing one is missing. */
   complete: boolean
+  /** The kernel gives symbols of a namespace also to modules that do not import it. */
+  namespacesOptional: boolean
   /** Of `struct module`, by a module that the image ships; undefined when none was looked at. */
   structBytes: number | undefined
   /** Secure Boot locks this kernel down, and then it takes only signed modules. */
@@ -141,7 +143,7 @@ function judgeVermagic(verdict: ModuleVerdict, module: KernelModule, { vermagic,
   }
 }
 
-function judgeSymbols(verdict: ModuleVerdict, module: KernelModule, { exports, complete, modversions, release, vermagic }: LoadContext): void {
+function judgeSymbols(verdict: ModuleVerdict, module: KernelModule, { exports, complete, modversions, release, vermagic, namespacesOptional }: LoadContext): void {
   const { problems } = verdict
   if (!complete) verdict.notes.push('the image has no kernel image: CRCs were compared with what the shipped modules were built against')
   const missing = complete ? module.imports.filter((symbol) => exports.get(symbol) === undefined) : []
@@ -151,6 +153,9 @@ function judgeSymbols(verdict: ModuleVerdict, module: KernelModule, { exports, c
   const licence = modinfoField(module, 'license') ?? ''
   const forbidden = gplLicences.test(licence) ? [] : module.imports.filter((symbol) => exports.get(symbol)?.gplOnly === true)
   if (forbidden.length > 0) problems.push({ check: 'licence', message: `its licence "${licence}" does not give it ${list(forbidden)}`, remedy: 'build Jool from its own sources' })
+  const imported = new Set(module.info.flatMap(([key, value]) => key === 'import_ns' ? [value] : []))
+  const namespaces = [...new Set(module.imports.flatMap((symbol) => exports.get(symbol)?.namespace ?? []))].filter((namespace) => !imported.has(namespace))
+  if (namespaces.length > 0 && !namespacesOptional) problems.push({ check: 'symbols', message: `it uses symbols of ${list(namespaces)} and does not import ${namespaces.length === 1 ? 'that namespace' : 'these namespaces'}`, remedy: `its source needs MODULE_IMPORT_NS(${namespaces[0] ?? ''})` })
   if (!modversions) return
   if (module.versions.size === 0) {
     // Forced loading is what the kernel calls it, and distributions turn it off.

@@ -1,9 +1,10 @@
-import { parseElf } from './elf.ts'
+import { parseElf, textAt } from './elf.ts'
 import type { KernelExport } from './vmlinux.ts'
 
 const absolute = 0xfff1
 const prefix = '__crc_'
 const entryPrefix = '__ksymtab_'
+const namespacePrefix = '__kstrtabns_'
 
 /**
  * The symbols that a kernel module exports to others. `__crc_NAME` is the CRC itself (kernels before 5.19) or the place in
@@ -26,6 +27,12 @@ export function moduleExports(bytes: Buffer, fileName: string): Map<string, Kern
     if (!name.startsWith(entryPrefix) || table === undefined) continue
     const symbol = name.slice(entryPrefix.length)
     exports.set(symbol, { crc: crcs.get(symbol), gplOnly: /^_*ksymtab_gpl/.test(table) })
+  }
+  for (const { name, sectionIndex, value } of symbols) {
+    const found = name.startsWith(namespacePrefix) ? exports.get(name.slice(namespacePrefix.length)) : undefined
+    const texts = elf.sectionAt(sectionIndex)?.data
+    const namespace = texts && value < texts.length ? textAt(texts, value) : ''
+    if (found && namespace !== '') found.namespace = namespace
   }
   return exports
 }

@@ -8,6 +8,8 @@ export interface KernelExport {
   /** Undefined when the kernel has no CRCs (no MODVERSIONS). */
   crc: number | undefined
   gplOnly: boolean
+  /** Only modules that say `import_ns=` of it get the symbol; undefined for the most, which are in none. */
+  namespace?: string
 }
 
 /** A section of the unpacked kernel, by position. */
@@ -64,26 +66,32 @@ export async function kernelExports(vmlinux: Vmlinux): Promise<Map<string, Kerne
     const symbols = await contents(vmlinux, table)
     if (symbols.length / 8 > maxExports) throw damagedKernel(vmlinux.source, `${table.name} has an absurd size of ${String(table.sizeBytes)} bytes`, table.offset)
     const crcBytes = crcs && await contents(vmlinux, crcs)
-    for (const [index, name] of namesOf(vmlinux, table, symbols, strings, names, crcBytes && crcBytes.length / 4).entries()) exports.set(name, { crc: crcBytes?.readUInt32LE(index * 4), gplOnly })
+    for (const [index, { name, namespace }] of namesOf(vmlinux, table, symbols, strings, names, crcBytes && crcBytes.length / 4).entries()) {
+      exports.set(name, { crc: crcBytes?.readUInt32LE(index * 4), gplOnly, ...(namespace === '' ? {} : { namespace }) })
+    }
   }
   return exports
 }
 
 /** Entries are three words relative to their own places since 5.4, two before, or absolute addresses on old architectures. */
-const layouts: readonly { bytes: number; nameAt: number; relative: boolean }[] = [
-  { bytes: 12, nameAt: 4, relative: true }, { bytes: 8, nameAt: 4, relative: true }, { bytes: 24, nameAt: 8, relative: false }, { bytes: 16, nameAt: 8, relative: false },
+const layouts: readonly { bytes: number; nameAt: number; namespaceAt?: number; relative: boolean }[] = [
+  { bytes: 12, nameAt: 4, namespaceAt: 8, relative: true }, { bytes: 8, nameAt: 4, relative: true }, { bytes: 24, nameAt: 8, namespaceAt: 16, relative: false }, { bytes: 16, nameAt: 8, relative: false },
 ]
 
-function namesOf(vmlinux: Vmlinux, table: Section, symbols: Buffer, strings: Section, names: Buffer, count: number | undefined): string[] {
-  for (const { bytes, nameAt, relative } of layouts) {
+function namesOf(vmlinux: Vmlinux, table: Section, symbols: Buffer, strings: Section, names: Buffer, count: number | undefined): { name: string; namespace: string }[] {
+  for (const { bytes, nameAt, namespaceAt, relative } of layouts) {
     if (symbols.length % bytes !== 0 || (count !== undefined && symbols.length / bytes !== count)) continue
-    const found: string[] = []
-    for (let at = 0; at < symbols.length; at += bytes) {
-      const place = relative ? table.address + at + nameAt + symbols.readInt32LE(at + nameAt) : Number(BigInt.asUintN(48, symbols.readBigUInt64LE(at + nameAt)))
+    const found: { name: string; namespace: string }[] = []
+    const textOf = (field: number): string => {
+      const place = relative ? table.address + field + symbols.readInt32LE(field) : Number(BigInt.asUintN(48, symbols.readBigUInt64LE(field)))
       const offset = place - strings.address
+      return offset < 0 || offset >= names.length ? '' : textAt(names, offset)
+    }
+    for (let at = 0; at < symbols.length; at += bytes) {
       // A name may be the end of another: the linker merges them.
-      if (offset < 0 || offset >= names.length || names[offset] === 0) break
-      found.push(textAt(names, offset))
+      const name = textOf(at + nameAt)
+      if (name === '') break
+      found.push({ name, namespace: namespaceAt === undefined ? '' : textOf(at + namespaceAt) })
     }
     if (found.length === symbols.length / bytes) return found
   }

@@ -2,6 +2,8 @@ export interface KernelParts {
   release?: string
   exports?: Readonly<Record<string, number>>
   gplExports?: Readonly<Record<string, number>>
+  /** By symbol, the namespace that it is in. */
+  namespaces?: Readonly<Record<string, string>>
   /** `__ksymtab` of kernels before 5.4: two words an entry. */
   oldLayout?: boolean
   /** Put behind the tables as it is: certificates with their size, vermagic, a configuration. */
@@ -11,8 +13,8 @@ export interface KernelParts {
 const base = 0xffffffff81000000n
 
 /** An unpacked kernel by hand: an ELF file with the sections that the module loader reads, and no symbols. */
-export function vmlinuxFile({ exports = {}, gplExports = {}, oldLayout = false, rodata = Buffer.alloc(0) }: KernelParts = {}): Buffer {
-  const strings = ['', ...Object.keys(exports), ...Object.keys(gplExports)]
+export function vmlinuxFile({ exports = {}, gplExports = {}, namespaces = {}, oldLayout = false, rodata = Buffer.alloc(0) }: KernelParts = {}): Buffer {
+  const strings = ['', ...Object.keys(exports), ...Object.keys(gplExports), ...Object.values(namespaces)]
   const stringPlaces = new Map<string, number>()
   let text = ''
   for (const word of strings) {
@@ -43,7 +45,9 @@ export function vmlinuxFile({ exports = {}, gplExports = {}, oldLayout = false, 
   for (const [table, symbols] of [[1, Object.keys(exports)], [2, Object.keys(gplExports)]] as const) {
     for (const [index, symbol] of symbols.entries()) {
       const field = index * entryBytes + 4
-      tables[table]?.data.writeInt32LE(stringsAt + (stringPlaces.get(symbol) ?? 0) - ((places[table] ?? 0) + field), field)
+      const put = (text: string, at: number): void => { tables[table]?.data.writeInt32LE(stringsAt + (stringPlaces.get(text) ?? 0) - ((places[table] ?? 0) + at), at) }
+      put(symbol, field)
+      if (!oldLayout) put(namespaces[symbol] ?? '', field + 4)
     }
   }
   const file = Buffer.alloc(at + tables.length * 64)

@@ -194,7 +194,7 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
       const module = elfObject({ info: ['license=GPL v2', 'name=x', 'vermagic=6.6.54-vyos '], symbols: [] })
       const bytes = await signedModule(exec, dir, module, own, { hash: 'sha384' })
       const context: LoadContext = {
-        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing, knowsHash: (hash) => hash === 'sha256', certificates: [parseCertificate(own.der)], complete: true, structBytes: undefined, lockdownUnderSecureBoot: false, exports: new Map(),
+        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing, knowsHash: (hash) => hash === 'sha256', certificates: [parseCertificate(own.der)], complete: true, namespacesOptional: false, structBytes: undefined, lockdownUnderSecureBoot: false, exports: new Map(),
       }
       const verdict = judgeModule({ file: 'x.ko', bytes }, context)
       expect(verdict).toMatchObject({ loads, signature: { valid: true } })
@@ -208,7 +208,7 @@ describe.skipIf(!needsTools('openssl'))('a signature made by OpenSSL', () => {
       const own = await keyPair(exec, dir, 'own')
       const bytes = await signedModule(exec, dir, elfObject({ info: ['license=GPL v2', 'name=x', 'vermagic=6.6.54-vyos '], symbols: [] }), own, options)
       const context: LoadContext = {
-        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing: 'any', knowsHash: () => true, certificates: [parseCertificate(own.der)], complete: true, structBytes: undefined, lockdownUnderSecureBoot: false, exports: new Map(),
+        release: '6.6.54-vyos', vermagic: '6.6.54-vyos ', modversions: false, signing: 'any', knowsHash: () => true, certificates: [parseCertificate(own.der)], complete: true, namespacesOptional: false, structBytes: undefined, lockdownUnderSecureBoot: false, exports: new Map(),
       }
       for (const signing of ['any', 'forced'] as const) {
         const { loads, problems } = judgeModule({ file: 'x.ko', bytes }, { ...context, signing })

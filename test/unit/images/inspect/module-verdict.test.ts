@@ -5,7 +5,7 @@ import { elfObject, type ObjectParts } from '../../../support/elf-object.ts'
 
 const vermagic = '6.6.54-vyos SMP preempt mod_unload modversions '
 const context: LoadContext = {
-  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', knowsHash: () => true, certificates: [], complete: true, structBytes: undefined, lockdownUnderSecureBoot: false,
+  release: '6.6.54-vyos', vermagic, modversions: true, signing: 'off', knowsHash: () => true, certificates: [], complete: true, namespacesOptional: false, structBytes: undefined, lockdownUnderSecureBoot: false,
   exports: new Map([['kfree', { crc: 1, gplOnly: false, source: 'live/vmlinuz' }], ['nf_register_net_hook', { crc: 2, gplOnly: true, source: 'live/vmlinuz' }], ['module_layout', { crc: 3, gplOnly: false, source: 'live/vmlinuz' }]]),
 }
 const parts: ObjectParts = {
@@ -37,6 +37,15 @@ test('a module whose own structure has another size than that of the image\'s mo
   const own = parseElf(bytes, 'jool.ko').section('.gnu.linkonce.this_module')?.data.length ?? 0
   expect(judge(parts, { structBytes: own })).toMatchObject({ loads: true })
   expect(judge(parts, { structBytes: own + 64 })).toMatchObject({ loads: false, problems: [{ check: 'file', message: expect.stringContaining(`has ${String(own)} bytes, and those of the image's own modules ${String(own + 64)}: it was built for another kernel`) as string }] })
+})
+
+test('a symbol in a namespace is only for modules that import it, unless the kernel was built otherwise', () => {
+  const exports: LoadContext['exports'] = { get: (symbol) => symbol === 'kfree' ? { crc: 1, gplOnly: false, namespace: 'INNER', source: 'live/vmlinuz' } : context.exports.get(symbol) }
+  const message = 'it uses symbols of INNER and does not import that namespace'
+  expect(judge(parts, { exports })).toMatchObject({ loads: false, problems: [{ check: 'symbols', message, remedy: 'its source needs MODULE_IMPORT_NS(INNER)' }] })
+  expect(judge({ ...parts, info: [...parts.info!, 'import_ns=OTHER'] }, { exports }).problems).toMatchObject([{ message }])
+  expect(judge({ ...parts, info: [...parts.info!, 'import_ns=OTHER', 'import_ns=INNER'] }, { exports }).loads).toBe(true)
+  expect(judge(parts, { exports, namespacesOptional: true }).loads).toBe(true)
 })
 
 describe('a module is refused', () => {

@@ -49,6 +49,11 @@ describe('an unpacked kernel', () => {
     ]))
   })
 
+  test('exports symbols into namespaces', async () => {
+    const exports = await kernelExports(await openVmlinux(source(vmlinuxFile({ ...parts, namespaces: { printk: 'INNER', nf_register_net_hook: 'NET' } }))))
+    expect([...exports].map(([name, { namespace }]) => [name, namespace])).toEqual([['kfree', undefined], ['printk', 'INNER'], ['nf_register_net_hook', 'NET']])
+  })
+
   test('has a vermagic and maybe its configuration, and its banner is not taken for the vermagic', async () => {
     const rodata = Buffer.concat([Buffer.from('Linux version 6.6.54-vyos SMP \0'), Buffer.from('6.6.54-vyos SMP preempt mod_unload modversions \0'), Buffer.from('IKCFG_ST'), gzipSync('CONFIG_X=y\n'), Buffer.from('IKCFG_ED')])
     const texts = await kernelTexts(await openVmlinux(source(vmlinuxFile({ rodata }))), '6.6.54-vyos')
@@ -96,6 +101,12 @@ describe('the exports of a module', () => {
       ['one', { crc: 1, gplOnly: true }], ['two', { crc: 2, gplOnly: true }], ['three', { crc: 0xdeadbeef, gplOnly: false }], ['four', { crc: undefined, gplOnly: false }],
     ]))
   })
+})
+
+test('the exports of a module may be in namespaces', () => {
+  const sections = [{ name: '__ksymtab_gpl', data: Buffer.alloc(24) }, { name: '__ksymtab_strings', data: Buffer.from('one\0INNER\0two\0\0') }]
+  const symbols = [{ name: '__ksymtab_one', section: 4, value: 0 }, { name: '__kstrtabns_one', section: 5, value: 4 }, { name: '__ksymtab_two', section: 4, value: 12 }, { name: '__kstrtabns_two', section: 5, value: 14 }]
+  expect(moduleExports(elfObject({ sections, symbols }), 'x.ko')).toEqual(new Map([['one', { crc: undefined, gplOnly: true, namespace: 'INNER' }], ['two', { crc: undefined, gplOnly: true }]]))
 })
 
 describe('the signature of a module', () => {
