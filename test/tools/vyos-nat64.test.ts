@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { buildDeb } from '../../packaging/debs/build-deb.ts'
 import type { PackagePlan } from '../../packaging/debs/plan.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
@@ -166,6 +166,69 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
       expect(output).toContain('clashes with')
       expectAsBefore(root, before)
       expect(readFileSync(join(root, 'var/lib/dpkg/diversions'), 'utf8')).toBe(foreign)
+    })
+
+    describe('where dpkg-divert notes a diversion and does not move the file', () => {
+      // What the real one does where its rename fails or never comes, for one file.
+      const noteOnly = (verb: '--add' | '--remove', then: string): void => {
+        const bin = join(dir, 'bin')
+        mkdirSync(bin)
+        writeFileSync(join(bin, 'dpkg-divert'), `#!/bin/sh
+case "$*" in *${verb}*--rename*/conf_mode/nat64.py)
+    for word; do shift; [ "$word" = --rename ] || set -- "$@" "$word"; done
+    /usr/bin/dpkg-divert --no-rename "$@"
+    ${then}
+esac
+exec /usr/bin/dpkg-divert "$@"
+`, { mode: 0o755 })
+        vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`)
+        vi.stubEnv('TMPDIR', dir)
+      }
+      const fails = 'echo "dpkg-divert: error: cannot rename: No space left on device" >&2; exit 2'
+      const diversions = (root: string): string => {
+        const path = join(root, 'var/lib/dpkg/diversions')
+        return existsSync(path) ? readFileSync(path, 'utf8') : ''
+      }
+      afterEach(() => { vi.unstubAllEnvs() })
+
+      test('because the disk is full, VyOS has its files, and no diversion stays', () => {
+        const { root, before, read, dpkg, install } = vyos()
+        noteOnly('--add', fails)
+        expect(dpkg('--install', deb).output).toContain('No space left on device')
+        expectAsBefore(root, before)
+        expect(diversions(root)).toBe('')
+        vi.unstubAllEnvs()
+        install(deb)
+        expect(read(`var/lib/vyos-nat64/shipped/${script}`)).toBe(before[script])
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+      })
+
+      test('because the power goes, the next installation finishes it', () => {
+        const { root, before, read, dpkg, install } = vyos()
+        // The maintainer script and dpkg above it: nobody is left to undo anything.
+        noteOnly('--add', 'kill -9 "$(cut -d " " -f 4 "/proc/$PPID/stat")" "$PPID"; exit 2')
+        expect(dpkg('--install', deb).status).not.toBe(0)
+        expect(diversions(root)).toContain(`/${script}\n`)
+        expect(existsSync(join(root, `var/lib/vyos-nat64/shipped/${script}`))).toBe(false)
+        vi.unstubAllEnvs()
+        install(deb)
+        expect(read(script)).toBe(ours(script))
+        expect(read(`var/lib/vyos-nat64/shipped/${script}`)).toBe(before[script])
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+        expect(diversions(root)).toBe('')
+      })
+
+      test('at a removal, the next one gives the file back', () => {
+        const { root, before, dpkg, install } = vyos()
+        install(deb)
+        noteOnly('--remove', fails)
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(1)
+        vi.unstubAllEnvs()
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+      })
     })
 
     test('a file that cannot be unpacked undoes everything', () => {
