@@ -301,6 +301,71 @@ exec /usr/bin/dpkg-divert "$@"
     expect(existsSync(join(root, 'var/lib/vyos-nat64'))).toBe(false)
   })
 
+  describe('a power cut while the reference is merged', () => {
+    const reference = 'usr/lib/vyos-nat64/reference.py'
+    const state = 'var/lib/vyos-nat64'
+    /** The calls that matter for what a disk holds, of a merge that is done again from the start. */
+    const traced = (root: string): string[] => {
+      const trace = `import os, runpy, sys
+root = sys.argv[3]
+def say(what, path):
+    if path.startswith(root): print(what, os.path.relpath(path, root), flush=True)
+def wrap(name, tell):
+    real = getattr(os, name)
+    def call(*args, **options):
+        tell(*args)
+        return real(*args, **options)
+    setattr(os, name, call)
+wrap("fsync", lambda number: say("sync", os.readlink("/proc/self/fd/%d" % number)))
+wrap("replace", lambda source, target: say("take", target))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")`
+      return execFileSync('/usr/bin/python3', ['-B', '-c', trace, join(root, reference), 'merge', root], { encoding: 'utf8' }).trimEnd().split('\n')
+    }
+
+    test('finds the original and the record of it on the disk before the merged tree', () => {
+      const { root, before, read, dpkg, install } = vyos({ tree: 'present', cache: false })
+      install(deb)
+      writeFileSync(join(root, tree), before[tree] ?? '')
+      rmSync(join(root, state, 'reftree.cache'))
+      rmSync(join(root, state, 'reftree.cache.json'))
+      expect(traced(root)).toEqual([
+        `sync ${state}/reftree.cache.new`, `take ${state}/reftree.cache`, `sync ${state}/reftree.cache.json.new`, `take ${state}/reftree.cache.json`, `sync ${state}`, 'sync var/lib',
+        `sync ${tree}.vyos-nat64`, `take ${tree}`, 'sync usr/share/vyos',
+      ])
+      expect(read(tree)).toContain('nat46')
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      expect(picture(root)).toEqual(before)
+    })
+
+    test('of an upgrade leaves the original to be put back', () => {
+      const { root, before, read, dpkg, install } = vyos({ tree: 'present' })
+      install(deb)
+      const merged = read(tree)
+      // The next version's nodes give another tree, whose record is there, and the tree is not.
+      const definitions = join(root, 'usr/share/vyos-nat64/interface-definitions/zz.xml')
+      writeFileSync(definitions, '<node name="nat99" owner="x">\n')
+      execFileSync('/usr/bin/python3', ['-B', join(root, reference), 'merge', root])
+      expect(read(tree)).not.toBe(merged)
+      writeFileSync(join(root, tree), merged)
+      execFileSync('/usr/bin/python3', ['-B', join(root, reference), 'merge', root])
+      expect(read(tree)).toContain('nat99')
+      rmSync(definitions)
+      expect(dpkg('--remove', 'vyos-nat64').output).not.toContain('still has')
+      expect(picture(root)).toEqual(before)
+    })
+
+    test('that took the original with it is told at the removal, for VyOS\'s tree cannot be made without it', () => {
+      const { root, dpkg, install, read } = vyos({ tree: 'present' })
+      install(deb)
+      writeFileSync(join(root, state, 'reftree.cache.json'), '')
+      const { status, output } = dpkg('--remove', 'vyos-nat64')
+      expect(output).toContain('vyos-nat64: /usr/share/vyos/reftree.cache still has the nodes of this package, and what VyOS had there is lost')
+      expect(status).toBe(0)
+      expect(read(tree)).toContain('nat46')
+    })
+  })
+
   test('VyOS\'s daemons are told where they run, and only there', () => {
     const bin = join(dir, 'bin')
     mkdirSync(bin)
