@@ -278,7 +278,40 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(said).toContain('nat64-forge: Jool is not installed; rules with `engine tayga` work\n')
       expect(status).toBe(69)
       expect(installed()).toEqual(['jool 4.1.9+git', 'nat64ctl 0.1.0-1', 'tayga 0.9.2-8', 'vyos-nat64 0.1.0-1'])
+      expect(readFileSync(script(), 'utf8')).toBe(`#!/bin/sh\n${hook()}${user.slice('#!/bin/sh\n'.length)}`)
       expect(install('--boot').status).toBe(0)
+    })
+
+    test('where dpkg refuses Jool at boot, VyOS migrates the configuration all the same', () => {
+      writeFileSync(join(dir, 'refuse'), 'jool-tools_')
+      const migration = join(router.root, 'usr/libexec/vyos/run-config-migration.py')
+      writeFileSync(migration, '', { mode: 0o755 })
+      expect(install('--boot').status).toBe(0)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).toContain(`sg vyattacfg -c ${migration} ${config}/config.boot\n`)
+    })
+
+    test('where dpkg refuses everything, nothing is migrated, and the hook tries again', () => {
+      writeFileSync(join(dir, 'refuse'), 'nat64ctl_')
+      writeFileSync(join(router.root, 'usr/libexec/vyos/run-config-migration.py'), '', { mode: 0o755 })
+      expect(install('--boot').status).toBe(0)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).not.toContain('sg vyattacfg')
+      const { status, said } = install()
+      expect(said).toContain('nat64-forge: not everything is installed; `dpkg --audit` says what is not')
+      expect(status).toBe(69)
+      expect(readFileSync(script(), 'utf8')).toContain(hook())
+    })
+
+    test('without TAYGA nobody is told that its rules work', async () => {
+      rmSync(folder(), { recursive: true })
+      execFileSync('tar', ['--extract', '--file', (await bundle(debs.filter((path) => path !== deb('tayga')))).path, '--directory', config])
+      const without = 'TAYGA is not here either, so nothing translates with `engine tayga`'
+      writeFileSync(join(dir, 'kernel'), '6.6.58-vyos\n')
+      expect(install('--no-hook').said).toContain(`Jool is left out, everything else is installed; ${without}. For Jool,`)
+      writeFileSync(join(dir, 'kernel'), `${release}\n`)
+      writeFileSync(join(dir, 'refuse'), 'jool-tools_')
+      expect(install('--no-hook')).toMatchObject({ status: 69, said: expect.stringContaining(`Jool is not installed; ${without}\n`) as string })
+      router.dpkg('--install', deb('tayga'))
+      expect(install('--no-hook')).toMatchObject({ status: 69, said: expect.stringContaining('Jool is not installed; rules with `engine tayga` work\n') as string })
     })
 
     test('half an installation is finished', () => {
