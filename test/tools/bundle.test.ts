@@ -331,6 +331,60 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(install('--boot').said).toBe('nat64-forge: installed: jool-tools\n')
     })
 
+    /** As `dpkg --set-selections` notes it, which is what apt-mark uses. */
+    const hold = (...names: string[]): void => {
+      const status = join(router.root, 'var/lib/dpkg/status')
+      writeFileSync(status, readFileSync(status, 'utf8').split('\n\n').map((paragraph) => (
+        names.some((name) => paragraph.startsWith(`Package: ${name}\n`)) ? paragraph.replace('Status: install ', 'Status: hold ') : paragraph
+      )).join('\n\n'))
+    }
+
+    test('what is held counts as there, and an older one is left with what belongs to it', () => {
+      install('--no-hook')
+      hold('nat64ctl', 'tayga', 'jool-tools')
+      expect(install('--boot')).toEqual({ status: 0, said: '' })
+      const state = (): string => execFileSync(join(dir, 'bin/dpkg-query'), ['--show', '--showformat', '${db:Status-Abbrev}${Package} ${Version}\n', 'nat64ctl', 'tayga'], { encoding: 'utf8' })
+      router.dpkg('--install', madeUpDeb('tayga', '0.9.1-1'))
+      router.dpkg('--remove', 'vyos-nat64')
+      router.dpkg('--install', madeUpDeb('nat64ctl', '0.0.9-1'))
+      hold('nat64ctl', 'tayga')
+      const before = state()
+      expect(before).toContain('hi nat64ctl 0.0.9-1\nhi tayga 0.9.1-1\n')
+      expect(install()).toMatchObject({ status: 0, said: expect.stringContaining('nat64-forge: nat64ctl is held at 0.0.9-1, and here is 0.1.0-1: left as it is, with what belongs to it; `apt-mark unhold nat64ctl` lets it go\n') as string })
+      expect(install('--boot').said).toContain('nat64-forge: tayga is held at 0.9.1-1')
+      expect(state()).toBe(before)
+      expect(installed().join()).not.toContain('vyos-nat64')
+    })
+
+    test('what the administrator has removed stays away at boot, and comes back by hand', () => {
+      // The modules have scripts, which dpkg keeps, and remembers a removed package by. VyOS's own package needs some Jool.
+      install('--no-hook')
+      const name = 'jool-modules-6.6.54-vyos'
+      expect(router.dpkg('--remove', '--force-depends', name, 'jool-tools').status).toBe(0)
+      expect(execFileSync(join(dir, 'bin/dpkg-query'), ['--show', '--showformat', '${db:Status-Abbrev}', name], { encoding: 'utf8' })).toBe('rc ')
+      const rest = everything.filter((each) => !each.startsWith('jool'))
+      expect(install('--boot')).toEqual({
+        status: 0, said: ['jool-tools', name].map((each) => `nat64-forge: ${each} was removed here, and is left out with what belongs to it; \`${folder()}/install\` installs it again\n`).join(''),
+      })
+      expect(installed()).toEqual(rest)
+      expect(install('--no-hook').status).toBe(0)
+      expect(installed()).toEqual(everything)
+    })
+
+    test('a removal of vyos-nat64 names what takes the hook out', async () => {
+      rmSync(folder(), { recursive: true })
+      execFileSync('tar', ['--extract', '--file', (await bundle(real)).path, '--directory', config])
+      install()
+      const where = join(router.root, 'opt/vyatta/etc/config/scripts/vyos-preconfig-bootup.script')
+      mkdirSync(dirname(where), { recursive: true })
+      copyFileSync(script(), where)
+      const said = `vyos-nat64: /opt/vyatta/etc/config/scripts/vyos-preconfig-bootup.script installs this package again after an upgrade of the image; \`${folder()}/install --unhook\` takes that out`
+      expect(router.dpkg('--remove', 'vyos-nat64').output).toContain(said)
+      router.dpkg('--install', join(folder(), 'packages/vyos-nat64_0.1.0-1_all.deb'))
+      writeFileSync(where, user)
+      expect(router.dpkg('--remove', 'vyos-nat64').output).not.toContain('--unhook')
+    })
+
     test.each<[string, () => void, string]>([
       ['a tampered package', () => { appendFileSync(join(folder(), 'packages/nat64ctl_0.1.0-1_all.deb'), 'x') }, 'packages/nat64ctl_0.1.0-1_all.deb: FAILED'],
       ['a tampered installer', () => { appendFileSync(join(folder(), 'install'), '# x\n') }, 'install: FAILED'],
@@ -338,7 +392,8 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       ['a cut archive', () => {
         const cut = join(dir, 'cut.tar')
         copyFileSync(archive.path, cut)
-        truncateSync(cut, Math.floor(archive.sizeBytes * 0.9))
+        // In the last package: behind it are only the list, and zeros.
+        truncateSync(cut, readFileSync(cut, 'latin1').lastIndexOf('nat64-forge/packages.list') - 512)
         renameSync(folder(), join(dir, 'whole'))
         expect(() => { execFileSync('tar', ['--extract', '--file', cut, '--directory', config], { stdio: 'pipe' }) }).toThrow()
       }, 'is missing: unpack the archive again'],
