@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { writeBundle, type Bundle } from '../../packaging/bundle/artifact.ts'
@@ -217,6 +217,49 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(statSync(script()).mode & 0o777).toBe(0o755)
       install('--unhook')
       expect(existsSync(script())).toBe(false)
+    })
+
+    test.each<[string, (text: string) => string]>([
+      ['the end', (text) => text.replace('# nat64-forge: end\n', '')],
+      ['the beginning', (text) => text.replace(/^# nat64-forge: begin.*\n/m, '')],
+      ['their order', (text) => text.replace(/^(# nat64-forge: begin.*\n)([^]*)(# nat64-forge: end\n)/m, '$3$2$1')],
+      ['their number', (text) => `${text}# nat64-forge: end\n`],
+    ])('its hook is not taken out by marks that somebody has changed: %s', (_name, change) => {
+      install()
+      const changed = change(readFileSync(script(), 'utf8'))
+      writeFileSync(script(), changed)
+      const { status, said } = install('--unhook')
+      expect(said).toBe(`nat64-forge: ${script()} has not one \`# nat64-forge: begin\` and one \`# nat64-forge: end\` below it; it is as it was: take out by hand what calls ${folder()}/install\n`)
+      expect(status).toBe(65)
+      expect(readFileSync(script(), 'utf8')).toBe(changed)
+    })
+
+    test('where there is no hook, nothing is taken out', () => {
+      expect(install('--unhook')).toEqual({ status: 0, said: '' })
+      rmSync(script())
+      expect(install('--unhook')).toEqual({ status: 0, said: '' })
+    })
+
+    test('its hook goes into what a symbolic link names, and the link stays', () => {
+      const target = join(config, 'scripts/mine')
+      renameSync(script(), target)
+      symlinkSync('mine', script())
+      install()
+      expect(readlinkSync(script())).toBe('mine')
+      expect(readFileSync(target, 'utf8')).toBe(`#!/bin/sh\n${hook()}${user.slice('#!/bin/sh\n'.length)}`)
+      expect(install('--unhook').status).toBe(0)
+      expect(readlinkSync(script())).toBe('mine')
+      expect(readFileSync(target, 'utf8')).toBe(user)
+
+      rmSync(target)
+      install()
+      expect(readFileSync(target, 'utf8')).toBe(`#!/bin/sh\n${hook(', with this file')}`)
+      install('--unhook')
+      expect(existsSync(target)).toBe(false)
+      rmSync(script())
+      symlinkSync('/none/mine', script())
+      expect(install()).toMatchObject({ status: 69, said: expect.stringContaining(`${script()} is a link to nowhere`) as string })
+      expect(readlinkSync(script())).toBe('/none/mine')
     })
 
     test.each([
