@@ -158,6 +158,7 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(router.dpkg('--install', madeUpDeb('jool', '4.1.9+git', { 'usr/bin/jool': 'shipped\n', [`lib/modules/${release}/extra/jool.ko`]: 'shipped\n' })).output).not.toContain('error')
       config = join(dir, 'config')
       mkdirSync(join(config, 'scripts'), { recursive: true })
+      symlinkSync(config, join(router.root, 'config'))
       writeFileSync(script(), user, { mode: 0o750 })
       writeFileSync(join(config, 'config.boot'), 'nat64 {\n}\n')
       execFileSync('tar', ['--extract', '--file', archive.path, '--directory', config])
@@ -294,11 +295,10 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
     /** As `beforeEach` left it. */
     function standInVyosAgain(): void {
       for (const [path, text] of Object.entries(before)) {
+        mkdirSync(dirname(join(router.root, path)), { recursive: true })
         if (text === 'folder') mkdirSync(join(router.root, path), { recursive: true })
-        else {
-          mkdirSync(dirname(join(router.root, path)), { recursive: true })
-          writeFileSync(join(router.root, path), text)
-        }
+        else if (text.startsWith('-> ')) symlinkSync(text.slice('-> '.length), join(router.root, path))
+        else writeFileSync(join(router.root, path), text)
       }
       execFileSync('cp', ['-a', join(dir, 'dpkg'), join(router.root, 'var/lib/dpkg')])
     }
@@ -464,6 +464,23 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       } finally {
         execFileSync('umount', [config])
       }
+    })
+
+    test('unpacked anywhere but in VyOS\'s configuration folder it only installs, and says what that is worth', () => {
+      rmSync(join(router.root, 'config'))
+      const { status, said } = install()
+      expect(said).toBe(`nat64-forge: installed: jool-tools jool-modules-6.6.54-vyos nat64ctl tayga vyos-nat64\nnat64-forge: ${folder()} is not in /config: an upgrade of the image will lose the packages, and nothing will install them again. To have it done, unpack the archive in /config, and run \`install\` there\n`)
+      expect(status).toBe(69)
+      expect(installed()).toEqual(everything)
+      expect(readFileSync(script(), 'utf8')).toBe(user)
+      expect(install('--no-hook')).toEqual({ status: 0, said: '' })
+
+      // The other name of the folder, and the same folder by another path.
+      mkdirSync(join(router.root, 'opt/vyatta/etc'), { recursive: true })
+      rmSync(join(router.root, 'opt/vyatta/etc/config'), { recursive: true })
+      symlinkSync(config, join(router.root, 'opt/vyatta/etc/config'))
+      expect(install().status).toBe(0)
+      expect(readFileSync(script(), 'utf8')).toContain(hook())
     })
 
     test('words that it does not know are an error', () => {
