@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -481,6 +482,32 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       symlinkSync(config, join(router.root, 'opt/vyatta/etc/config'))
       expect(install().status).toBe(0)
       expect(readFileSync(script(), 'utf8')).toContain(hook())
+    })
+
+    test('it waits five minutes for another installation, and then says so', async () => {
+      const lock = join(router.root, 'run/nat64-forge.lock')
+      mkdirSync(dirname(lock), { recursive: true })
+      // Its own time is only noted here.
+      writeFileSync(join(dir, 'bin/flock'), `#!/bin/sh\necho "flock $*" >> ${dir}/log\nexec /usr/bin/flock -w 1 9\n`, { mode: 0o755 })
+      const holder = spawn('/usr/bin/flock', [lock, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
+      try {
+        await once(holder.stdout, 'data')
+        expect(install()).toEqual({ status: 69, said: `nat64-forge: another installation has had ${lock} for five minutes; nothing was changed: \`fuser -v ${lock}\` says which\n` })
+        expect(install('--boot').status).toBe(0)
+        expect(readFileSync(join(dir, 'log'), 'utf8')).toMatch(/^flock -w 300 9\n/)
+        expect(installed()).toEqual(['jool 4.1.9+git'])
+      } finally {
+        if (holder.pid !== undefined) process.kill(-holder.pid)
+      }
+    })
+
+    test('what a package starts does not keep the lock', () => {
+      const lock = join(router.root, 'run/nat64-forge.lock')
+      const real = readFileSync(join(dir, 'bin/dpkg'), 'utf8')
+      writeFileSync(join(dir, 'bin/dpkg'), real.replace('#!/bin/sh\n', `#!/bin/sh\n[ ! -e /proc/self/fd/9 ] || echo "dpkg has the lock" >> ${dir}/log\n`))
+      expect(install('--no-hook').status).toBe(0)
+      expect(existsSync(lock)).toBe(true)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).not.toContain('dpkg has the lock')
     })
 
     test('words that it does not know are an error', () => {
