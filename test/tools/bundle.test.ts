@@ -411,6 +411,11 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
         status: 0, said: ['jool-tools', name].map((each) => `nat64-forge: ${each} was removed here, and is left out with what belongs to it; \`${folder()}/install\` installs it again\n`).join(''),
       })
       expect(installed()).toEqual(rest)
+      expect(router.dpkg('--remove', 'tayga').status).toBe(0)
+      writeFileSync(join(dir, 'kernel'), '6.6.58-vyos\n')
+      appendFileSync(join(router.root, 'var/lib/dpkg/status'), 'Package: tayga\nStatus: deinstall ok config-files\nVersion: 0.9.2-8\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: made up\n\n')
+      expect(install('--boot').said).toContain('TAYGA is not here either')
+      writeFileSync(join(dir, 'kernel'), `${release}\n`)
       expect(install('--no-hook').status).toBe(0)
       expect(installed()).toEqual(everything)
     })
