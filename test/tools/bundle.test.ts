@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { writeBundle, type Bundle } from '../../packaging/bundle/artifact.ts'
@@ -158,6 +159,7 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(router.dpkg('--install', madeUpDeb('jool', '4.1.9+git', { 'usr/bin/jool': 'shipped\n', [`lib/modules/${release}/extra/jool.ko`]: 'shipped\n' })).output).not.toContain('error')
       config = join(dir, 'config')
       mkdirSync(join(config, 'scripts'), { recursive: true })
+      symlinkSync(config, join(router.root, 'config'))
       writeFileSync(script(), user, { mode: 0o750 })
       writeFileSync(join(config, 'config.boot'), 'nat64 {\n}\n')
       execFileSync('tar', ['--extract', '--file', archive.path, '--directory', config])
@@ -219,6 +221,49 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(existsSync(script())).toBe(false)
     })
 
+    test.each<[string, (text: string) => string]>([
+      ['the end', (text) => text.replace('# nat64-forge: end\n', '')],
+      ['the beginning', (text) => text.replace(/^# nat64-forge: begin.*\n/m, '')],
+      ['their order', (text) => text.replace(/^(# nat64-forge: begin.*\n)([^]*)(# nat64-forge: end\n)/m, '$3$2$1')],
+      ['their number', (text) => `${text}# nat64-forge: end\n`],
+    ])('its hook is not taken out by marks that somebody has changed: %s', (_name, change) => {
+      install()
+      const changed = change(readFileSync(script(), 'utf8'))
+      writeFileSync(script(), changed)
+      const { status, said } = install('--unhook')
+      expect(said).toBe(`nat64-forge: ${script()} has not one \`# nat64-forge: begin\` and one \`# nat64-forge: end\` below it; it is as it was: take out by hand what calls ${folder()}/install\n`)
+      expect(status).toBe(65)
+      expect(readFileSync(script(), 'utf8')).toBe(changed)
+    })
+
+    test('where there is no hook, nothing is taken out', () => {
+      expect(install('--unhook')).toEqual({ status: 0, said: '' })
+      rmSync(script())
+      expect(install('--unhook')).toEqual({ status: 0, said: '' })
+    })
+
+    test('its hook goes into what a symbolic link names, and the link stays', () => {
+      const target = join(config, 'scripts/mine')
+      renameSync(script(), target)
+      symlinkSync('mine', script())
+      install()
+      expect(readlinkSync(script())).toBe('mine')
+      expect(readFileSync(target, 'utf8')).toBe(`#!/bin/sh\n${hook()}${user.slice('#!/bin/sh\n'.length)}`)
+      expect(install('--unhook').status).toBe(0)
+      expect(readlinkSync(script())).toBe('mine')
+      expect(readFileSync(target, 'utf8')).toBe(user)
+
+      rmSync(target)
+      install()
+      expect(readFileSync(target, 'utf8')).toBe(`#!/bin/sh\n${hook(', with this file')}`)
+      install('--unhook')
+      expect(existsSync(target)).toBe(false)
+      rmSync(script())
+      symlinkSync('/none/mine', script())
+      expect(install()).toMatchObject({ status: 69, said: expect.stringContaining(`${script()} is a link to nowhere`) as string })
+      expect(readlinkSync(script())).toBe('/none/mine')
+    })
+
     test.each([
       ['#!/usr/bin/python3\nprint()\n', 0o755, 'is no shell script'],
       [user, 0o640, 'is not executable, so VyOS does not run it'],
@@ -251,11 +296,10 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
     /** As `beforeEach` left it. */
     function standInVyosAgain(): void {
       for (const [path, text] of Object.entries(before)) {
+        mkdirSync(dirname(join(router.root, path)), { recursive: true })
         if (text === 'folder') mkdirSync(join(router.root, path), { recursive: true })
-        else {
-          mkdirSync(dirname(join(router.root, path)), { recursive: true })
-          writeFileSync(join(router.root, path), text)
-        }
+        else if (text.startsWith('-> ')) symlinkSync(text.slice('-> '.length), join(router.root, path))
+        else writeFileSync(join(router.root, path), text)
       }
       execFileSync('cp', ['-a', join(dir, 'dpkg'), join(router.root, 'var/lib/dpkg')])
     }
@@ -278,7 +322,40 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(said).toContain('nat64-forge: Jool is not installed; rules with `engine tayga` work\n')
       expect(status).toBe(69)
       expect(installed()).toEqual(['jool 4.1.9+git', 'nat64ctl 0.1.0-1', 'tayga 0.9.2-8', 'vyos-nat64 0.1.0-1'])
+      expect(readFileSync(script(), 'utf8')).toBe(`#!/bin/sh\n${hook()}${user.slice('#!/bin/sh\n'.length)}`)
       expect(install('--boot').status).toBe(0)
+    })
+
+    test('where dpkg refuses Jool at boot, VyOS migrates the configuration all the same', () => {
+      writeFileSync(join(dir, 'refuse'), 'jool-tools_')
+      const migration = join(router.root, 'usr/libexec/vyos/run-config-migration.py')
+      writeFileSync(migration, '', { mode: 0o755 })
+      expect(install('--boot').status).toBe(0)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).toContain(`sg vyattacfg -c ${migration} ${config}/config.boot\n`)
+    })
+
+    test('where dpkg refuses everything, nothing is migrated, and the hook tries again', () => {
+      writeFileSync(join(dir, 'refuse'), 'nat64ctl_')
+      writeFileSync(join(router.root, 'usr/libexec/vyos/run-config-migration.py'), '', { mode: 0o755 })
+      expect(install('--boot').status).toBe(0)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).not.toContain('sg vyattacfg')
+      const { status, said } = install()
+      expect(said).toContain('nat64-forge: not everything is installed; `dpkg --audit` says what is not')
+      expect(status).toBe(69)
+      expect(readFileSync(script(), 'utf8')).toContain(hook())
+    })
+
+    test('without TAYGA nobody is told that its rules work', async () => {
+      rmSync(folder(), { recursive: true })
+      execFileSync('tar', ['--extract', '--file', (await bundle(debs.filter((path) => path !== deb('tayga')))).path, '--directory', config])
+      const without = 'TAYGA is not here either, so nothing translates with `engine tayga`'
+      writeFileSync(join(dir, 'kernel'), '6.6.58-vyos\n')
+      expect(install('--no-hook').said).toContain(`Jool is left out, everything else is installed; ${without}. For Jool,`)
+      writeFileSync(join(dir, 'kernel'), `${release}\n`)
+      writeFileSync(join(dir, 'refuse'), 'jool-tools_')
+      expect(install('--no-hook')).toMatchObject({ status: 69, said: expect.stringContaining(`Jool is not installed; ${without}\n`) as string })
+      router.dpkg('--install', deb('tayga'))
+      expect(install('--no-hook')).toMatchObject({ status: 69, said: expect.stringContaining('Jool is not installed; rules with `engine tayga` work\n') as string })
     })
 
     test('half an installation is finished', () => {
@@ -298,6 +375,65 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       expect(install('--boot').said).toBe('nat64-forge: installed: jool-tools\n')
     })
 
+    /** As `dpkg --set-selections` notes it, which is what apt-mark uses. */
+    const hold = (...names: string[]): void => {
+      const status = join(router.root, 'var/lib/dpkg/status')
+      writeFileSync(status, readFileSync(status, 'utf8').split('\n\n').map((paragraph) => (
+        names.some((name) => paragraph.startsWith(`Package: ${name}\n`)) ? paragraph.replace('Status: install ', 'Status: hold ') : paragraph
+      )).join('\n\n'))
+    }
+
+    test('what is held counts as there, and an older one is left with what belongs to it', () => {
+      install('--no-hook')
+      hold('nat64ctl', 'tayga', 'jool-tools')
+      expect(install('--boot')).toEqual({ status: 0, said: '' })
+      const state = (): string => execFileSync(join(dir, 'bin/dpkg-query'), ['--show', '--showformat', '${db:Status-Abbrev}${Package} ${Version}\n', 'nat64ctl', 'tayga'], { encoding: 'utf8' })
+      router.dpkg('--install', madeUpDeb('tayga', '0.9.1-1'))
+      router.dpkg('--remove', 'vyos-nat64')
+      router.dpkg('--install', madeUpDeb('nat64ctl', '0.0.9-1'))
+      hold('nat64ctl', 'tayga')
+      const before = state()
+      expect(before).toContain('hi nat64ctl 0.0.9-1\nhi tayga 0.9.1-1\n')
+      expect(install()).toMatchObject({ status: 0, said: expect.stringContaining('nat64-forge: nat64ctl is held at 0.0.9-1, and here is 0.1.0-1: left as it is, with what belongs to it; `apt-mark unhold nat64ctl` lets it go\n') as string })
+      expect(install('--boot').said).toContain('nat64-forge: tayga is held at 0.9.1-1')
+      expect(state()).toBe(before)
+      expect(installed().join()).not.toContain('vyos-nat64')
+    })
+
+    test('what the administrator has removed stays away at boot, and comes back by hand', () => {
+      // The modules have scripts, which dpkg keeps, and remembers a removed package by. VyOS's own package needs some Jool.
+      install('--no-hook')
+      const name = 'jool-modules-6.6.54-vyos'
+      expect(router.dpkg('--remove', '--force-depends', name, 'jool-tools').status).toBe(0)
+      expect(execFileSync(join(dir, 'bin/dpkg-query'), ['--show', '--showformat', '${db:Status-Abbrev}', name], { encoding: 'utf8' })).toBe('rc ')
+      const rest = everything.filter((each) => !each.startsWith('jool'))
+      expect(install('--boot')).toEqual({
+        status: 0, said: ['jool-tools', name].map((each) => `nat64-forge: ${each} was removed here, and is left out with what belongs to it; \`${folder()}/install\` installs it again\n`).join(''),
+      })
+      expect(installed()).toEqual(rest)
+      expect(router.dpkg('--remove', 'tayga').status).toBe(0)
+      writeFileSync(join(dir, 'kernel'), '6.6.58-vyos\n')
+      appendFileSync(join(router.root, 'var/lib/dpkg/status'), 'Package: tayga\nStatus: deinstall ok config-files\nVersion: 0.9.2-8\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: made up\n\n')
+      expect(install('--boot').said).toContain('TAYGA is not here either')
+      writeFileSync(join(dir, 'kernel'), `${release}\n`)
+      expect(install('--no-hook').status).toBe(0)
+      expect(installed()).toEqual(everything)
+    })
+
+    test('a removal of vyos-nat64 names what takes the hook out', async () => {
+      rmSync(folder(), { recursive: true })
+      execFileSync('tar', ['--extract', '--file', (await bundle(real)).path, '--directory', config])
+      install()
+      const where = join(router.root, 'opt/vyatta/etc/config/scripts/vyos-preconfig-bootup.script')
+      mkdirSync(dirname(where), { recursive: true })
+      copyFileSync(script(), where)
+      const said = `vyos-nat64: /opt/vyatta/etc/config/scripts/vyos-preconfig-bootup.script installs this package again after an upgrade of the image; \`${folder()}/install --unhook\` takes that out`
+      expect(router.dpkg('--remove', 'vyos-nat64').output).toContain(said)
+      router.dpkg('--install', join(folder(), 'packages/vyos-nat64_0.1.0-1_all.deb'))
+      writeFileSync(where, user)
+      expect(router.dpkg('--remove', 'vyos-nat64').output).not.toContain('--unhook')
+    })
+
     test.each<[string, () => void, string]>([
       ['a tampered package', () => { appendFileSync(join(folder(), 'packages/nat64ctl_0.1.0-1_all.deb'), 'x') }, 'packages/nat64ctl_0.1.0-1_all.deb: FAILED'],
       ['a tampered installer', () => { appendFileSync(join(folder(), 'install'), '# x\n') }, 'install: FAILED'],
@@ -305,7 +441,8 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       ['a cut archive', () => {
         const cut = join(dir, 'cut.tar')
         copyFileSync(archive.path, cut)
-        truncateSync(cut, Math.floor(archive.sizeBytes * 0.9))
+        // In the last package: behind it are only the list, and zeros.
+        truncateSync(cut, readFileSync(cut, 'latin1').lastIndexOf('nat64-forge/packages.list') - 512)
         renameSync(folder(), join(dir, 'whole'))
         expect(() => { execFileSync('tar', ['--extract', '--file', cut, '--directory', config], { stdio: 'pipe' }) }).toThrow()
       }, 'is missing: unpack the archive again'],
@@ -333,6 +470,49 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', 'tar', '/usr/bin/python3') || pr
       } finally {
         execFileSync('umount', [config])
       }
+    })
+
+    test('unpacked anywhere but in VyOS\'s configuration folder it only installs, and says what that is worth', () => {
+      rmSync(join(router.root, 'config'))
+      const { status, said } = install()
+      expect(said).toBe(`nat64-forge: installed: jool-tools jool-modules-6.6.54-vyos nat64ctl tayga vyos-nat64\nnat64-forge: ${folder()} is not in /config: an upgrade of the image will lose the packages, and nothing will install them again. To have it done, unpack the archive in /config, and run \`install\` there\n`)
+      expect(status).toBe(69)
+      expect(installed()).toEqual(everything)
+      expect(readFileSync(script(), 'utf8')).toBe(user)
+      expect(install('--no-hook')).toEqual({ status: 0, said: '' })
+
+      // The other name of the folder, and the same folder by another path.
+      mkdirSync(join(router.root, 'opt/vyatta/etc'), { recursive: true })
+      rmSync(join(router.root, 'opt/vyatta/etc/config'), { recursive: true })
+      symlinkSync(config, join(router.root, 'opt/vyatta/etc/config'))
+      expect(install().status).toBe(0)
+      expect(readFileSync(script(), 'utf8')).toContain(hook())
+    })
+
+    test('it waits five minutes for another installation, and then says so', async () => {
+      const lock = join(router.root, 'run/nat64-forge.lock')
+      mkdirSync(dirname(lock), { recursive: true })
+      // Its own time is only noted here.
+      writeFileSync(join(dir, 'bin/flock'), `#!/bin/sh\necho "flock $*" >> ${dir}/log\nexec /usr/bin/flock -w 1 9\n`, { mode: 0o755 })
+      const holder = spawn('/usr/bin/flock', [lock, 'sh', '-c', 'echo held; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
+      try {
+        await once(holder.stdout, 'data')
+        expect(install()).toEqual({ status: 69, said: `nat64-forge: another installation has had ${lock} for five minutes; nothing was changed: \`fuser -v ${lock}\` says which\n` })
+        expect(install('--boot').status).toBe(0)
+        expect(readFileSync(join(dir, 'log'), 'utf8')).toMatch(/^flock -w 300 9\n/)
+        expect(installed()).toEqual(['jool 4.1.9+git'])
+      } finally {
+        if (holder.pid !== undefined) process.kill(-holder.pid)
+      }
+    })
+
+    test('what a package starts does not keep the lock', () => {
+      const lock = join(router.root, 'run/nat64-forge.lock')
+      const real = readFileSync(join(dir, 'bin/dpkg'), 'utf8')
+      writeFileSync(join(dir, 'bin/dpkg'), real.replace('#!/bin/sh\n', `#!/bin/sh\n[ ! -e /proc/self/fd/9 ] || echo "dpkg has the lock" >> ${dir}/log\n`))
+      expect(install('--no-hook').status).toBe(0)
+      expect(existsSync(lock)).toBe(true)
+      expect(readFileSync(join(dir, 'log'), 'utf8')).not.toContain('dpkg has the lock')
     })
 
     test('words that it does not know are an error', () => {

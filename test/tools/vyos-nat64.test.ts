@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { buildDeb } from '../../packaging/debs/build-deb.ts'
 import type { PackagePlan } from '../../packaging/debs/plan.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
@@ -168,6 +168,69 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
       expect(readFileSync(join(root, 'var/lib/dpkg/diversions'), 'utf8')).toBe(foreign)
     })
 
+    describe('where dpkg-divert notes a diversion and does not move the file', () => {
+      // What the real one does where its rename fails or never comes, for one file.
+      const noteOnly = (verb: '--add' | '--remove', then: string): void => {
+        const bin = join(dir, 'bin')
+        mkdirSync(bin)
+        writeFileSync(join(bin, 'dpkg-divert'), `#!/bin/sh
+case "$*" in *${verb}*--rename*/conf_mode/nat64.py)
+    for word; do shift; [ "$word" = --rename ] || set -- "$@" "$word"; done
+    /usr/bin/dpkg-divert --no-rename "$@"
+    ${then}
+esac
+exec /usr/bin/dpkg-divert "$@"
+`, { mode: 0o755 })
+        vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`)
+        vi.stubEnv('TMPDIR', dir)
+      }
+      const fails = 'echo "dpkg-divert: error: cannot rename: No space left on device" >&2; exit 2'
+      const diversions = (root: string): string => {
+        const path = join(root, 'var/lib/dpkg/diversions')
+        return existsSync(path) ? readFileSync(path, 'utf8') : ''
+      }
+      afterEach(() => { vi.unstubAllEnvs() })
+
+      test('because the disk is full, VyOS has its files, and no diversion stays', () => {
+        const { root, before, read, dpkg, install } = vyos()
+        noteOnly('--add', fails)
+        expect(dpkg('--install', deb).output).toContain('No space left on device')
+        expectAsBefore(root, before)
+        expect(diversions(root)).toBe('')
+        vi.unstubAllEnvs()
+        install(deb)
+        expect(read(`var/lib/vyos-nat64/shipped/${script}`)).toBe(before[script])
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+      })
+
+      test('because the power goes, the next installation finishes it', () => {
+        const { root, before, read, dpkg, install } = vyos()
+        // The maintainer script and dpkg above it: nobody is left to undo anything.
+        noteOnly('--add', 'kill -9 "$(cut -d " " -f 4 "/proc/$PPID/stat")" "$PPID"; exit 2')
+        expect(dpkg('--install', deb).status).not.toBe(0)
+        expect(diversions(root)).toContain(`/${script}\n`)
+        expect(existsSync(join(root, `var/lib/vyos-nat64/shipped/${script}`))).toBe(false)
+        vi.unstubAllEnvs()
+        install(deb)
+        expect(read(script)).toBe(ours(script))
+        expect(read(`var/lib/vyos-nat64/shipped/${script}`)).toBe(before[script])
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+        expect(diversions(root)).toBe('')
+      })
+
+      test('at a removal, the next one gives the file back', () => {
+        const { root, before, dpkg, install } = vyos()
+        install(deb)
+        noteOnly('--remove', fails)
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(1)
+        vi.unstubAllEnvs()
+        expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+        expectAsBefore(root, before)
+      })
+    })
+
     test('a file that cannot be unpacked undoes everything', () => {
       const { root, before, dpkg } = vyos()
       ownedByVyos(root, '/usr/share/vyos-nat64/op-mode-definitions/nat64.xml')
@@ -236,6 +299,71 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
     expect(read(cache)).not.toContain('nat46')
     expect(read(tree)).toBe('{"name": "", "data": {"new": 1}, "children": []}')
     expect(existsSync(join(root, 'var/lib/vyos-nat64'))).toBe(false)
+  })
+
+  describe('a power cut while the reference is merged', () => {
+    const reference = 'usr/lib/vyos-nat64/reference.py'
+    const state = 'var/lib/vyos-nat64'
+    /** The calls that matter for what a disk holds, of a merge that is done again from the start. */
+    const traced = (root: string): string[] => {
+      const trace = `import os, runpy, sys
+root = sys.argv[3]
+def say(what, path):
+    if path.startswith(root): print(what, os.path.relpath(path, root), flush=True)
+def wrap(name, tell):
+    real = getattr(os, name)
+    def call(*args, **options):
+        tell(*args)
+        return real(*args, **options)
+    setattr(os, name, call)
+wrap("fsync", lambda number: say("sync", os.readlink("/proc/self/fd/%d" % number)))
+wrap("replace", lambda source, target: say("take", target))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")`
+      return execFileSync('/usr/bin/python3', ['-B', '-c', trace, join(root, reference), 'merge', root], { encoding: 'utf8' }).trimEnd().split('\n')
+    }
+
+    test('finds the original and the record of it on the disk before the merged tree', () => {
+      const { root, before, read, dpkg, install } = vyos({ tree: 'present', cache: false })
+      install(deb)
+      writeFileSync(join(root, tree), before[tree] ?? '')
+      rmSync(join(root, state, 'reftree.cache'))
+      rmSync(join(root, state, 'reftree.cache.json'))
+      expect(traced(root)).toEqual([
+        `sync ${state}/reftree.cache.new`, `take ${state}/reftree.cache`, `sync ${state}/reftree.cache.json.new`, `take ${state}/reftree.cache.json`, `sync ${state}`, 'sync var/lib',
+        `sync ${tree}.vyos-nat64`, `take ${tree}`, 'sync usr/share/vyos',
+      ])
+      expect(read(tree)).toContain('nat46')
+      expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
+      expect(picture(root)).toEqual(before)
+    })
+
+    test('of an upgrade leaves the original to be put back', () => {
+      const { root, before, read, dpkg, install } = vyos({ tree: 'present' })
+      install(deb)
+      const merged = read(tree)
+      // The next version's nodes give another tree, whose record is there, and the tree is not.
+      const definitions = join(root, 'usr/share/vyos-nat64/interface-definitions/zz.xml')
+      writeFileSync(definitions, '<node name="nat99" owner="x">\n')
+      execFileSync('/usr/bin/python3', ['-B', join(root, reference), 'merge', root])
+      expect(read(tree)).not.toBe(merged)
+      writeFileSync(join(root, tree), merged)
+      execFileSync('/usr/bin/python3', ['-B', join(root, reference), 'merge', root])
+      expect(read(tree)).toContain('nat99')
+      rmSync(definitions)
+      expect(dpkg('--remove', 'vyos-nat64').output).not.toContain('still has')
+      expect(picture(root)).toEqual(before)
+    })
+
+    test('that took the original with it is told at the removal, for VyOS\'s tree cannot be made without it', () => {
+      const { root, dpkg, install, read } = vyos({ tree: 'present' })
+      install(deb)
+      writeFileSync(join(root, state, 'reftree.cache.json'), '')
+      const { status, output } = dpkg('--remove', 'vyos-nat64')
+      expect(output).toContain('vyos-nat64: /usr/share/vyos/reftree.cache still has the nodes of this package, and what VyOS had there is lost')
+      expect(status).toBe(0)
+      expect(read(tree)).toContain('nat46')
+    })
   })
 
   test('VyOS\'s daemons are told where they run, and only there', () => {

@@ -2,13 +2,14 @@
 
 VyOS 1.4 and later have a cache in Python, which VyOS's own program makes of the packages' parts; since 2025 also a reference tree, which VyOS's
 library makes of interface definitions. Both are made beside the old ones and take their places whole: without them VyOS does not start. What
-was there before is kept, and put back where nobody else has changed it.
+was there before is kept, on the disk before anything takes its place, and put back where nobody else has changed it.
 
 The maintainer scripts run this, with the folder that is the root: `reference.py merge|restore ROOT`.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -80,8 +81,11 @@ def restore(places: Places) -> None:
         if not kept.put_back() and _has_mark(places.cache):
             _write(places.cache, _new_cache(places, with_own=False))
     # A tree that VyOS has replaced since has none of ours, or dpkg's trigger has made it one of ours again.
-    if os.path.exists(places.tree):
-        _Kept(places, places.tree, []).put_back()
+    if os.path.exists(places.tree) and not _Kept(places, places.tree, []).put_back() and _has_mark(places.tree):
+        # VyOS's library only adds to a tree, and what made VyOS's own is not in an image. A removal that failed would help nobody.
+        print(
+            "vyos-nat64: /usr/share/vyos/reftree.cache still has the nodes of this package, and what VyOS had there is lost: "
+            "VyOS goes on offering nat46, and a commit of it will fail. Install the package vyos-1x again, or upgrade the image", file=sys.stderr)
 
 
 class _Kept:
@@ -95,28 +99,38 @@ class _Kept:
 
     @property
     def original(self) -> Optional[str]:
-        """Its path, while the file is what it was replaced by, and what both were made of is the same."""
+        """Its path, while the file is what it was replaced by (or about to be), and what both were made of is the same."""
         record = self._record()
         if record is None or not os.path.exists(self._copy):
             return None
-        fits = record.get("inputs") == self._inputs and record.get("original") == _digest(self._copy) and record.get("merged") == _digest(self._path)
-        return self._copy if fits else None
+        fits = record.get("inputs") == self._inputs and record.get("original") == _digest(self._copy)
+        return self._copy if fits and _digest(self._path) in (record.get("before"), record.get("merged")) else None
 
     def replace_by(self, content: bytes) -> None:
         if self.original is None and not _has_mark(self._path):
             os.makedirs(self._state, exist_ok=True)
             shutil.copy2(self._path, self._copy + ".new")
+            _sync(self._copy + ".new")
             os.replace(self._copy + ".new", self._copy)
         elif self.original is None:
             # Somebody else has made it with our nodes: there is no original to put back.
             self._forget()
             _write(self._path, content)
             return
-        # The record first: half-way, the file is the original, and the record does not fit it.
-        record = {"inputs": self._inputs, "original": _digest(self._copy), "merged": hashlib.sha256(content).hexdigest()}
-        with open(self._copy + ".json", "w", encoding="utf-8") as file:
-            json.dump(record, file)
+        # The record first, and on the disk: half-way, the file is the original or what an earlier version made of it, and the record fits that
+        # as well.
+        record: Dict[str, object] = {"inputs": self._inputs, "original": _digest(self._copy), "merged": hashlib.sha256(content).hexdigest()}
+        if not record.items() <= (self._record() or {}).items():
+            self._keep(dict(record, before=_digest(self._path)))
         _write(self._path, content)
+
+    def _keep(self, record: Dict[str, object]) -> None:
+        with open(self._copy + ".json.new", "w", encoding="utf-8") as file:
+            json.dump(record, file)
+        _sync(self._copy + ".json.new")
+        os.replace(self._copy + ".json.new", self._copy + ".json")
+        for folder in (self._state, os.path.dirname(self._state)):
+            _sync(folder)
 
     def put_back(self) -> bool:
         original = self.original
@@ -124,7 +138,9 @@ class _Kept:
             return False
         temporary = self._path + ".vyos-nat64"
         shutil.copy2(original, temporary)
+        _sync(temporary)
         os.replace(temporary, self._path)
+        _sync(os.path.dirname(self._path))
         self._forget()
         return True
 
@@ -221,6 +237,19 @@ def _digest(path: str) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def _sync(path: str) -> None:
+    """A file's content, or a folder's names, on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # A file system that cannot do it for folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(number)
+
+
 def _write(path: str, content: bytes) -> None:
     """Whole or not at all, with the owner and mode that were there. A file that has this content already keeps its date."""
     with open(path, "rb") as file:
@@ -236,6 +265,7 @@ def _write(path: str, content: bytes) -> None:
         os.chmod(temporary, there.st_mode & 0o7777)
         os.chown(temporary, there.st_uid, there.st_gid)
         os.replace(temporary, path)
+        _sync(os.path.dirname(path))
     except OSError:
         if os.path.exists(temporary):
             os.remove(temporary)
