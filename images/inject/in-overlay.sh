@@ -256,7 +256,8 @@ while read -r release initrd; do
   fi
   # It writes ld.so.cache into an initrd by a chroot.
   wall --cap-add cap_sys_chroot -- env TMPDIR=/run/nat64-forge/tmp mkinitramfs -o /run/nat64-forge/initrd "$release"
-  is_file run initrd && [ -s run/initrd ] || { echo "mkinitramfs made no initrd for $release" >&2; exit 1; }
+  is_file run initrd || { echo 'mkinitramfs made no file' >&2; exit 1; }
+  [ -s run/initrd ] || { echo "mkinitramfs made no initrd for $release" >&2; exit 1; }
   # Written into the file that is there: owner and permissions stay.
   [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || in_root sh -c "cat /run/nat64-forge/initrd > '/boot/initrd.img-$release'"
   mv run/initrd "answer/initrd-$release"
