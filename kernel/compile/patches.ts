@@ -50,8 +50,7 @@ export async function applyPatches(patches: readonly JoolPatch[], sources: strin
   const taken = join(workDir, 'patches')
   await mkdir(taken, { recursive: true })
   for (const [index, { name, sha256 }] of patches.entries()) {
-    const bytes = await readPatch(dir, name)
-    expectEqual(sha256Of(bytes), sha256, 'E_LOCK_STALE', `the digest of the patch ${name}`, 'the patch was edited since the lock was written: resolve anew with --update')
+    const bytes = await readLockedPatch({ name, sha256 }, dir)
     const file = `${String(index + 1).padStart(2, '0')}-${basename(name)}`
     await writeFile(join(taken, file), bytes)
     await runInRoot(exec, ['patch', '--batch', '--forward', '--fuzz=0', '--no-backup-if-mismatch', '--reject-file=-', '--strip=1', '--directory=/build/jool', `--input=/build/patches/${file}`], {
@@ -59,6 +58,19 @@ export async function applyPatches(patches: readonly JoolPatch[], sources: strin
       doing: `apply the patch ${name} to Jool`, errorCode: 'E_PATCH', hint: `bring ${shown}/${name} up to date with Jool's sources, or take it out of the series`,
     })
   }
+}
+
+/** The bytes that were locked. @throws ForgeError E_LOCK_STALE, E_PATCH */
+export async function readLockedPatch({ name, sha256 }: JoolPatch, dir = shippedDir): Promise<Buffer> {
+  const bytes = await readPatch(dir, name)
+  expectEqual(sha256Of(bytes), sha256, 'E_LOCK_STALE', `the digest of the patch ${name}`, 'the patch was edited since the lock was written: resolve anew with --update')
+  return bytes
+}
+
+/** True when one is no longer what the lock says, or gone. */
+export async function patchesChanged(patches: readonly JoolPatch[], dir = shippedDir): Promise<boolean> {
+  for (const { name, sha256 } of patches) if (await readFile(join(dir, name)).then(sha256Of, () => undefined) !== sha256) return true
+  return false
 }
 
 async function readSeries(path: string, name: string): Promise<{ file: string; range: string }[]> {

@@ -17,6 +17,8 @@ export interface ModulesPlan {
   buildRoot: BuildRootRecipe
   /** The key that signs here. */
   signing?: NonNullable<ModulesLocked['signing']>
+  /** The kernel refuses what is built here: it ends before anything is. */
+  unsigned?: true
   /** Patches to Jool's sources, in order. */
   patches?: readonly JoolPatch[]
   /** Jool's sources are a checkout, which is compiled as it is: patches for all releases are not for it. */
@@ -33,6 +35,7 @@ export function plan({ spec, locked, target }: PlanInput<ModulesSpec, ModulesLoc
     compileTools: before.source.tools === 'compiled',
     buildRoot: { suite: target.suite, architecture: target.architecture, sourceDateEpoch: target.sourceDateEpoch, packages: locked.buildRoot },
     ...(locked.signing ? { signing: locked.signing } : {}),
+    ...(locked.unsigned ? { unsigned: true } : {}),
     ...(locked.patches ? { patches: locked.patches } : {}),
     ...(before.source.locked.provider === 'directory' ? { checkout: true } : {}),
     ...(before.headers.provider === 'source' && before.headers.withJool ? { withKernel: true } : {}),
@@ -41,6 +44,6 @@ export function plan({ spec, locked, target }: PlanInput<ModulesSpec, ModulesLoc
 
 /** Where a key lies does not matter, and what the sources are is said by their own key. */
 export function keyOf(planned: ModulesPlan): unknown {
-  const { signing, checkout: _, ...rest } = planned
+  const { signing, checkout: _, unsigned: __, ...rest } = planned
   return signing ? { ...rest, signing: { ...signing, key: keyIdentity(signing.key) } } : rest
 }

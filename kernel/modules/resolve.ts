@@ -20,9 +20,10 @@ export async function resolve({ spec, target, before }: ResolveInput<ModulesSpec
   supportOf(jool, release, spec)
   const patches = await patchesFor({ version: jool, released: before.source.provider !== 'directory' }, release)
   const signing = await lockSigning(spec, before.headers, deps)
+  const unsigned = !spec.signing && before.headers.provider !== 'source' && before.headers.signatures?.policy === 'forced'
   const index = await deps.archive.open(target.suite, target.architecture)
   const wanted = [...compilePackages, ...before.headers.buildDepends, ...(before.source.provider === 'debian' ? [] : autotools)]
-  return { buildRoot: await index.closure(wanted), ...(signing ? { signing } : {}), ...(patches.length > 0 ? { patches } : {}) }
+  return { buildRoot: await index.closure(wanted), ...(signing ? { signing } : {}), ...(unsigned ? { unsigned } : {}), ...(patches.length > 0 ? { patches } : {}) }
 }
 
 /** A kernel that is built here brings its key; for others, the target may name one, which the kernel has to accept. @throws as lockKey, expectSignable, expectTrustedBy */

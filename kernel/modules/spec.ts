@@ -14,6 +14,8 @@ export const modulesLocked = z.strictObject({
   buildRoot: z.array(lockedPackage),
   /** The key that signs the modules; absent where they are not signed, or signed where the kernel is built. */
   signing: z.strictObject({ key: keptKeyLocked, hash: z.string().optional() }).optional(),
+  /** The kernel loads only what its own key signed, and nobody signs. */
+  unsigned: z.literal(true).optional(),
   /** Those of kernel/patches that this Jool needs for this kernel, in order; absent where it needs none. */
   patches: z.array(lockedJoolPatch).min(1).optional(),
 })

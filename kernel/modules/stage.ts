@@ -1,5 +1,6 @@
 import type { HeadersArtifact, HeadersLocked, HeadersPlan } from '../headers/artifact.ts'
 import type { SourceArtifact, SourceLocked, SourcePlan } from '../source/artifact.ts'
+import { patchesChanged } from '../compile/patches.ts'
 import { buildRootTools } from '../../scripts/lib/build-root.ts'
 import type { Stage, Stored } from '../../scripts/pipeline/stage.ts'
 import type { ModulesArtifact } from './artifact.ts'
@@ -22,5 +23,6 @@ export const modules: Stage<
   locked: modulesLocked,
   assets: [],
   tools: [...buildRootTools, { command: 'openssl', package: 'openssl', why: 'signs with keys on tokens' }],
+  isStale: async ({ patches = [] }) => patchesChanged(patches),
   resolve, plan, keyOf, foresee, run,
 }

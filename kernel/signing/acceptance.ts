@@ -62,6 +62,14 @@ function identityOf({ issuerDer, serialDer, x509 }: Pick<Certificate, 'issuerDer
   return { nameSha256: sha256Of(Buffer.concat([issuerDer, serialDer])), keySha256: sha256Of(x509.publicKey.export({ type: 'spki', format: 'der' })) }
 }
 
+/** That somebody signs, where the kernel asks for it. @throws ForgeError E_UNSIGNED */
+export function expectNoSignatureNeeded(policy: KernelSignatures['policy'], release: string): void {
+  if (policy !== 'forced') return
+  throw new ForgeError('E_UNSIGNED', `the kernel ${release} loads only modules that its own key signed, and no key is given`, {
+    hint: 'give `modules.signing` with that kernel\'s key and certificate; if the key is gone, swap the kernel (`headers.provider: source`), or use an engine without a module (TAYGA)',
+  })
+}
+
 /**
  * That modules can be signed for this kernel as `modules.signing` says, and that this is of use.
  * @throws ForgeError E_TARGET, E_KERNEL

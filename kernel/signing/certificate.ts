@@ -16,7 +16,9 @@ export async function readCertificate(file: string, now: number, section = 'sign
   const certificate = parse(bytes, file)
   const { validFrom, validTo } = certificate.x509
   if (now > Date.parse(validTo)) {
-    throw new ForgeError('E_CERTIFICATE_EXPIRED', `the certificate ${file} was valid until ${validTo}`, { hint: 'make a new one for the same key: openssl req -x509 -new -key KEY -sha512 -days 3650 -subj "/CN=…" -out NEW.pem' })
+    throw new ForgeError('E_CERTIFICATE_EXPIRED', `the certificate ${file} was valid until ${validTo}`, {
+      hint: 'make a new one for the same key: openssl req -x509 -new -key KEY -sha512 -days 3650 -subj "/CN=…" -out NEW.pem; a kernel that is built already knows the old one only, and has to be built anew with the new one',
+    })
   }
   if (now < Date.parse(validFrom)) {
     throw new ForgeError('E_CERTIFICATE_EXPIRED', `the certificate ${file} is valid from ${validFrom} on`, { hint: 'correct this machine\'s clock, or make a certificate that is valid today' })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
+import { describeError } from '../../scripts/lib/describe-error.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { randomNumbers, randomTree } from '../support/random-tree.ts'
 import { rejection } from '../support/rejection.ts'
@@ -46,8 +47,9 @@ describe.skipIf(!tools)('an image with a difference grafted on', () => {
       expect(ours, `seed ${String(seed)}: ${options.join(' ')}`).toBe(theirs)
       // The kernel is stricter than unsquashfs; it knows no lzma.
       if (compressor !== 'lzma') {
-        const { stdout } = await exec(['bash', '-c', 'mkdir m && mount -t squashfs -o ro,loop grafted.squashfs m && /usr/bin/python3 "$0" m', listTree], { cwd: dir, contained: true })
-        expect(stdout, `mounted, seed ${String(seed)}: ${options.join(' ')}`).toBe(theirs)
+        const mounted = await exec(['bash', '-c', 'mkdir m && mount -t squashfs -o ro,loop grafted.squashfs m && /usr/bin/python3 "$0" m', listTree], { cwd: dir, contained: true })
+          .catch((error: unknown) => { throw new Error(`mounted, seed ${String(seed)}, ${options.join(' ')}: ${describeError(error)}`, { cause: error }) })
+        expect(mounted.stdout, `mounted, seed ${String(seed)}: ${options.join(' ')}`).toBe(theirs)
       }
     }
   })

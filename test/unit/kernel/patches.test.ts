@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { patchesFor, type JoolPatch } from '../../../kernel/compile/patches.ts'
+import { patchesChanged, patchesFor, type JoolPatch } from '../../../kernel/compile/patches.ts'
 import { foresee } from '../../../kernel/modules/foresee.ts'
 import { joolVersion } from '../../../scripts/domain/jool-version.ts'
 import { kernelRelease } from '../../../scripts/domain/kernel-release.ts'
@@ -71,6 +71,12 @@ describe('the patches of a series', () => {
     expect(await warned({ patches: current })).toEqual([])
     expect(await warned({ patches: current.filter(({ name }) => name !== 'all/b.patch') })).toEqual(['the lock is older than kernel/patches/all/b.patch: Jool\'s modules are built without; with --update they are built anew, with it'])
     expect(await warned({ patches: current.slice(1, 3) })).toEqual(['the lock is older than kernel/patches/all/a.patch and kernel/patches/4.1.13/b.patch: Jool\'s modules are built without; with --update they are built anew, with it'])
+    expect(await patchesChanged(current, dir)).toBe(false)
+    await writeFile(join(dir, 'all', 'a.patch'), 'edited')
+    expect(await patchesChanged(current, dir)).toBe(true)
+    expect(await patchesChanged([{ name: 'all/gone.patch', sha256: current[0]?.sha256 ?? '' }], dir)).toBe(true)
+    expect(await rejection(warned({ patches: current }))).toMatchObject({ code: 'E_LOCK_STALE', message: expect.stringContaining('the digest of the patch all/a.patch') })
+    expect(await rejection(warned({ unsigned: true }))).toMatchObject({ code: 'E_UNSIGNED' })
     // A checkout has none of those for all releases.
     expect(await warned({ checkout: true, patches: current.slice(2) })).toEqual([])
   })
