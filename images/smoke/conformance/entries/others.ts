@@ -1,4 +1,5 @@
 import { demand } from '../../checks/check.ts'
+import { bytes6 } from '../../packets/address.ts'
 import { encode } from '../../packets/encode.ts'
 import { differences } from '../../packets/difference.ts'
 import { icmp, ip4, ip6, pattern, tcp, udp, type Payload } from '../../packets/packet.ts'
@@ -15,7 +16,48 @@ const told = (src: string, ttl: number) => ip4({ src, dst: s4, ttl, payload: icm
 /** Behind the customer's side. */
 const [customer4, customer6, customers] = ['192.168.77.2', '2001:db8:6464:77::2', { ipv4: '192.168.77.0/24', ipv6: '2001:db8:6464:77::/120' }]
 
+/** A DNS message with one question. */
+function dns(name: string, type: number, flags: number): Buffer {
+  const labels = name.split('.').flatMap((label) => [Buffer.of(label.length), Buffer.from(label, 'latin1')])
+  const [header, question] = [Buffer.alloc(12), Buffer.of(0, 0, type, 0, 1)]
+  header.writeUInt16BE(0x6147, 0)
+  header.writeUInt16BE(flags, 2)
+  header.writeUInt16BE(1, 4)
+  return Buffer.concat([header, ...labels, question])
+}
+/** DNS64 is a resolver's work. Known of both engines, so that the table says where it is done. */
+const noDns = (['jool', 'tayga'] as const).map((engine) => ({
+  engine, what: 'it translates headers; DNS64 is for a resolver beside it, VyOS\'s `service dns forwarding dns64-prefix` for one',
+  source: engine === 'jool' ? 'https://nicmx.github.io/Jool/en/dns64.html' : 'https://github.com/apalrd/tayga/blob/0.9.2-10/README',
+}))
+const [typePtr, typeAaaa] = [12, 28]
+
 export const others = entries([
+  {
+    id: 'rfc6147-aaaa', rfc: 6147, section: '5.1', title: 'DNS64: a host that asks for the IPv6 address of a name that has only an IPv4 one is given one', kinds: stateful, config: plainConfig, limits: noDns,
+    run: async (bench) => {
+      const asked = await bench.exchange('v6', ip6({ src: b6, dst: s6, payload: udp(4147, 53, dns('v4only.example', typeAaaa, 0x0100)) }))
+      const query = asked.v4[0]
+      demand(query?.payload.kind === 'udp', `expected the question on v4, got ${shown(asked)}`)
+      const answered = await bench.exchange('v4', ip4({ src: s4, dst: query.src, payload: udp(53, query.payload.src, dns('v4only.example', typeAaaa, 0x8180)) }))
+      const got = answered.v6[0]?.payload
+      demand(got?.kind === 'udp', `expected an answer on v6, got ${shown(answered)}`)
+      demand(got.data.readUInt16BE(6) > 0, 'the host reads an answer without an address, as the server gave it')
+      return 'the host reads an address'
+    },
+  },
+  {
+    id: 'rfc6147-ptr', rfc: 6147, section: '5.3.1', title: 'DNS64: the name of an address under the prefix is asked for as that of the IPv4 address', kinds: stateful, config: plainConfig, limits: noDns,
+    run: async (bench) => {
+      const address = Buffer.from(bytes6(s6)).reverse()
+      const name = `${[...address].flatMap((byte) => [(byte & 15).toString(16), (byte >> 4).toString(16)]).join('.')}.ip6.arpa`
+      const asked = await bench.exchange('v6', ip6({ src: b6, dst: s6, payload: udp(4148, 53, dns(name, typePtr, 0x0100)) }))
+      const query = asked.v4[0]?.payload
+      demand(query?.kind === 'udp', `expected the question on v4, got ${shown(asked)}`)
+      demand(query.data.includes('in-addr'), 'the server reads the question as it was, for a name under ip6.arpa')
+      return 'the server reads a name under in-addr.arpa'
+    },
+  },
   {
     id: 'rfc6877-464xlat', rfc: 6877, section: '6', title: '464XLAT: an IPv4 host behind the customer\'s translator reaches IPv4 through the provider\'s, and is answered', kinds: stateful,
     config: (kind) => plainConfig(kind, { clat: customers }),
