@@ -43,4 +43,8 @@ export const stateless = ['nat46'] as const
 export function joolSource(place: string): string {
   return `https://github.com/NICMx/Jool/blob/v4.1.13/src/mod/common/${place}`
 }
+/** A line of the code of TAYGA 0.9.2, as Debian has it. */
+export function taygaSource(place: string): string {
+  return `https://github.com/apalrd/tayga/blob/0.9.2-10/${place}`
+}
 export const joolUntranslatable = 'https://nicmx.github.io/Jool/en/intro-jool.html#untranslatable-packets'

@@ -4,7 +4,7 @@ import { encode } from '../../packets/encode.ts'
 import { differences } from '../../packets/difference.ts'
 import { icmp, ip4, ip6, pattern, tcp, udp, type Payload } from '../../packets/packet.ts'
 import { demandEqual, shown } from '../bench.ts'
-import { entries, stateful, stateless, type Entry } from '../entry.ts'
+import { entries, stateful, stateless, taygaSource, type Entry, type Limit } from '../entry.ts'
 import { as6, from4 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -15,6 +15,8 @@ const told = (src: string, ttl: number) => ip4({ src, dst: s4, ttl, payload: icm
 
 /** Behind the customer's side. */
 const [customer4, customer6, customers] = ['192.168.77.2', '2001:db8:6464:77::2', { ipv4: '192.168.77.0/24', ipv6: '2001:db8:6464:77::/120' }]
+
+const unmappedRouter: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA translates Time Exceeded only of routers that it has an address for', source: taygaSource('nat64.c#L918') }]
 
 /** A DNS message with one question. */
 function dns(name: string, type: number, flags: number): Buffer {
@@ -79,6 +81,7 @@ export const others = entries([
   },
   {
     id: 'rfc6791-pool', rfc: 6791, section: '4', title: 'an ICMPv6 error of a router without an IPv4 address comes from the pool for such routers', kinds: stateless,
+    limits: unmappedRouter,
     config: (kind) => plainConfig(kind, { options: { 'rfc6791v4-prefix': '203.0.113.104/32' } }),
     run: async (bench) => {
       await bench.translates('v6', complaint, told('203.0.113.104', bench.hop(64)))
@@ -86,7 +89,7 @@ export const others = entries([
     },
   },
   {
-    id: 'rfc6791-no-pool', rfc: 6791, section: '4', title: 'without such a pool, it comes from an address of the translator', kinds: stateless, config: plainConfig,
+    id: 'rfc6791-no-pool', rfc: 6791, section: '4', title: 'without such a pool, it comes from an address of the translator', kinds: stateless, config: plainConfig, limits: unmappedRouter,
     run: async (bench) => {
       const seen = await bench.exchange('v6', complaint)
       const got = seen.v4[0]

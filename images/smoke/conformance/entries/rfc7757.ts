@@ -2,7 +2,7 @@ import { demand } from '../../checks/check.ts'
 import { embed } from '../../packets/address.ts'
 import { ip4, ip6, pattern, udp } from '../../packets/packet.ts'
 import { shown, type Bench } from '../bench.ts'
-import { entries, stateless } from '../entry.ts'
+import { entries, stateless, taygaSource, type Limit } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { s4, s6, a6, a4, b6, b4, prefix } = world
@@ -22,7 +22,8 @@ async function mappedBack(bench: Bench, ipv6: string, ipv4: string): Promise<voi
   await bench.translates('v6', ip6({ src: ipv6, dst: s6, payload: udp(2000, 1000, pattern(8)) }), ip4({ src: ipv4, dst: s4, ttl: bench.hop(64), payload: udp(2000, 1000, pattern(8)) }))
 }
 
-const hairpin = (mode: string) => ({ ...header, config: (kind: 'nat64' | 'nat46') => plainConfig(kind, { options: { 'eam-hairpin-mode': mode } }) })
+const turnedDown: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA takes no address under the prefix for which it has a map', source: taygaSource('addrmap.c#L586') }]
+const hairpin = (mode: string) => ({ ...header, limits: turnedDown, config: (kind: 'nat64' | 'nat46') => plainConfig(kind, { options: { 'eam-hairpin-mode': mode } }) })
 
 export const rfc7757 = entries([
   {
@@ -44,6 +45,7 @@ export const rfc7757 = entries([
   },
   {
     ...header, id: 'rfc7757-unequal', section: '3.2.1', title: 'an IPv6 suffix that is longer is filled with zeros, and its rest ignored on the way back',
+    limits: [{ engine: 'tayga', what: 'TAYGA maps networks of the same size only', source: taygaSource('conffile.c#L243') }],
     run: async (bench) => {
       await mapped(bench, '203.0.113.99', '2001:db8:6464:96::c0')
       await mappedBack(bench, '2001:db8:6464:96::80', '203.0.113.98')

@@ -3,7 +3,7 @@ import { encode, encodePayload } from '../../packets/encode.ts'
 import { fragment4, fragment6, reassembled } from '../../packets/fragments.ts'
 import { echoRest, icmp, pattern, udp, type Packet } from '../../packets/packet.ts'
 import { demandEqual, kernelsOwn, shown, type Bench, type Seen, type Side } from '../bench.ts'
-import { both, entries, joolSource, stateful, stateless, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateful, stateless, taygaSource, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -105,6 +105,7 @@ export const rfc7915Fragments = entries([
   },
   {
     ...header, id: 'rfc7915-46-lowest-mtu', section: '4.1', title: 'the lowest IPv6 MTU can be set: what fits it is not split',
+    limits: [{ engine: 'tayga', what: 'the option is Jool\'s; TAYGA 0.9.2 takes 1280', source: taygaSource('conffile.c#L406') }],
     config: (kind) => plainConfig(kind, { options: { 'lowest-ipv6-mtu': '1500' } }),
     run: async (bench) => {
       await bench.translates('v4', from4({ identification: low }, 1452), as6({ hopLimit: bench.hop(64) }, 1452))

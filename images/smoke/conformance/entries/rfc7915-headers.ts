@@ -1,7 +1,7 @@
 import { demand } from '../../checks/check.ts'
 import { pattern, tcp, udp, type Extension } from '../../packets/packet.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
-import { both, entries, joolSource, stateless, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateless, taygaSource, type Limit } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { port, peerPort } = world
@@ -12,7 +12,8 @@ const hopByHop: Extension = { kind: 'hop-by-hop', data: Buffer.from('05020000010
 const destination: Extension = { kind: 'destination', data: Buffer.from('010400000000', 'hex') }
 const routing = (segmentsLeft: number): Extension => ({ kind: 'routing', data: Buffer.concat([Buffer.from([0, segmentsLeft, 0, 0, 0, 0]), Buffer.alloc(16, 0x20)]) })
 
-const sourceRouted: readonly Limit[] = [{ engine: 'jool', modes: ['isolated'], what: 'the router before the translator drops source-routed packets without a word (accept_source_route)', source: 'https://docs.kernel.org/networking/ip-sysctl.html' }]
+const sourceRouted: readonly Limit[] = (['jool', 'tayga'] as const).map((engine) => ({ engine, modes: ['isolated'], what: 'the router before the translator drops source-routed packets without a word (accept_source_route)', source: 'https://docs.kernel.org/networking/ip-sysctl.html' }))
+const unchecked: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA drops datagrams without a checksum, without a word', source: taygaSource('nat64.c#L194') }]
 
 export const rfc7915Headers = entries([
   {
@@ -39,7 +40,7 @@ export const rfc7915Headers = entries([
   },
   {
     ...header, id: 'rfc7915-64-df-small', section: '5.1', title: 'IPv6 to IPv4: DF is clear up to a length of 1260',
-    limits: [{ engine: 'tayga', what: 'TAYGA 0.9.2 sets DF whatever the length; a later one does not', source: 'https://github.com/apalrd/tayga/blob/0.9.2-10/nat64.c#L649' }],
+    limits: [{ engine: 'tayga', what: 'TAYGA 0.9.2 sets DF whatever the length; a later one does not', source: taygaSource('nat64.c#L649') }],
     run: async (bench) => {
       const got = await bench.translates('v6', from6({}, 1232), as4({ df: false, ttl: bench.hop(64) }, 1232))
       demand(got.version === 4 && !got.df, '1260 bytes with DF')
@@ -78,6 +79,7 @@ export const rfc7915Headers = entries([
   },
   {
     ...header, id: 'rfc7915-64-routing', section: '5.1', title: 'IPv6 to IPv4: a routing header with segments left is refused, with a pointer to that field',
+    limits: [{ engine: 'tayga', what: 'TAYGA leaves routing headers out, used up or not', source: taygaSource('nat64.c#L765') }],
     run: async (bench) => {
       const packet = from6({ extensions: [routing(1)] })
       await bench.refuses(packet, { type: 4, code: 0, rest: 43 })
@@ -133,6 +135,7 @@ export const rfc7915Headers = entries([
   },
   {
     ...header, id: 'rfc7915-46-udp-zero-nat64', kinds: ['nat64'], section: '4.5', title: 'IPv4 to IPv6: a datagram without a checksum gets one (stateful)',
+    limits: unchecked,
     run: async (bench) => {
       await bench.translates('v4', from4({ payload: udp(peerPort, port, pattern(33), 0) }), as6({ payload: udp(peerPort, port, pattern(33)), hopLimit: bench.hop(64) }))
       return 'the checksum of IPv6'
@@ -140,6 +143,7 @@ export const rfc7915Headers = entries([
   },
   {
     ...header, id: 'rfc7915-46-udp-zero-amend', kinds: stateless, section: '4.5', title: 'IPv4 to IPv6: a datagram without a checksum gets one, where that is asked for',
+    limits: unchecked,
     config: (kind) => plainConfig(kind, { options: { 'amend-udp-checksum-zero': 'true' } }),
     run: async (bench) => {
       await bench.translates('v4', from4({ payload: udp(peerPort, port, pattern(33), 0) }), as6({ payload: udp(peerPort, port, pattern(33)), hopLimit: bench.hop(64) }))
@@ -148,6 +152,7 @@ export const rfc7915Headers = entries([
   },
   {
     ...header, id: 'rfc7915-46-udp-zero-drop', kinds: stateless, section: '4.5', title: 'IPv4 to IPv6: a datagram without a checksum is refused, where computing one is not asked for',
+    limits: unchecked,
     config: (kind) => plainConfig(kind, { options: { 'amend-udp-checksum-zero': 'false' } }),
     run: async (bench) => {
       const packet = from4({ payload: udp(peerPort, port, pattern(33), 0) })

@@ -1,6 +1,6 @@
 import { encode } from '../../packets/encode.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, type IPv4, type IPv6 } from '../../packets/packet.ts'
-import { both, entries, joolSource, joolUntranslatable, stateless, type Entry, type Limit } from '../entry.ts'
+import { both, entries, joolSource, joolUntranslatable, stateless, taygaSource, type Entry, type Limit } from '../entry.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
 import { plainConfig, world } from '../world.ts'
 
@@ -15,6 +15,7 @@ interface Row {
   to?: { type: number; code: number; rest?: number }
   /** Where it is not obvious. */
   why?: string
+  limits?: readonly Limit[]
 }
 
 const mtu = (bytes: number): number => bytes
@@ -46,7 +47,8 @@ const from4to6: readonly Row[] = [
 const from6to4: readonly Row[] = [
   { type: 1, code: 0, to: { type: 3, code: 1 } },
   { type: 1, code: 1, to: { type: 3, code: 10 } },
-  ...[2, 3].map((code) => ({ type: 1, code, to: { type: 3, code: 1 } })),
+  { type: 1, code: 2, to: { type: 3, code: 1 } },
+  { type: 1, code: 3, to: { type: 3, code: 1 }, limits: [{ engine: 'tayga', what: 'TAYGA drops "address unreachable"', source: taygaSource('nat64.c#L861') }] },
   { type: 1, code: 4, to: { type: 3, code: 3 } },
   { type: 1, code: 7, why: 'unknown code' },
   { type: 2, code: 0, rest: mtu(1420), to: { type: 3, code: 4, rest: mtu(1400) } },
@@ -71,6 +73,8 @@ const complaint6 = ({ type, code, rest = 0 }: Row, about: IPv6 = as6({ hopLimit:
 /** NAT64 gives the router's kernel what it cannot translate, and that answers that there is no way. */
 const answered: readonly Limit[] = [{ engine: 'jool', kinds: ['nat64'], what: 'Jool returns messages of types that it does not translate to the kernel, which answers that their destination is unreachable', source: joolUntranslatable }]
 
+const pointerless: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA translates no Parameter Problem with a pointer', source: taygaSource('nat64.c#L486') }]
+
 function named({ type, code, rest, to, why }: Row, words: string): { id: string; title: string } {
   const what = `${String(type)}/${String(code)}${why === undefined ? '' : ` (${why})`}`
   return {
@@ -83,7 +87,7 @@ const table: readonly Entry[] = [
   ...from4to6.map((row): Entry => {
     const { id, title } = named(row, 'ICMP')
     return {
-      ...header, id: `rfc7915-46-icmp-${id}`, section: '4.2', title, ...row.type >= 13 && row.type <= 18 ? { limits: answered } : {},
+      ...header, id: `rfc7915-46-icmp-${id}`, section: '4.2', title, ...row.type >= 13 && row.type <= 18 ? { limits: answered } : row.type === 12 && row.to !== undefined ? { limits: pointerless } : {},
       run: async (bench) => {
         const sent = complaint4(row)
         if (row.to === undefined) await bench.drops('v4', sent)
@@ -95,7 +99,7 @@ const table: readonly Entry[] = [
   ...from6to4.map((row): Entry => {
     const { id, title } = named(row, 'ICMPv6')
     return {
-      ...header, id: `rfc7915-64-icmp-${id}`, section: '5.2', title, ...row.type >= 128 ? { limits: answered } : {},
+      ...header, id: `rfc7915-64-icmp-${id}`, section: '5.2', title, ...row.type >= 128 ? { limits: answered } : row.to?.type === 12 ? { limits: pointerless } : row.limits === undefined ? {} : { limits: row.limits },
       run: async (bench) => {
         const sent = complaint6(row)
         if (row.to === undefined) await bench.drops('v6', sent)
@@ -168,7 +172,10 @@ export const rfc7915Icmp = entries([
   },
   {
     ...header, id: 'rfc7915-46-error-tcp', section: '4.3', title: 'an ICMP error about a TCP segment, of which eight bytes are quoted',
-    limits: [{ engine: 'jool', what: 'Jool wants the whole TCP header in the packet that an error is about; RFC 792 promises eight bytes of it', source: joolSource('packet.c#L414') }],
+    limits: [
+      { engine: 'jool', what: 'Jool wants the whole TCP header in the packet that an error is about; RFC 792 promises eight bytes of it', source: joolSource('packet.c#L414') },
+      { engine: 'tayga', what: 'TAYGA does too', source: taygaSource('nat64.c#L197') },
+    ],
     run: async (bench) => {
       const segment = tcp(port, peerPort, 'S', { seq: 99 })
       const about = encode(as4({ ttl: 60, payload: segment })).subarray(0, 28)
@@ -206,6 +213,7 @@ export const rfc7915Icmp = entries([
   },
   {
     ...header, id: 'rfc7915-46-error-extension', kinds: stateless, section: '4.2', title: 'an ICMP extension (RFC 4884) is passed on, and the length of what is before it adjusted',
+    limits: [{ engine: 'tayga', what: 'TAYGA leaves extensions out', source: taygaSource('nat64.c#L406') }],
     run: async (bench) => {
       // 132 bytes of a packet, then an extension: version 2, checksum, an MPLS label object (RFC 4950).
       const extension = Buffer.from('20000000000801010001e101', 'hex')

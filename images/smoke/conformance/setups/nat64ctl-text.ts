@@ -8,15 +8,23 @@ const paths: Readonly<Record<string, string>> = { 'icmp-timeout': 'timeout icmp'
 const values: Readonly<Record<string, string>> = { off: 'none' }
 /** Of a table that is configured. */
 export const firstRule = 100
+/** What TAYGA's NAT64 has: a client that has no fixed address gets one of these, and the first is its own. */
+export const taygaPool = { network: '203.0.113.96/28', first: '203.0.113.96' }
 
 /** The configuration as nat64ctl reads it: `set` lines, one end each. */
 export function nat64ctlText(config: TranslatorConfig, engine: Engine, mode: Mode): string {
   // The options are Jool's; TAYGA does what it does.
-  const taken = engine === 'jool' ? config : { ...config, options: {} }
-  const lines = taken.kind === 'nat64' ? nat64(taken) : nat46(taken)
+  const taken = engine === 'jool' ? config : { ...config, options: {}, maps: config.maps.filter(sameSize) }
+  const lines = taken.kind === 'nat46' ? nat46(taken) : engine === 'tayga' ? nat64OfTayga(taken) : nat64(taken)
   const chosen = lines.rules.flatMap((rule) => [...engine === 'jool' ? [] : [`${rule} engine ${engine}`], ...mode === 'inline' ? [] : [`${rule} mode ${mode}`]])
   const clat = config.clat === undefined ? [] : [`nat46 clat plat-prefix ${config.prefix}`, `nat46 clat ipv4 address ${config.clat.ipv4}`, `nat46 clat ipv6 prefix ${config.clat.ipv6}`, 'nat46 clat mode isolated']
   return [...lines.set, ...chosen, ...clat].map((line) => `set ${line}\n`).join('')
+}
+
+/** TAYGA has no others. */
+function sameSize({ ipv4, ipv6 }: TranslatorConfig['maps'][number]): boolean {
+  const hostBits = (network: string, bits: number): number => bits - Number(network.split('/')[1] ?? bits)
+  return hostBits(ipv4, 32) === hostBits(ipv6, 128)
 }
 
 /** Pools with different marks are rules of their own, with the same prefix. */
@@ -40,6 +48,19 @@ function nat64(config: TranslatorConfig): { rules: string[]; set: string[] } {
     ]
   })
   return { rules, set }
+}
+
+/** Without ports: each inside address that has a fixed mapping has the whole outside address. */
+function nat64OfTayga({ prefix, statics }: TranslatorConfig): { rules: string[]; set: string[] } {
+  const rule = `nat64 source rule ${String(firstRule)}`
+  const pairs = new Map(statics.map(({ inside, outside }) => [inside, outside]))
+  return {
+    rules: [rule],
+    set: [
+      `${rule} source prefix ${prefix}`, `${rule} translation pool 1 address ${taygaPool.network}`,
+      ...[...pairs].flatMap(([inside, outside], number) => [`${rule} static ${String(number + 1)} inside address ${inside}`, `${rule} static ${String(number + 1)} outside address ${outside}`]),
+    ],
+  }
 }
 
 /** One rule a map; a translator that has none has nothing to configure it by. */
