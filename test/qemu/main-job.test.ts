@@ -4,6 +4,8 @@ import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { bootScenarios } from '../../images/smoke/scenarios/boot.ts'
+import { allScenarios } from '../../images/smoke/scenarios/list.ts'
 import { buildReport, type BuildReport } from '../../scripts/pipeline/report/report.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
@@ -93,6 +95,16 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     expect(['fail', 'limit-gone'].map((verdict) => withVerdict(conformance, verdict))).toEqual([[], []])
     expect(withVerdict(conformance, 'pass').length).toBeGreaterThan(80)
     expect(conformance.checks.map(({ id, verdict, detail }) => [id, verdict, detail])).toEqual([['bios/kernel-log', 'pass', expect.any(String)]])
+  })
+
+  it('lets its own firewall see, count and drop what is translated, where the translator is apart', async () => {
+    const workDir = join(dir, 'firewall')
+    await mkdir(workDir)
+    const { checks } = await bootScenarios({
+      iso: join(out, 'lab-router.iso'), login: { user: 'root', password: 'router' }, exec, log: silentLog, signal: new AbortController().signal, workDir, consoleFile: join(workDir, 'console.log'),
+      scenarios: allScenarios.filter(({ id }) => id === 'firewall-isolated'), randomConfigurations: [],
+    })
+    expect(checks).toEqual([expect.objectContaining({ id: 'scenario/firewall-isolated', verdict: 'pass' }), expect.objectContaining({ id: 'scenario/kernel-log', verdict: 'pass' })])
   })
 
   it('takes another package afterwards, into a new ISO that is the same in everything else', async () => {
