@@ -360,11 +360,6 @@ class Tayga(unittest.TestCase):
             ),
         )
 
-    def test_the_local_use_prefix_too(self) -> None:
-        # It looks at 32 bits of it.
-        lines = self.text(pools=(pool("192.168.255.0/24", None),), prefix=IPv6Network("64:ff9b:1::/96")).splitlines()
-        self.assertEqual(lines[1:4], ["ipv4-addr 192.168.255.0", "ipv6-addr fd64:6464:6464::c0a8:ff00", "prefix 64:ff9b:1::/96"])
-
     def test_a_single_address_is_no_pool(self) -> None:
         self.assertEqual(
             refused(configuration(source(7, pool("192.0.2.1", None), engine=Engine.TAYGA)))[1],

@@ -9,6 +9,8 @@ export interface Limit {
   what: string
   /** It shows in some runs only, by what else happened on the router: then a pass is a pass. */
   sometimes?: true
+  /** The configuration itself is refused. */
+  refused?: true
   /** An issue or a document of the engine; where there is none, the line of its code that does it. */
   source: string
 }

@@ -27,10 +27,11 @@ export interface TableInput {
 export async function runTable(input: TableInput): Promise<ConformanceResult[]> {
   const results: ConformanceResult[] = []
   const started = performance.now()
-  // A limit speaks of what an entry saw: one that did not run has simply failed.
-  const note = (entry: Entry, setup: TranslatorSetup, kind: TranslationKind, outcome: Pick<ConformanceResult, 'verdict' | 'detail'>, ran: boolean): void => {
+  // A limit speaks of what an entry saw, or of a configuration that is refused: one that did not run has simply failed.
+  const note = (entry: Entry, setup: TranslatorSetup, kind: TranslationKind, outcome: Pick<ConformanceResult, 'verdict' | 'detail'>, state: 'ran' | 'refused' | 'not reached'): void => {
     const { id, rfc, section, title } = entry
-    const limit = ran ? limitOf(entry, setup, kind) : undefined
+    const known = limitOf(entry, setup, kind)
+    const limit = state === 'ran' || (state === 'refused' && known?.refused === true) ? known : undefined
     const result: ConformanceResult = { id, rfc, section, title, setup: setup.name, kind, ...judged(outcome, limit), ...(limit && outcome.verdict !== 'skip' ? { limit: { what: limit.what, source: limit.source } } : {}) }
     results.push(result)
     input.onResult?.(result)
@@ -43,7 +44,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
       for (const { config, entries } of groups) {
         if (missing === undefined && performance.now() - started > input.limitMs) lost ??= `the table's ${String(input.limitMs / 1000)} s were over`
         if (missing !== undefined || lost !== undefined) {
-          for (const entry of entries) note(entry, setup, kind, missing === undefined ? { verdict: 'fail', detail: `not reached: ${lost ?? ''}` } : { verdict: 'skip', detail: missing }, false)
+          for (const entry of entries) note(entry, setup, kind, missing === undefined ? { verdict: 'fail', detail: `not reached: ${lost ?? ''}` } : { verdict: 'skip', detail: missing }, 'not reached')
           continue
         }
         const bench = new Bench({ ...input.wires, setup, config, router: input.router, scaled: input.scaled })
@@ -54,7 +55,7 @@ export async function runTable(input: TableInput): Promise<ConformanceResult[]> 
             if (error instanceof ForgeError && error.code === 'E_BOOT') lost = oneLine(error)
             throw error
           })) : { verdict: 'fail' as const, detail: refused }
-          note(entry, setup, kind, outcome, refused === undefined)
+          note(entry, setup, kind, outcome, refused === undefined ? 'ran' : 'refused')
         }
       }
       if (lost === undefined) await setup.remove()

@@ -41,7 +41,7 @@ export const rfc6052 = entries([
   },
   {
     id: 'rfc8215-local-use', rfc: 8215, section: '3', title: 'the local-use prefix 64:ff9b:1::/48 carries private IPv4 addresses', kinds: both, config: (kind) => plainConfig(kind, { prefix: '64:ff9b:1::/96' }),
-    limits: [{ engine: 'tayga', what: 'TAYGA 0.9.2 takes all of 64:ff9b::/32 for the well-known prefix', source: taygaSource('addrmap.c#L582') }],
+    limits: [{ engine: 'tayga', what: 'TAYGA 0.9.2 of Debian 12 refuses what begins with a zero byte, but for 64:ff9b::/96; a later one does not', source: taygaSource('addrmap.c#L43'), refused: true }],
     run: async (bench) => {
       await bench.translates('v6', ip6({ src: a6, dst: '64:ff9b:1::a01:203', payload: udp(port, peerPort, pattern(9)) }), ip4({ src: a4, dst: '10.1.2.3', ttl: bench.hop(64), payload: udp(port, peerPort, pattern(9)) }))
       return '64:ff9b:1::10.1.2.3'

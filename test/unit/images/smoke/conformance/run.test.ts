@@ -63,11 +63,13 @@ describe('the table', () => {
     expect(await verdicts({ entries: [entry('a', { config: other }), entry('b')], setups: [setup] })).toEqual(['a fail: jool: no such prefix', 'b pass: seen'])
   })
 
-  it('a known limit speaks of what an entry saw, not of one that did not run', async () => {
+  it('a known limit speaks of what an entry saw, not of one that did not run, unless it is a refused configuration', async () => {
     const limits = [{ engine: 'jool' as const, what: 'cannot', source: 'https://example.net/1' }]
     const failing = entry('a', { limits, run: () => Promise.reject(new CheckFailed('as known')) })
     expect(await verdicts({ entries: [failing], setups: [fakeSetup('fake').setup] })).toEqual(['a known-limit: as known'])
-    expect(await verdicts({ entries: [failing], setups: [fakeSetup('fake', { apply: () => Promise.reject(new CheckFailed('refused')) }).setup] })).toEqual(['a fail: refused'])
+    const refusing = fakeSetup('fake', { apply: () => Promise.reject(new CheckFailed('refused')) })
+    expect(await verdicts({ entries: [failing], setups: [refusing.setup] })).toEqual(['a fail: refused'])
+    expect(await verdicts({ entries: [entry('a', { limits: limits.map((limit) => ({ ...limit, refused: true as const })) })], setups: [refusing.setup] })).toEqual(['a known-limit: refused'])
   })
 
   it('a router that is lost fails all that was not reached, on every setup', async () => {

@@ -65,7 +65,7 @@ def add_tayga(building: Building, translator: tayga.Translator, persistent_data:
     # Its own addresses, which answer echo requests: who asks of every source where it is finds its errors where they come from.
     if translator.pool is None or translator.address not in translator.pool:
         building.routes[RouteKey(MAIN, 4, "main", str(translator.address))] = Route(name)
-    if translator.own_address6:
+    if translator.prefix == tayga.WELL_KNOWN_PREFIX:
         building.routes[RouteKey(MAIN, 6, "main", isolated.own6(translator.address))] = Route(name)
     building.links[MAIN, name] = Link(LinkKind.TUN, "", 0, True)
     building.sysctls.update(isolated.link_sysctls(name))

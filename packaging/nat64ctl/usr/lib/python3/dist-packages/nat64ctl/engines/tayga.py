@@ -1,8 +1,7 @@
 """TAYGA: its configuration. What it runs with is a text, so two taygas with one text do the same.
 
 Limits, from its sources (0.9.2): one dynamic pool of at least two addresses, the first of which nobody gets; no IPv4 address of
-169.254.0.0/16; with a prefix in 64:ff9b::/32 (it looks at 32 bits) no packet from or to a private or documentation IPv4 address, and an
-IPv6 address of its own.
+169.254.0.0/16; with 64:ff9b::/96 no packet from or to a private or documentation IPv4 address, and an IPv6 address of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ VOLATILE_DATA = "/run/nat64/tayga-data"
 #: Survives a reboot.
 PERSISTENT_DATA = "/var/lib/nat64"
 
-#: What it takes for the well-known prefix; 64:ff9b:1::/48 (RFC 8215) is in it.
-WELL_KNOWN = IPv6Network("64:ff9b::/32")
+WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,6 @@ class Translator:
     pool: Optional[IPv4Network]
     persistent: bool
 
-    @property
-    def own_address6(self) -> bool:
-        """It has an IPv6 address that is none of its prefix."""
-        return self.prefix.subnet_of(WELL_KNOWN)
-
 
 def configuration_text(translator: Translator, persistent_data: str = PERSISTENT_DATA) -> str:
     lines = [
@@ -47,7 +40,7 @@ def configuration_text(translator: Translator, persistent_data: str = PERSISTENT
         "ipv4-addr %s" % translator.address,
         "prefix " + prefix6(translator.prefix),
     ]
-    if translator.own_address6:
+    if translator.prefix == WELL_KNOWN_PREFIX:
         # Only where it must: otherwise its address lies in the prefix, which the clients can reach.
         lines.insert(2, "ipv6-addr " + own6(translator.address))
     if translator.pool is not None:
