@@ -17,6 +17,9 @@ const listTree = fileURLToPath(new URL('../support/list-tree.py', import.meta.ur
 const tools = needsTools('mksquashfs', 'unsquashfs', 'xz', 'zstd', '/usr/bin/python3', 'openssl') && process.getuid?.() === 0
 /** `NAT64_FORGE_SEEDS=17-17` looks at one again. */
 const [first = 1, last = process.env['NAT64_FORGE_FULL'] === '1' ? 300 : 12] = process.env['NAT64_FORGE_SEEDS']?.split('-').map(Number) ?? []
+/** Left once with more fragment blocks than inodes. */
+const once = 234
+const seeds = [...Array.from({ length: last - first + 1 }, (_, index) => first + index), ...last === 12 ? [once] : []]
 const compressors = ['gzip', 'xz', 'zstd', 'lz4', 'lzo', 'lzma']
 
 const grafted = (old: string, difference: string, to: string, workDir: string): Promise<number> => writeGraft({ old, difference, to, workDir, exec })
@@ -55,8 +58,8 @@ async function isWhatOverlayfsShows(seed: number): Promise<void> {
 }
 
 describe.skipIf(!tools)('an image with a difference grafted on', () => {
-  test(`is what overlayfs shows of the two, for the random trees ${String(first)} to ${String(last)}`, { timeout: 60 * 60_000 }, async () => {
-    for (let seed = first; seed <= last; seed += 1) {
+  test(`is what overlayfs shows of the two, for ${String(seeds.length)} random trees`, { timeout: 60 * 60_000 }, async () => {
+    for (const seed of seeds) {
       await isWhatOverlayfsShows(seed).catch((error: unknown) => { throw error instanceof ForgeError ? new Error(`seed ${String(seed)}: ${describeError(error)}`, { cause: error }) : error })
     }
   })

@@ -23,6 +23,8 @@ interface NewTablesInput {
 
 const directory = kindNumber('directory')
 const maxOwners = 65_535
+/** Of an entry of the fragment table: place, packed size. */
+const fragmentBytes = 16
 /** Where folders' inodes, of either kind, name their parent; and where each kind names its listing's block, and where its index begins. */
 const offsets = { parent: 28, block: 16, extendedBlock: 24, index: 40 }
 const extendedFolder = 8
@@ -50,6 +52,9 @@ export class NewTables {
   readonly #sets = new Map<Layer, Map<number, number | undefined>>()
   /** Of each layer, by place: numbers of inodes with several names. */
   readonly #shared = new Map<Layer, Map<number, number>>()
+  readonly #fragments = new GrowingBuffer()
+  /** Of each layer, by the number of a fragment block: that of the new image's. */
+  readonly #fragmentNumbers = new Map<Layer, Map<number, number>>()
   readonly #input: NewTablesInput
   #root = 0
 
@@ -58,6 +63,7 @@ export class NewTables {
     for (const layer of [input.lower, input.upper]) {
       this.#sets.set(layer, new Map())
       this.#shared.set(layer, new Map())
+      this.#fragmentNumbers.set(layer, new Map())
     }
   }
 
@@ -86,7 +92,7 @@ export class NewTables {
 
   /** The tables, from a position on, and the superblock that says where they are. */
   async written(start: number): Promise<{ superblock: Superblock; parts: ByteSource[] }> {
-    const { lower, upper, shift, deps } = this.#input
+    const { lower, deps } = this.#input
     const { superblock: old } = lower.squashfs
     const pack = (bytes: Buffer): Promise<PackedBlocks> => packBlocks(bytes, old.compressor, deps)
     // No table is empty.
@@ -96,11 +102,11 @@ export class NewTables {
     const tables = new TableArea(start)
     const inodeTable = tables.add(this.#packedInodes.bytes, storeBlocks(inodes.subarray(this.#packedInodes.places.length * metadataBlockBytes)).bytes)
     const superblock: Superblock = {
-      ...old, inodes: this.#positions.length, fragments: (lower.squashfs.fragments.length + upper.squashfs.fragments.length) / 16, ids: this.#owners.size,
+      ...old, inodes: this.#positions.length, fragments: this.#fragments.length / fragmentBytes, ids: this.#owners.size,
       rootInode: BigInt(this.#reference(this.#root)), inodeTable, directoryTable: tables.add(listings.bytes),
       fragmentTable: undefined, exportTable: undefined, xattrTable: undefined, idTable: 0, bytesUsed: 0,
     }
-    if (superblock.fragments > 0) superblock.fragmentTable = tables.addIndexed(await pack(Buffer.concat([lower.squashfs.fragments, shifted(upper.squashfs.fragments, shift)])))
+    if (superblock.fragments > 0) superblock.fragmentTable = tables.addIndexed(await pack(this.#fragments.bytes))
     if (old.exportTable !== undefined) superblock.exportTable = tables.addIndexed(await pack(uint64s(this.#positions.length, (index) => this.#reference(this.#positions[index] ?? 0))))
     const ids = Buffer.alloc(this.#owners.size * 4)
     for (const [id, index] of this.#owners) ids.writeUInt32LE(id, index * 4)
@@ -195,13 +201,23 @@ export class NewTables {
   }
 
   #placeOfData(layer: Layer, file: Extract<Inode, { kind: 'file' }>): Pick<typeof file, 'start' | 'fragment'> {
-    const { lower, shift } = this.#input
     layer.squashfs.checkPlaces(file)
-    if (layer === lower) return { start: file.start, fragment: file.fragment }
     return {
-      start: file.blockList.length === 0 ? 0 : file.start + shift,
-      fragment: file.fragment && { index: file.fragment.index + lower.squashfs.superblock.fragments, offset: file.fragment.offset },
+      start: layer === this.#input.lower ? file.start : file.blockList.length === 0 ? 0 : file.start + this.#input.shift,
+      fragment: file.fragment && { index: this.#fragment(layer, file.fragment.index), offset: file.fragment.offset },
     }
+  }
+
+  /** Fragment blocks that no file has a part in any more are left out: unsquashfs takes more of them than inodes for damage. */
+  #fragment(layer: Layer, index: number): number {
+    const numbers = this.#fragmentNumbers.get(layer)
+    const known = numbers?.get(index)
+    if (known !== undefined) return known
+    const entry = Buffer.from(layer.squashfs.fragments.subarray(index * fragmentBytes, (index + 1) * fragmentBytes))
+    if (layer !== this.#input.lower) entry.writeBigUInt64LE(entry.readBigUInt64LE() + BigInt(this.#input.shift))
+    const number = this.#fragments.append(entry) / fragmentBytes
+    numbers?.set(index, number)
+    return number
   }
 
   async #addXattrs(tables: TableArea, pack: (bytes: Buffer) => Promise<PackedBlocks>): Promise<number | undefined> {
@@ -231,11 +247,4 @@ function uint64s(count: number, of: (index: number) => number): Buffer {
     bytes.writeUInt32LE(Math.floor(number / 2 ** 32), index * 8 + 4)
   }
   return bytes
-}
-
-/** A fragment table whose positions are `by` bytes further on. */
-function shifted(fragments: Buffer, by: number): Buffer {
-  const moved = Buffer.from(fragments)
-  for (let at = 0; at < moved.length; at += 16) moved.writeBigUInt64LE(moved.readBigUInt64LE(at) + BigInt(by), at)
-  return moved
 }
