@@ -12,10 +12,18 @@ cd "$work"
 
 open_lower() { [ -n "${UNPACKED-}" ] || mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower; }
 close_lower() { [ -n "${UNPACKED-}" ] || umount lower; }
+# as_below FOLDER OTHER: makes OTHER what FOLDER is, with all attributes but overlayfs's own notes. What tar cannot set it only warns of.
+as_below() {
+  chmod --reference="$1" "$2"; chown --reference="$1" "$2"
+  tar -C "$1" --create --no-recursion --xattrs --xattrs-include='*' --xattrs-exclude='trusted.overlay.*' --xattrs-exclude='user.overlay.*' . \
+    | tar -C "$2" --extract --no-same-owner --preserve-permissions --xattrs --xattrs-include='*' 2> scratch/not-set || { cat scratch/not-set >&2; exit 1; }
+  [ ! -s scratch/not-set ] || { cat scratch/not-set >&2; exit 1; }
+  touch --reference="$1" "$2"
+}
 lay() {
   open_lower
   # The root's own folder is the upper one's, which overlayfs does not copy.
-  chmod --reference=lower upper; chown --reference=lower upper; touch --reference=lower upper
+  [ "$step" = pack ] || as_below lower upper
   mkdir "overlay-$step"
   # For a user, a folder that moved is never a note where it was: overlayfs does not take that as an option there.
   [ -n "${UNPACKED-}" ] && whose=userxattr || whose=redirect_dir=off
@@ -123,7 +131,7 @@ while read -r what path; do
   chmod 755 "below/$path"
 done < request/held-back
 (cd below && find . -depth -type d) | while read -r folder; do
-  chmod --reference="lower/$folder" "below/$folder"; chown --reference="lower/$folder" "below/$folder"; touch --reference="lower/$folder" "below/$folder"
+  as_below "lower/$folder" "below/$folder"
 done
 close_lower
 lay below:
