@@ -7,8 +7,9 @@ import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 
-/** A file, link or device that is not what it was; folders only where nothing but they came or went. Sizes are a file's own, before packing. */
+/** A file, link or device that is not what it was; folders where nothing but they came or went, or where their mode, owner or attributes did. Sizes are a file's own, before packing. */
 export interface ChangedPath {
+  /** The root is `/`. */
   path: string
   change: 'added' | 'changed' | 'removed'
   /** Null where there is none. */
@@ -78,6 +79,7 @@ class Comparison {
   }
 
   async run(): Promise<Difference> {
+    if (!this.#looksSame(this.#old.root, this.#upper.root)) this.#paths.push({ path: '/', change: 'changed', oldBytes: null, newBytes: null })
     this.#folder('', this.#upper.root, this.#old.root)
     await this.#compareContents()
     const { unchanged } = this.#unchangedIn('', this.#upper.root, this.#old.root)
@@ -105,6 +107,7 @@ class Comparison {
       if (fresh.kind === 'directory') {
         const goesOn = before?.kind === 'directory' ? before : undefined
         if (before && !goesOn) this.#removed(child, before)
+        if (goesOn && !this.#looksSame(goesOn, fresh)) this.#paths.push({ path: child, change: 'changed', oldBytes: null, newBytes: null })
         if (!goesOn && this.#upper.entries(fresh, 'latin1').size === 0) this.#paths.push({ path: child, change: 'added', oldBytes: null, newBytes: null })
         this.#folder(child, fresh, goesOn, opaque)
         continue
