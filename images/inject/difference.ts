@@ -2,7 +2,7 @@ import { rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
 import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
-import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
+import { stretchesOf, type Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
@@ -173,11 +173,28 @@ class Comparison {
       bytes = 0
     }
     for (const candidate of this.#candidates) {
+      if (candidate.old.sizeBytes > batchBytes) {
+        if (await this.#sameContents(candidate)) this.#same.add(candidate.path)
+        continue
+      }
       if (batch.length > 0 && bytes + candidate.old.sizeBytes > batchBytes) await compare()
       batch.push(candidate)
       bytes += candidate.old.sizeBytes
     }
     if (batch.length > 0) await compare()
+  }
+
+  /** Of a large file, stretch by stretch, up to the first that is another. */
+  async #sameContents({ old, fresh }: Candidate): Promise<boolean> {
+    const stretches = [this.#old, this.#upper].map((squashfs, index) => stretchesOf(index === 0 ? old : fresh, squashfs.superblock.blockSizeBytes, batchBytes))
+    for (;;) {
+      const [one, other] = stretches.map((all) => all.next())
+      if (one === undefined || other === undefined || one.done === true || other.done === true) return one?.done === true && other?.done === true
+      // A few bytes can say that there are any number of zeros.
+      if (isHole(one.value) && isHole(other.value)) continue
+      const [[before], [after]] = [await this.#old.read([one.value]), await this.#upper.read([other.value])]
+      if (before === undefined || after === undefined || !before.equals(after)) return false
+    }
   }
 
   /** What is unchanged in a folder, folders last, and whether that is all there is in it. */
@@ -210,6 +227,10 @@ class Comparison {
 
 function bytesOf(inode: Inode): number {
   return inode.kind === 'file' ? inode.sizeBytes : 0
+}
+
+function isHole({ blockList, fragment }: FileInode): boolean {
+  return fragment === undefined && blockList.every((byte) => byte === 0)
 }
 
 function xattrText({ xattr }: Inode, sets: XattrTable): string {
