@@ -93,7 +93,7 @@ type OpenIso = NonNullable<RouterImage['iso']>
 export async function inject(input: InjectInput): Promise<Injection> {
   const { packages, script, mode = 'graft', output, exec, log, workDir } = input
   if (packages.length === 0 && script === undefined) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files, or a --script: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
-  await using image = await openRouterImage(input.iso, { exec })
+  await using image = await openRouterImage(input.iso, { exec, workDir })
   if (!image.iso) throw new ForgeError('E_IMAGE', `${input.iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
   const squashfs = await image.squashfs()
   if (!squashfs) throw new ForgeError('E_BUG', 'an ISO was opened without its squashfs')
@@ -143,7 +143,8 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await checkOutputSpace(output, await sizeWith(files, iso) + (grafted ? grafted.sizeBytes - iso.squashfsEntry.sizeBytes : 0))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
-  const sha256 = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, namespace, workDir })
+  const { sha256, notes } = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, namespace, workDir })
+  done.notes.push(...notes)
   done.iso = { path: output, sha256, sizeBytes: (await stat(target.path)).size }
   const newSquashfs = files.get(iso.squashfsEntry.path)
   done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: grafted?.sizeBytes ?? (newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size) }

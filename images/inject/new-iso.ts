@@ -3,14 +3,15 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, readFile, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { checksumFiles, isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
+import { checksumFiles, isoFacts, openRouterImage, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
-import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
+import { readBootCatalog, readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
+import { checksumListsOf, digestsOnIso, refreshedList, verifyLists, type Algorithm } from './checksum-lists.ts'
 import { chunksOf, digestsOf, writeAll, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
@@ -33,16 +34,15 @@ export interface NewIsoInput {
   workDir: string
 }
 
-type Algorithm = (typeof checksumFiles)[number][1]
 const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32, sha512: 128, sha1: 40 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
- * the old ISO's. Resolves to its SHA-256 in hexadecimal.
+ * the old ISO's. What was written is read again. Resolves to its SHA-256 in hexadecimal, and to what a person should know.
  * @throws ForgeError E_INJECT, also when something differs that should not
  */
-export async function writeNewIso(input: NewIsoInput): Promise<string> {
-  const { image, iso, output, epoch, workDir } = input
+export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string; notes: string[] }> {
+  const { iso, output, epoch, workDir } = input
   const files = new Map(input.files)
   const refresh = async (path: string, text: (old: string) => string | Promise<string>): Promise<void> => {
     const old = (await iso.file9660(path))?.toString('utf8')
@@ -52,23 +52,27 @@ export async function writeNewIso(input: NewIsoInput): Promise<string> {
   }
   await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
   let digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>> = new Map()
+  // A boot image that is told where it lies is another one wherever that changes.
+  const patched = await patchedFiles(iso)
+  const patchedDigests = new Map<string, ReadonlyMap<Algorithm, string>>()
   const digestOf = async (path: string, algorithm: Algorithm): Promise<string | undefined> => {
+    if (patched.has(path) && files.size + input.streamed.size > 0 && !files.has(path)) return patchedDigests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
     if (input.streamed.has(path)) return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
     const file = files.get(path)
     return file === undefined ? undefined : await digestOfFile(file, algorithm)
   }
-  const lists = checksumFiles.filter(([path]) => iso.file(path))
+  const lists = checksumListsOf(iso)
   const refreshLists = async (): Promise<void> => {
     const all = [...files.keys(), ...input.streamed.keys()]
     // A list may have another one's checksum, whichever comes first.
     for (const _ of lists) {
-      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshed(old, all, iso, (one) => digestOf(one, algorithm)))
+      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshedList(path, old, all, iso, (one) => digestOf(one, algorithm)))
     }
   }
   await refreshLists()
   if (files.size + input.streamed.size === 0) {
     await copy(iso.source.path, output)
-    return await sha256File(output)
+    return { sha256: await sha256File(output), notes: await verifyLists(iso, { before: iso, replaced: new Set(), known: new Map() }) }
   }
   for (const file of files.values()) await utimes(file, epoch, epoch)
   const dates = await volumeDates(iso.source)
@@ -78,10 +82,16 @@ export async function writeNewIso(input: NewIsoInput): Promise<string> {
   if (made.status === 'rejected') throw made.reason as Error
   if (summedUp.status === 'rejected') throw summedUp.reason as Error
   digests = summedUp.value
+  {
+    await using made = await openRouterImage(output, input)
+    for (const path of patched) {
+      const found = made.iso && await digestsOnIso(made.iso, path, algorithms)
+      if (found) patchedDigests.set(path, found)
+    }
+  }
   await refreshLists()
   const sha256 = await fillIn(input, files, dates)
-  await expectSame(image, iso, output, new Set([...files.keys(), ...input.streamed.keys()]), input.exec)
-  return sha256
+  return { sha256, notes: await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched) }
 }
 
 /** Writes the ISO, with holes for what is streamed. */
@@ -165,24 +175,6 @@ async function copy(from: string, to: string): Promise<void> {
   await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), createWriteStream(to, { flags: 'r+' }))
 }
 
-/** A list of checksums with those of other files made anew, and those of new files added, written as the others are. */
-async function refreshed(text: string, files: readonly string[], iso: OpenIso, digestOf: (path: string) => Promise<string | undefined>): Promise<string> {
-  const lines: string[] = []
-  let form = '  ./'
-  const listed = new Set<string>()
-  for (const line of text.split('\n')) {
-    const [, , between = '', path = ''] = /^([0-9a-f]{32,128})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
-    if (path !== '') form = between
-    listed.add(path)
-    const digest = await digestOf(path)
-    lines.push(digest === undefined ? line : `${digest}${between}${path}`)
-  }
-  const added = files.filter((path) => !listed.has(path) && !iso.file(path))
-  const end = text.endsWith('\n') ? lines.length - 1 : lines.length
-  lines.splice(end, 0, ...await Promise.all(added.map(async (path) => `${await digestOf(path) ?? ''}${form}${path}`)))
-  return lines.join('\n')
-}
-
 async function digestOfFile(path: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
@@ -226,45 +218,58 @@ async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ type: nu
   }
 }
 
-/** What boots, and every file that was not replaced, must be as before, byte for byte. */
-async function expectSame(image: RouterImage, iso: OpenIso, output: string, replaced: ReadonlySet<string>, exec: Exec): Promise<void> {
-  await using made = await openRouterImage(output, { exec })
+/** What boots, and every file that was not replaced, must be as before, byte for byte; what was replaced must be what it should. Resolves to what a person should know. */
+async function expectSame(input: NewIsoInput, replaced: ReadonlySet<string>, digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>>, patched: ReadonlySet<string>): Promise<string[]> {
+  const { image, iso, output } = input
+  await using made = await openRouterImage(output, input)
   if (!made.iso) throw changed('it is no ISO')
   const [before, after] = [await invariantsOf(image, iso), await invariantsOf(made, made.iso)]
-  for (const [what, was] of Object.entries(before.same)) {
-    const is = after.same[what]
+  for (const [what, was] of Object.entries(before)) {
+    const is = after[what]
     if (was !== is) throw changed(`its ${what} was ${was}, and is ${String(is)}`)
   }
   const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
   const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]))
   const [old, fresh] = [kept(iso), kept(made.iso)]
   if (names(old) !== names(fresh)) throw changed('files are missing or have another size')
-  const patched = new Set(before.boot.filter(({ platform }) => platform === 'bios').map(({ path }) => path))
   for (const [index, entry] of old.entries()) {
     // The boot catalogue is nothing but positions.
     if (entry.directory || entry.offset === iso.bootCatalogOffset) continue
     const other = fresh[index]
     if (!other || !await sameBytes(iso.open(entry), made.iso.open(other), patched.has(entry.path) ? bootInfoTable : undefined)) throw changed(`${entry.path} has other bytes than before`)
   }
+  for (const [path, { parts }] of input.streamed) {
+    const entry = made.iso.file(path)
+    let at = 0
+    for (const part of parts) {
+      if (!entry || !await sameBytes(part, partOf(made.iso.open(entry), at, part.sizeBytes, path))) throw changed(`${path} was not written as it should be`)
+      at += part.sizeBytes
+    }
+  }
+  return await verifyLists(made.iso, { before: iso, replaced: new Set([...replaced, ...patched]), known: digests })
+}
+
+/** Where isolinux and the like are told their own place. */
+async function patchedFiles(iso: OpenIso): Promise<ReadonlySet<string>> {
+  const boot = iso.bootCatalogOffset === undefined ? [] : await readBootCatalog(iso.source, iso.bootCatalogOffset)
+  const places = new Set(boot.filter(({ platformId }) => platformId === 0).map(({ block }) => block * isoBlockBytes))
+  return new Set(iso.entries.filter(({ directory, offset, sizeBytes }) => !directory && sizeBytes > 0 && places.has(offset)).map(({ path }) => path))
 }
 
 /** What a new ISO has in common with the old one, each as a text that says it all. Positions and sizes that follow from the squashfs are none of it. */
-async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<{ same: Record<string, string>; boot: readonly BootRecord[] }> {
+async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<Record<string, string>> {
   const { volumeId, boot, isohybrid, secureBoot, commandLines } = await isoFacts(image, iso)
   const gpt = await readGptIdentity(iso.source)
   return {
-    boot,
-    same: {
-      'volume ID': volumeId,
-      'boot catalogue': JSON.stringify(boot.map(({ platform, bootable, loadSectors, path }) => ({ platform, bootable, loadSectors, path }))),
-      'partition table': JSON.stringify({ mbr: isohybrid.mbr, gpt: isohybrid.gpt, types: isohybrid.partitions.map(({ type }) => type) }),
-      'MBR': await mbrIdentity(iso.source),
-      'GPT': gpt === undefined ? 'none' : `${gpt.disk} with ${gpt.partitions.map(({ guid, flags, name }) => `${guid} ${flags} ${name}`).join(', ')}`,
-      'EFI partition': await appendedPartition(iso, isohybrid.partitions),
-      'Secure Boot': JSON.stringify(secureBoot),
-      'boot menu': JSON.stringify(commandLines),
-      'volume dates': [...await volumeDates(iso.source)].map(([type, bytes]) => `${String(type)} ${bytes.toString('latin1').replace(/\0/g, '-')}`).join(', '),
-    },
+    'volume ID': volumeId,
+    'boot catalogue': JSON.stringify(boot.map(({ platform, bootable, loadSectors, path }) => ({ platform, bootable, loadSectors, path }))),
+    'partition table': JSON.stringify({ mbr: isohybrid.mbr, gpt: isohybrid.gpt, types: isohybrid.partitions.map(({ type }) => type) }),
+    'MBR': await mbrIdentity(iso.source),
+    'GPT': gpt === undefined ? 'none' : `${gpt.disk} with ${gpt.partitions.map(({ guid, flags, name }) => `${guid} ${flags} ${name}`).join(', ')}`,
+    'EFI partition': await appendedPartition(iso, isohybrid.partitions),
+    'Secure Boot': JSON.stringify(secureBoot),
+    'boot menu': JSON.stringify(commandLines),
+    'volume dates': [...await volumeDates(iso.source)].map(([type, bytes]) => `${String(type)} ${bytes.toString('latin1').replace(/\0/g, '-')}`).join(', '),
   }
 }
 
