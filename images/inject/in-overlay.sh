@@ -158,7 +158,12 @@ for link in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${link%%:*}" "mer
 chmod 1777 run/tmp merged/tmp
 mkdir merged/run/nat64-forge
 mount --bind run merged/run/nat64-forge
-{ echo 'set -e'; cat scratch/dpkg-runs; } > run/dpkg-runs
+{
+  echo 'set -e'
+  cat scratch/dpkg-runs
+  # What was on hold and has been changed is on hold again.
+  while read -r hold; do echo "echo '$hold' | dpkg --set-selections"; done < request/holds
+} > run/dpkg-runs
 if [ -e request/script ]; then
   cp request/script run/script
   chmod 755 run/script

@@ -18,7 +18,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { architectureName, expectInstalled, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, expectInstalled, heldPackages, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
@@ -222,7 +222,9 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const names = offer.given.map(({ name, architecture }) => architectures.slice(1).includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
-  await writeFile(join(workDir, 'request/status'), status)
+  // Whoever gives a package means it, also where the image holds it; that goes on holding what is there then.
+  await writeFile(join(workDir, 'request/status'), withoutHolds(status.toString('latin1'), offer.given.map(({ name }) => name), goes), 'latin1')
+  await write('holds', heldPackages(status.toString('latin1')).filter((name) => offer.given.some((one) => one.name === name)).map((name) => `${name} hold`))
   await write('protected', protectedPackages(status.toString('utf8')))
   await write('held-back', heldBack(squashfs))
   await writeFile(join(workDir, 'request/system-calls'), systemCallFilter())
@@ -295,12 +297,10 @@ async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squash
     contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
     env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}) },
     hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
-  }).catch((error: unknown) => {
-    const unmet = unmetRelations(said)
-    if (unmet.length === 0) throw error
-    throw new ForgeError('E_INJECT', `the image lacks what the packages need: ${unmet.join('; ')}`, {
-      hint: 'give these packages too, or a folder that has them: --packages DIR', cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}),
-    })
+  }).catch(async (error: unknown) => {
+    const refusal = refusalOf(said, heldPackages(await readFile(join(workDir, 'request/status'), 'latin1')))
+    if (!refusal) throw error
+    throw new ForgeError('E_INJECT', refusal.message, { hint: refusal.hint, cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}) })
   })
 }
 

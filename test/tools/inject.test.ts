@@ -1,5 +1,6 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inject as injectInto, type Injection } from '../../images/inject/artifact.ts'
@@ -9,8 +10,9 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { cli } from '../support/cli.ts'
-import { debianLikeIso, debianLikeTools, debianPackage, imageDate, oldRelease } from '../support/debian-like-iso.ts'
+import { debianLikeIso, debianLikeTools, debianPackage, imageDate, newRelease, oldRelease } from '../support/debian-like-iso.ts'
 import { elfObject } from '../support/elf-object.ts'
+import { bzImage, vmlinuxFile } from '../support/kernel-image.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
@@ -179,6 +181,40 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(plain.result.removed).toEqual([{ name: 'tool', version: '2.0' }])
     const older = await newIso([await pkg({ name: 'tool', version: '1.0', files: { 'usr/share/tool': 'old\n' } })])
     expect(older.result.packages).toMatchObject([{ name: 'tool', version: '1.0', was: 'downgraded', oldVersion: '2.0' }])
+  })
+
+  test('that are on hold in the image are changed where they are given, and what else is on hold is named', async () => {
+    const held = (name: string, version: string, more = ''): string => `Package: ${name}\nStatus: hold ok installed\nMaintainer: t\nArchitecture: amd64\nVersion: ${version}\nDescription: t\n${more}`
+    const from = await debianLikeIso({
+      dir, exec, name: 'held', installed: [held('heldtool', '1'), held('linux-image-amd64', '6.1.1-1', `Depends: linux-image-${oldRelease}\n`)],
+      files: { 'var/lib/dpkg/info/heldtool.list': '', 'var/lib/dpkg/info/linux-image-amd64.list': '' },
+    })
+    const newer = await pkg({ name: 'heldtool', version: '2', architecture: 'amd64', files: { 'usr/share/heldtool': '2\n' } })
+    const { result, path } = await newIso([newer], {}, from)
+    expect(result.packages).toMatchObject([{ name: 'heldtool', version: '2', was: 'upgraded', oldVersion: '1' }])
+    expect(await readFile(join((await unpack(path)).root, 'var/lib/dpkg/status'), 'utf8')).toMatch(/^Package: heldtool\nStatus: hold ok installed$/m)
+
+    const rival = await inject([await pkg({ name: 'rival', control: 'Conflicts: heldtool\nReplaces: heldtool\n' })], {}, from)
+    expect(rival.stderr).toMatch(/E_INJECT: the packages cannot be beside what stays in the image: rival conflicts with heldtool[^\n]*\n {2}next: heldtool on hold in the image, so nothing removes that; .*`echo heldtool install \| dpkg --set-selections`/)
+    const script = join(dir, 'lift')
+    await writeFile(script, '#!/bin/sh\necho heldtool install | dpkg --set-selections\n')
+    const lifted = await newIso([], { script }, from)
+    expect((await inject([join(dir, 'rival_1.0_all.deb')], {}, lifted.path)).result.removed).toEqual([{ name: 'heldtool', version: '1' }])
+
+    const pool = join(dir, 'held-pool')
+    await mkdir(pool)
+    await copyFile(newer, join(pool, 'heldtool.deb'))
+    const needs = await inject([await pkg({ name: 'needs-newer', control: 'Depends: heldtool (>= 2)\n' })], { folders: [pool] }, from)
+    expect(needs.stderr).toMatch(/heldtool/)
+    expect(needs.stderr).toMatch(/next: give these packages (by name )?too/)
+
+    const kernel = await pkg({
+      name: `linux-image-${newRelease}`, version: '6.1.2-1', architecture: 'amd64',
+      files: { [`boot/vmlinuz-${newRelease}`]: bzImage(gzipSync(vmlinuxFile()), { release: newRelease }), [`usr/lib/modules/${newRelease}/kernel/inside.ko`]: 'module\n' },
+    })
+    const replaced = await inject([kernel], { kernel: 'replace' }, from)
+    expect(replaced.stderr).toBe('')
+    expect(replaced.result.removed.map(({ name }) => name)).toEqual([`linux-image-${oldRelease}`, 'linux-image-amd64'])
   })
 
   test('go in by dpkg alone where the image\'s own packages lack something', async () => {
