@@ -143,13 +143,19 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await checkOutputSpace(output, await sizeWith(files, iso) + (grafted ? grafted.sizeBytes - iso.squashfsEntry.sizeBytes : 0))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
-  const { sha256, notes } = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, namespace, workDir })
+  const { sha256, notes } = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, grownBytes: grownBytes(difference), output: target.path, exec, namespace, workDir })
   done.notes.push(...notes)
   done.iso = { path: output, sha256, sizeBytes: (await stat(target.path)).size }
   const newSquashfs = files.get(iso.squashfsEntry.path)
   done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: grafted?.sizeBytes ?? (newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size) }
   await target.publish()
   return done
+}
+
+/** On a disk with the usual blocks. */
+function grownBytes({ paths }: Difference): number {
+  const onDisk = (bytes: number | null): number => Math.ceil((bytes ?? 0) / 4096) * 4096
+  return paths.reduce((sum, { oldBytes, newBytes }) => sum + onDisk(newBytes) - onDisk(oldBytes), 0)
 }
 
 /** What the new ISO takes, less what its own tables grow by. */

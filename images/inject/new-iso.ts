@@ -12,6 +12,7 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 import { checksumListsOf, digestsOnIso, refreshedList, verifyLists, type Algorithm } from './checksum-lists.ts'
+import { packageList, type PresentPackage } from './packages.ts'
 import { chunksOf, digestsOf, writeAll, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
@@ -24,7 +25,9 @@ export interface NewIsoInput {
   /** The same for files that are put together while they are written; they are written once, into the ISO. */
   streamed: ReadonlyMap<string, NewFile>
   /** All packages of its root. */
-  packages: readonly { name: string; version: string }[]
+  packages: readonly PresentPackage[]
+  /** By how much its root's files have grown, on a disk. */
+  grownBytes: number
   output: string
   /** What new files are dated, in seconds since 1970. */
   epoch: number
@@ -50,7 +53,12 @@ export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string;
     const fresh = await text(old)
     if (fresh !== old) files.set(path, await written(join(workDir, 'iso-files', path), fresh))
   }
-  await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
+  const beside = (suffix: string): string => iso.squashfsEntry.path.replace(/\.\w+$/, suffix)
+  await refresh(beside('.packages'), (old) => packageList(old, input.packages))
+  // casper's name for the same.
+  await refresh(beside('.manifest'), (old) => /^[^\t\n]+\t[^\t\n]+$/m.test(old) ? packageList(old, input.packages) : old)
+  // What an installer goes by: how much of a disk the root takes.
+  await refresh(beside('.size'), (old) => /^\d+\s*$/.test(old) ? old.replace(/\d+/, (bytes) => String(Math.max(0, Number(bytes) + input.grownBytes))) : old)
   let digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>> = new Map()
   // A boot image that is told where it lies is another one wherever that changes.
   const patched = await patchedFiles(iso)

@@ -173,6 +173,8 @@ const words: Readonly<Record<string, string>> = { Depends: 'depends on', PreDepe
 /** A package in the image, and the source that it is made of. */
 export interface PresentPackage {
   name: string
+  /** As dpkg lists it: with the architecture where several may be installed. */
+  listed: string
   version: string
   architecture: string
   source: string
@@ -196,7 +198,7 @@ export function protectedPackages(status: string): string[] {
 export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
   if (lines.some((parts) => parts.length !== 6 || parts.some((part) => !/^[\x21-\x7e]+$/.test(part)))) throw new ForgeError('E_INJECT', 'the image\'s dpkg-query lists packages as no dpkg does', { hint: 'do not trust the image, nor the packages' })
-  return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
+  return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', listed: name, version, architecture, source, sourceVersion }))
 }
 
 /**
@@ -210,6 +212,13 @@ export function expectInstalled(installed: readonly PresentPackage[], status: st
   if (other !== undefined) throw new ForgeError('E_INJECT', `the image's dpkg-query and its list of packages (var/lib/dpkg/status) do not agree about ${other}`, { hint: 'do not trust the image, nor the packages' })
   const missing = given.find((one) => !listed.has(line(one)))
   if (missing) throw new ForgeError('E_INJECT', `${line(missing)} was given, and is not installed in the image now`, { hint: 'another package or the script has removed it: give only what goes together' })
+}
+
+/** A list as `dpkg-query -W` writes it; names have no architecture where the old list has them so. Pure. */
+export function packageList(old: string, packages: readonly Pick<PresentPackage, 'name' | 'listed' | 'version'>[]): string {
+  const names = new Set(old.split('\n').map((line) => line.split('\t')[0]))
+  const bare = packages.some(({ name, listed }) => listed !== name && names.has(name) && !names.has(listed))
+  return packages.map(({ name, listed, version }) => `${bare ? name : listed}\t${version}\n`).join('')
 }
 
 /** Lines of a file that may not be there. */

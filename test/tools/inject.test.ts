@@ -217,6 +217,20 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(replaced.result.removed.map(({ name }) => name)).toEqual([`linux-image-${oldRelease}`, 'linux-image-amd64'])
   })
 
+  test('are on the lists beside the root as dpkg lists them, and its size follows', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'lists', installed: ['Package: libfoo\nStatus: install ok installed\nMaintainer: t\nArchitecture: amd64\nMulti-Arch: same\nVersion: 1\nDescription: t\n'], files: { 'var/lib/dpkg/info/libfoo:amd64.list': '' } })
+    const [size, more] = [join(dir, 'size'), join(dir, 'more.iso')]
+    await writeFile(size, '1000000\n')
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', from, '-outdev', more, '-boot_image', 'any', 'replay', '-map', size, '/live/filesystem.size', '-map', join(dir, 'lists-tree/live/filesystem.packages'), '/live/filesystem.manifest', '-commit', '-end'])
+    const { path, result } = await newIso([await pkg({ name: 'sized', files: { 'usr/share/sized': Buffer.alloc(10_000, 1) } })], {}, more)
+    const lists = join((await unpack(path)).iso, 'live/filesystem')
+    const list = `dpkg\t1.21.22\nlibfoo:amd64\t1\nlinux-image-${oldRelease}\t6.1.1-1\nsized\t1.0\ntool\t2.0\n`
+    expect([await readFile(`${lists}.packages`, 'utf8'), await readFile(`${lists}.manifest`, 'utf8')]).toEqual([list, list])
+    // The file, and dpkg's own.
+    expect(result.files.filter(({ change }) => change === 'added').length).toBe(4)
+    expect(await readFile(`${lists}.size`, 'utf8')).toBe(`${String(1_000_000 + 3 * 4096 + 3 * 4096)}\n`)
+  })
+
   test('go in by dpkg alone where the image\'s own packages lack something', async () => {
     const from = await debianLikeIso({ dir, exec, name: 'amiss', installed: ['Package: amiss\nStatus: install ok installed\nMaintainer: t\nArchitecture: amd64\nVersion: 1\nDepends: nobody-has-this\nDescription: t\n'] })
     const { result } = await newIso([await pkg({ name: 'extra', files: { 'usr/share/extra/file': 'grafted\n' } })], {}, from)
