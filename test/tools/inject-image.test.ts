@@ -118,7 +118,6 @@ describe.skipIf(!tools)('the new ISO', () => {
     const { notes } = await into([deb], 'still-wrong.iso', { iso: file('wrong.iso') })
     expect(notes).toEqual([
       'sha256sum.txt on the ISO was wrong before, and is still, about boot/grub/grub.cfg, nowhere, sha256sum.txt: not there, or with another sum. An installer that goes by it, as VyOS\'s does, refuses such an ISO',
-      expect.stringMatching(/^sha512sum\.txt on the ISO was wrong before, and is still, about sha256sum\.txt: /) as string, expect.stringMatching(/^sha1sum\.txt .* about sha256sum\.txt: /) as string,
     ])
     const to = file('still-wrong.files')
     await exec(['xorriso', '-osirrox', 'on', '-indev', file('still-wrong.iso'), '-extract', '/', to])
