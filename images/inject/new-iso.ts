@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { checksumFiles, isoFacts, openRouterImage, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import { readBootCatalog, readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
-import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
+import { isJoliet, isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
@@ -83,10 +83,10 @@ export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string;
     return { sha256: await sha256File(output), notes: await verifyLists(iso, { before: iso, replaced: new Set(), known: new Map() }) }
   }
   for (const file of files.values()) await utimes(file, epoch, epoch)
-  const dates = await volumeDates(iso.source)
+  const volumes = await volumeTexts(iso.source)
   const algorithms = [...new Set(lists.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
   // Meanwhile this process has nothing to do.
-  const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, dates.has(joliet)), digestsOfAll(input.streamed, algorithms)])
+  const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, [...volumes.keys()]), digestsOfAll(input.streamed, algorithms)])
   if (made.status === 'rejected') throw made.reason as Error
   if (summedUp.status === 'rejected') throw summedUp.reason as Error
   digests = summedUp.value
@@ -98,21 +98,25 @@ export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string;
     }
   }
   await refreshLists()
-  const sha256 = await fillIn(input, files, dates)
+  const sha256 = await fillIn(input, files, volumes)
   return { sha256, notes: await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched) }
 }
 
 /** Writes the ISO, with holes for what is streamed. */
-async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespace }: NewIsoInput, files: ReadonlyMap<string, string>, hasJoliet: boolean): Promise<void> {
+async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespace }: NewIsoInput, files: ReadonlyMap<string, string>, trees: readonly VolumeKind[]): Promise<void> {
   const gpt = await readGptIdentity(iso.source)
   const holes = join(workDir, 'holes')
   await mkdir(holes)
   const mapped = [...files, ...[...streamed.keys()].map((path, index) => [path, join(holes, String(index))] as const)]
   const argv = ['-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', '-', '-boot_image', 'any', 'replay',
     // Names for Windows are made anew, where there were any.
-    ...(hasJoliet ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(trees.includes('joliet') ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(trees.includes('enhanced') ? ['-compliance', 'iso_9660_1999'] : []),
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
-    ...mapped.flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
+    ...mapped.flatMap(([path, file]) => {
+      const { mode, uid, gid } = iso.file(path)?.posix ?? { mode: 0o444, uid: 0, gid: 0 }
+      return ['-map', file, `/${path}`, '-chown', String(uid), `/${path}`, '--', '-chgrp', String(gid), `/${path}`, '--', '-chmod', mode.toString(8).padStart(4, '0'), `/${path}`, '--']
+    }), '-commit', '-end']
   // In memory, where the host allows: reading a hole on a disk fills the page cache with zeros. Into a file xorriso writes a second copy of
   // the tables, for sessions that are never added, and all those zeros.
   const script = ['mount -t tmpfs tmpfs "$holes" 2>/dev/null || :', 'number=0',
@@ -125,8 +129,8 @@ async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespa
 }
 
 /** Writes what is not in the ISO yet: what is streamed, the lists that have its checksums, what xorriso does not keep. Resolves to the SHA-256 of all of it. */
-async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, dates: ReadonlyMap<number, Buffer>): Promise<string> {
-  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
+async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, volumes: VolumeTexts): Promise<string> {
+  await putBack(output, volumes, await iso.source.read(diskSignature.at, diskSignature.bytes))
   await using source = await openByteSource(output)
   await using handle = await open(output, 'r+')
   const { file } = await readIso9660(source)
@@ -189,40 +193,42 @@ async function digestOfFile(path: string, algorithm: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Four dates of 17 bytes in the primary volume descriptor and in Joliet's: creation, modification, expiration, effective (ECMA-119 §8.4.26). */
-const joliet = 2
-const dateField = { from: 813, to: 813 + 4 * 17 }
+/** A tree of names: the usual one, that for Windows, and the one of ISO 9660:1999, which is the usual one with longer names. */
+type VolumeKind = 'primary' | 'joliet' | 'enhanced'
+/** Of each tree's descriptor, the bytes in which it says what the volume is and who made it when. */
+type VolumeTexts = ReadonlyMap<VolumeKind, readonly Buffer[]>
 
-/** Of each descriptor by its type, the bytes of its dates. */
-async function volumeDates(source: ByteSource): Promise<Map<number, Buffer>> {
-  const dates = new Map<number, Buffer>()
-  for await (const { type, block } of volumeDescriptors(source)) dates.set(type, Buffer.from(block.subarray(dateField.from, dateField.to)))
-  return dates
+/** Names of system and volume; of the set, publisher, preparer, application and files about it, then four dates (ECMA-119 §8.4). */
+const textFields = [{ from: 8, to: 72 }, { from: 190, to: 881 }] as const
+
+async function volumeTexts(source: ByteSource): Promise<VolumeTexts> {
+  const texts = new Map<VolumeKind, readonly Buffer[]>()
+  for await (const { kind, block } of volumeDescriptors(source)) texts.set(kind, textFields.map(({ from, to }) => Buffer.from(block.subarray(from, to))))
+  return texts
 }
 
 /** Of the disk, in the MBR of a hybrid ISO, with the two bytes behind it. */
 const diskSignature = { at: 440, bytes: 6 }
 
-/** xorriso dates a volume anew, and knows only one time zone; it also makes up another disk signature. The old ones are put back as they were. */
-async function putBack(output: string, dates: ReadonlyMap<number, Buffer>, signature: Buffer): Promise<void> {
+/** xorriso dates a volume anew, knows only one time zone, and says that it prepared it; it also makes up another disk signature. The old ones are put back as they were. */
+async function putBack(output: string, volumes: VolumeTexts, signature: Buffer): Promise<void> {
   const places = [{ at: diskSignature.at, bytes: signature }]
   {
     await using source = await openByteSource(output)
-    for await (const { type, at } of volumeDescriptors(source)) {
-      const bytes = dates.get(type)
-      if (bytes) places.push({ at: at + dateField.from, bytes })
+    for await (const { kind, at } of volumeDescriptors(source)) {
+      for (const [index, bytes] of (volumes.get(kind) ?? []).entries()) places.push({ at: at + (textFields[index]?.from ?? 0), bytes })
     }
   }
   await using file = await open(output, 'r+')
   for (const { at, bytes } of places) await file.write(bytes, 0, bytes.length, at)
 }
 
-async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ type: number; at: number; block: Buffer }> {
+async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ kind: VolumeKind; at: number; block: Buffer }> {
   for (let at = 16 * isoBlockBytes; at + isoBlockBytes <= source.sizeBytes; at += isoBlockBytes) {
     const block = await source.read(at, isoBlockBytes)
     const type = block[0] ?? 255
     if (type === 255 || block.toString('latin1', 1, 6) !== 'CD001') return
-    if (type === 1 || type === joliet) yield { type, at, block }
+    if (type === 1 || type === 2) yield { kind: type === 1 ? 'primary' : isJoliet(block) ? 'joliet' : 'enhanced', at, block }
   }
 }
 
@@ -237,9 +243,9 @@ async function expectSame(input: NewIsoInput, replaced: ReadonlySet<string>, dig
     if (was !== is) throw changed(`its ${what} was ${was}, and is ${String(is)}`)
   }
   const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
-  const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]))
+  const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes, posix }) => [path, directory ? 0 : sizeBytes, posix]))
   const [old, fresh] = [kept(iso), kept(made.iso)]
-  if (names(old) !== names(fresh)) throw changed('files are missing or have another size')
+  if (names(old) !== names(fresh)) throw changed('files are missing, or have another size, owner or other permissions')
   for (const [index, entry] of old.entries()) {
     // The boot catalogue is nothing but positions.
     if (entry.directory || entry.offset === iso.bootCatalogOffset) continue
@@ -277,7 +283,7 @@ async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<Record<st
     'EFI partition': await appendedPartition(iso, isohybrid.partitions),
     'Secure Boot': JSON.stringify(secureBoot),
     'boot menu': JSON.stringify(commandLines),
-    'volume dates': [...await volumeDates(iso.source)].map(([type, bytes]) => `${String(type)} ${bytes.toString('latin1').replace(/\0/g, '-')}`).join(', '),
+    'names and dates of the volume': [...await volumeTexts(iso.source)].map(([kind, texts]) => `${kind} ${texts.map((bytes) => bytes.toString('latin1').replace(/\p{Cc}/gu, '-').replace(/ +/g, ' ')).join(' ')}`).join(', '),
   }
 }
 
