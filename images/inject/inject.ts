@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { copyFile, lstat, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
+import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, toChange, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
@@ -93,7 +93,7 @@ type OpenIso = NonNullable<RouterImage['iso']>
 export async function inject(input: InjectInput): Promise<Injection> {
   const { packages, script, mode = 'graft', output, exec, log, workDir } = input
   if (packages.length === 0 && script === undefined) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files, or a --script: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
-  await using image = await openRouterImage(input.iso, { exec, workDir })
+  await using image = await openRouterImage(input.iso, { exec, workDir }).catch(toChange)
   if (!image.iso) throw new ForgeError('E_IMAGE', `${input.iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
   const squashfs = await image.squashfs()
   if (!squashfs) throw new ForgeError('E_BUG', 'an ISO was opened without its squashfs')

@@ -67,6 +67,15 @@ export async function openRouterImage(path: string, { exec, workDir = tmpdir() }
   }
 }
 
+/** Says what helps whoever wants to change an ISO, not only to read it: a root that was taken out is none. For `catch`. */
+export function toChange(error: unknown): never {
+  if (!(error instanceof ForgeError) || error.code !== 'E_IMAGE_MANY_ROOTS') throw error
+  throw new ForgeError(error.code, error.message, {
+    hint: 'packages can be put into an ISO with one squashfs only. Where all of the router\'s root is in one of them, make an ISO without the others, and give that: xorriso -indev OLD.iso -outdev ONE.iso -boot_image any replay -rm /PATH/OF/OTHER.squashfs -- -commit',
+    cause: error,
+  })
+}
+
 async function isFolder(path: string): Promise<boolean> {
   try {
     const found = await stat(path)

@@ -1,7 +1,7 @@
 import { access, mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkOutput, inject, type Injection, type InjectMode } from '../../images/inject/artifact.ts'
-import { bootedKernel, openRouterImage, systemOf } from '../../images/inspect/artifact.ts'
+import { bootedKernel, openRouterImage, systemOf, toChange } from '../../images/inspect/artifact.ts'
 import type { ExistingPlan } from '../../images/iso/existing/plan.ts'
 import { requestOf, type InjectionRequest } from '../../images/iso/existing/run.ts'
 import type { ExistingSpec } from '../../images/iso/existing/spec.ts'
@@ -96,7 +96,7 @@ async function builtFor(iso: string, options: InjectOptions, wanted: readonly An
 export async function targetFileFor(iso: string, given: string | undefined, deps: { exec: Exec; workDir?: string }): Promise<string> {
   const file = await findTarget(given, projectDir)
   if (given !== undefined || basename(file) === ownTargetFile) return file
-  await using image = await openRouterImage(iso, deps)
+  await using image = await openRouterImage(iso, deps).catch(toChange)
   const { suite } = await systemOf(image)
   return (await shippedTargets()).find((target) => target.name.startsWith('debian-') && target.suite === suite)?.file ?? file
 }
@@ -105,7 +105,7 @@ export async function targetFileFor(iso: string, given: string | undefined, deps
 async function headersOf(iso: string, headers: HeadersSpec, { exec, store }: Session): Promise<HeadersSpec> {
   if (headers.provider === 'iso') return { ...headers, iso }
   if (headers.provider !== 'debian') return headers
-  await using image = await openRouterImage(iso, { exec, workDir: store.workDir })
+  await using image = await openRouterImage(iso, { exec, workDir: store.workDir }).catch(toChange)
   const { release } = await bootedKernel(image)
   const { flavour: _, ...rest } = headers
   return { ...rest, release }

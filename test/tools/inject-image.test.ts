@@ -105,6 +105,29 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect((await exec(['xorriso', '-indev', file('identity.iso'), '-report_el_torito', 'plain'])).stdout).toMatch(/boot img :\s+1\s+BIOS[^]*boot img :\s+2\s+UEFI/)
   })
 
+  test('has the old one\'s names, owners and permissions, and its tree of longer names', async () => {
+    const tree = file('named-tree')
+    await exec(['cp', '--archive', file('router-tree'), tree])
+    await exec(['sh', '-ec', 'chmod 640 live/filesystem.squashfs sha256sum.txt; chown 5:6 live/filesystem.squashfs; chmod 600 boot/grub/grub.cfg'], { cwd: tree })
+    // -R: as they are on the disk.
+    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', file('named.iso'), '-V', 'NAMED', '-R', '-iso-level', '4', '-p', 'WHO PREPARED IT', '-publisher', 'WHO PUBLISHED IT', '-A', 'AN APPLICATION', '-sysid', 'A SYSTEM', '-volset', 'A SET', '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', tree])
+    await into([deb], 'named-new.iso', { iso: file('named.iso') })
+    const described = async (path: string): Promise<unknown> => {
+      await using source = await openByteSource(path)
+      const descriptors: unknown[] = []
+      for (let at = 16 * 2048; (await source.read(at, 1))[0] !== 255; at += 2048) {
+        const block = await source.read(at, 2048)
+        if (block[0] !== 0) descriptors.push([block[0], block[6], block.toString('latin1', 8, 72), block.toString('latin1', 88, 120), block.toString('latin1', 190, 881)])
+      }
+      const { entries } = await readIso9660(source)
+      return { descriptors, posix: entries.map(({ path: name, posix }) => [name, posix]).sort() }
+    }
+    const old = await described(file('named.iso'))
+    expect(old).toMatchObject({ descriptors: [[1, 1, expect.stringContaining('A SYSTEM'), expect.anything(), expect.stringContaining('WHO PREPARED IT')], [2, 2, expect.anything(), expect.anything(), expect.anything()]] })
+    expect(old).toMatchObject({ posix: expect.arrayContaining([['live/filesystem.squashfs', { mode: 0o640, uid: 5, gid: 6 }], ['sha256sum.txt', { mode: 0o640, uid: 0, gid: 0 }]]) as unknown })
+    expect(await described(file('named-new.iso'))).toEqual(old)
+  })
+
   test('has the right sum of every file that was put there, and says which lines were wrong before', async () => {
     expect((await into([deb], 'right.iso')).notes).toEqual([])
     const tree = file('router-tree')
@@ -234,6 +257,16 @@ describe.skipIf(!tools)('the new ISO', () => {
       expect(await rejection(into([deb], 'never.iso', { iso: file(name) }))).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
     }
     expect(await readdir(dir)).not.toContain('never.iso')
+  })
+
+  test('is not made of one with two roots, and what helps is said', async () => {
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso, '-outdev', file('two.iso'), '-boot_image', 'any', 'replay', '-map', join(file('router-tree'), 'live/filesystem.squashfs'), '/live/other.squashfs', '-commit', '-end'])
+    const { hint = '' } = await rejection(into([deb], 'never.iso', { iso: file('two.iso') }))
+    const command = /xorriso -indev OLD.iso .* -commit$/.exec(hint)?.[0] ?? ''
+    expect(command).not.toBe('')
+    await exec(['sh', '-ec', command.replace('OLD.iso', file('two.iso')).replace('ONE.iso', file('one.iso')).replace('/PATH/OF/OTHER.squashfs', '/live/other.squashfs')])
+    expect((await into([deb], 'of-one.iso', { iso: file('one.iso') })).packages.map(({ name }) => name)).toEqual(['extra'])
+    expect((await cli(['inject', file('two.iso'), '-o', file('never.iso'), '--store', file('store')])).stderr).toMatch(/E_IMAGE_MANY_ROOTS: .*\n {2}next: packages can be put into an ISO with one squashfs only/)
   })
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('leaves nothing behind when the run ends by %s', async (signal) => {
