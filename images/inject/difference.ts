@@ -1,7 +1,7 @@
 import { rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
-import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
+import { isOverlayNote, saysOpaque } from '../../scripts/formats/squashfs/merged-tree.ts'
 import { stretchesOf, type Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
@@ -160,7 +160,7 @@ class Comparison {
   }
 
   #isOpaque(folder: Directory): boolean {
-    return folder.xattr !== undefined && this.#upperXattrs.set(folder.xattr).some((xattr) => isOverlayNote(xattr) && xattr.name === 'overlay.opaque')
+    return folder.xattr !== undefined && this.#upperXattrs.set(folder.xattr).some(saysOpaque)
   }
 
   async #compareContents(): Promise<void> {

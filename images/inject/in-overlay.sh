@@ -71,7 +71,13 @@ surroundings=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UT
 # wall [OPTION…] -- PROGRAM…: runs a program of the image, which sees the merged tree and nothing else, and can get no right that it has not
 # got. All that it started has ended when this returns: the process namespace around bwrap's own ends with bwrap, which does not wait.
 # Its words come through pipes, since descriptors of this shell's are sockets to who started it.
-wall() (
+wall() {
+  local began=$EPOCHREALTIME status=0
+  walled "$@" || status=$?
+  echo "$began $EPOCHREALTIME" >> answer/times
+  return "$status"
+}
+walled() (
   set -o pipefail
   { {
     env -i "${surroundings[@]}" unshare --mount --pid --fork --kill-child --mount-proc "$bwrap" "${walls[@]}" --seccomp 9 "$@" </dev/null 9<request/system-calls 2>&3 3>&- 4>&- | cat >&4 3>&-
@@ -179,6 +185,10 @@ in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Stat
 for tree in upper lower; do
   ! is_file "$tree" var/lib/dpkg/status || { cp "$tree/var/lib/dpkg/status" answer/status; break; }
 done
+# What is there only while a router runs is no part of an image.
+for list in upper/var/lib/dpkg/info/*.list; do
+  ! is_file upper "${list#upper/}" || grep -hE '^/(run|tmp|dev)/.' "$list" || true
+done | LC_ALL=C sort -u > answer/not-kept
 after=$(unfinished)
 if [ "$after" != "$before" ]; then
   printf 'packages are not completely installed:\n%s\n' "$after" >&2

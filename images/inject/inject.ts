@@ -80,6 +80,8 @@ export interface Injection {
   files: Difference['paths']
   /** What a person should know. */
   notes: string[]
+  /** How long all took that ran in the image: dpkg, scripts, depmod, what makes initrds. */
+  overlaySeconds: number
   /** All packages of the image as it is now. */
   present: PresentPackage[]
 }
@@ -125,8 +127,8 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await writeFile(join(workDir, 'upper', manifestPath), `${JSON.stringify(manifest, null, 2)}\n`)
   const { file, difference } = await packDifference(squashfs, { exec, workDir }, { namespace, asLayer: mode === 'layer' })
   const done: Injection = {
-    iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths,
-    notes: await notesOf({ answer, mode, request, outcome }), present: installed,
+    iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths, overlaySeconds: await secondsOf(join(answer, 'times')),
+    notes: await notesOf({ answer, mode, request, outcome, difference }), present: installed,
   }
   if (output === undefined) return done
 
@@ -342,17 +344,44 @@ async function outcomeOf({ before, given, offer }: Request, installed: readonly 
   return { packages, removed: before.filter((pkg) => !now.has(key(pkg)) && !names.has(pkg.name)).map(({ name, version }) => ({ name, version })) }
 }
 
+/** Of lines with a beginning and an end. */
+async function secondsOf(path: string): Promise<number> {
+  return (await linesOf(path)).reduce((sum, line) => {
+    const [began = 0, ended = 0] = line.split(' ').map(Number)
+    return sum + ended - began
+  }, 0)
+}
+
 /** dpkg writes the architecture behind a name where several may be installed. */
 function bare(name: string): string {
   return name.split(':')[0] ?? ''
 }
 
-async function notesOf({ answer, mode, request, outcome }: { answer: string; mode: InjectMode; request: Request; outcome: Pick<Injection, 'packages'> }): Promise<string[]> {
+/** What each router should make for itself when it first starts. */
+const secretFiles = /^(etc\/(machine-id|ssh\/ssh_host_.*_key)|var\/lib\/dbus\/machine-id|(.*\/)?private\/[^/]+\.key)$/
+/** That many have a machine-id: one that says that there is none yet has fewer. */
+const idBytes = 33
+
+function secretsIn({ paths }: Difference): string[] {
+  return paths.filter(({ path, newBytes }) => secretFiles.test(path) && (newBytes ?? 0) >= (path.endsWith('machine-id') ? idBytes : 1)).map(({ path }) => path)
+}
+
+function shortly(paths: readonly string[]): string {
+  return `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${String(paths.length - 3)} more` : ''}`
+}
+
+interface NotesInput { answer: string; mode: InjectMode; request: Request; outcome: Pick<Injection, 'packages'>; difference: Difference }
+
+async function notesOf({ answer, mode, request, outcome, difference }: NotesInput): Promise<string[]> {
+  const secrets = secretsIn(difference)
   const noted = new Set(await linesOf(join(answer, 'notes')))
+  const notKept = await linesOf(join(answer, 'not-kept'))
   const kernels = request.offer.given.flatMap(({ kernel }) => kernel ?? []).filter((release) => !request.kernels.some((known) => known.release === release))
   return [
     ...(noted.has('own-relations-broken') ? ['packages of the image itself have unmet dependencies, so apt was not asked: dpkg installed what was given, and no more'] : []),
     ...(noted.has('no-initramfs-tools') ? ['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'] : []),
+    ...(notKept.length === 0 ? [] : [`packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (${shortly(notKept)})`]),
+    ...(secrets.length === 0 ? [] : [`packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (${shortly(secrets)}); a --script can remove them`]),
     ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them'] : []),
     ...(request.newKernel === undefined && kernels.length > 0 && outcome.packages.length > 0 ? [`the ISO still boots its own kernel; --kernel replace puts ${kernels.join(' and ')} in its place`] : []),
   ]

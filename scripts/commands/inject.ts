@@ -47,6 +47,7 @@ export interface InjectOptions extends Pick<BuildOptions, 'update' | 'offline' |
  */
 export async function injectPackages(iso: string, packages: readonly string[], options: InjectOptions, signal: AbortSignal): Promise<void> {
   if (options.diff !== true && options.output === undefined) throw new ForgeError('E_USAGE', 'nothing says where the new ISO goes', { hint: 'give --output NEW.iso, or --diff to see what would change' })
+  if (options.diff === true && options.output !== undefined) throw new ForgeError('E_USAGE', '--diff writes nothing, so --output has no meaning beside it', { hint: 'leave one of them out' })
   const builds = options.target !== undefined || (packages.length === 0 && options.script === undefined)
   const wanted = builds ? stages.slice(0, stages.findIndex(({ name }) => name === 'debs') + 1) : []
   await requireHostTools(wanted, { images: true })

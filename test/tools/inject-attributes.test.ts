@@ -3,6 +3,9 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
+import { differenceOf } from '../../images/inject/difference.ts'
+import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import { openSquashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
@@ -74,6 +77,21 @@ describe.skipIf(!tools)('what a root has beside its bytes', () => {
     expect(await modes('open.iso')).toEqual(['drwxr-xr-x', 'drwxr-xr-x', 'drwxr-xr-x'])
     await into(join(dir, 'closed.iso'), 'open-repacked.iso', toggle, 'repack')
     expect(await modes('open-repacked.iso')).toEqual(['drwxr-xr-x', 'drwxr-xr-x', 'drwxr-xr-x'])
+  })
+
+  test('hides nothing below a folder unless overlayfs would', async () => {
+    const [old, upper] = [join(dir, 'plain'), join(dir, 'noted')]
+    await exec(['sh', '-ec', 'mkdir -p "$0/a" "$1/a"; echo x > "$0/a/x"; echo y > "$1/a/y"', old, upper])
+    const differs = async (value: string): Promise<string[]> => {
+      await exec(['/usr/bin/python3', '-c', 'import os, sys\nos.setxattr(sys.argv[1], "trusted.overlay.opaque", sys.argv[2].encode())', join(upper, 'a'), value])
+      for (const tree of [old, upper]) await exec(['mksquashfs', tree, `${tree}.squashfs`, '-noappend', '-no-progress', '-quiet'])
+      await using one = await openByteSource(`${old}.squashfs`)
+      await using other = await openByteSource(`${upper}.squashfs`)
+      const deps = { exec, workDir: dir }
+      return (await differenceOf(await openSquashfs(one, deps), await openSquashfs(other, deps))).paths.map(({ path, change }) => `${change} ${path}`)
+    }
+    expect(await differs('y')).toEqual(['removed a/x', 'added a/y'])
+    expect(await differs('n')).toEqual(['added a/y'])
   })
 
   test('is no change where it is a time alone', async () => {

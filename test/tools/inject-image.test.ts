@@ -249,11 +249,13 @@ describe.skipIf(!tools)('the new ISO', () => {
     await writeFile(file('text.iso'), 'no ISO\n'.repeat(10_000))
     await copyFile(iso, file('cut.iso'))
     await truncate(file('cut.iso'), (await stat(iso)).size - 1_048_576)
-    const { bytes } = squashfsImage({ superblock: (head) => { head.writeUInt16LE(3, 28) } })
-    await mkdir(file('old/live'), { recursive: true })
-    await writeFile(file('old/live/filesystem.squashfs'), bytes)
-    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file('old.iso'), file('old')])
-    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
+    for (const [name, at, version] of [['old', 28, 3], ['newer', 30, 1]] as const) {
+      const { bytes } = squashfsImage({ superblock: (head) => { head.writeUInt16LE(version, at) } })
+      await mkdir(file(`${name}/live`), { recursive: true })
+      await writeFile(file(`${name}/live/filesystem.squashfs`), bytes)
+      await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file(`${name}.iso`), file(name)])
+    }
+    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['newer.iso', 'E_SQUASHFS', 'format 4.1'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
       expect(await rejection(into([deb], 'never.iso', { iso: file(name) }))).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
     }
     expect(await readdir(dir)).not.toContain('never.iso')

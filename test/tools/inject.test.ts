@@ -310,6 +310,20 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(stdout).toContain('+ usr/share/other  4\n')
     expect(stdout).toContain('installed other-tool 1.0\nremoved tool 2.0\n')
     expect(await isos()).toEqual(before)
+    const both = await cli(['inject', iso, deb, '--diff', '-o', output(), '--store', join(dir, 'store')])
+    expect([both.status, both.stderr]).toEqual([64, expect.stringContaining('E_USAGE: --diff writes nothing, so --output has no meaning beside it')])
+  })
+
+  test('that make keys or IDs, or bring what no image keeps, are told of', async () => {
+    const makes = 'mkdir -p /etc/ssh /etc/x/private\nfor key in ssh/ssh_host_rsa_key ssh/ssh_host_rsa_key.pub x/private/a.key x/private/a.crt; do echo secret > /etc/$key; done\n'
+    const deb = await pkg({ name: 'makes-keys', files: { 'run/made/it': 'x\n', 'tmp/it': 'x\n' }, scripts: { postinst: `${makes}echo 0123456789abcdef0123456789abcdef > /etc/machine-id\n` } })
+    const { result } = await inject([deb])
+    expect(result.notes).toEqual([
+      'packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (/run/made, /run/made/it, /tmp/it)',
+      'packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (etc/machine-id, etc/ssh/ssh_host_rsa_key, etc/x/private/a.key); a --script can remove them',
+    ])
+    expect(result.overlaySeconds).toBeGreaterThan(0)
+    expect((await inject([await pkg({ name: 'no-id', scripts: { postinst: 'echo uninitialized > /etc/machine-id\n' } })])).result.notes).toEqual([])
   })
 
   test('may be followed by a script; its failure is the run\'s, its digest in the manifest', async () => {
