@@ -1,14 +1,15 @@
 import { rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FileInode, Inode } from '../../scripts/formats/squashfs/inode.ts'
-import { isOverlayNote } from '../../scripts/formats/squashfs/merged-tree.ts'
-import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
+import { isOverlayNote, saysOpaque } from '../../scripts/formats/squashfs/merged-tree.ts'
+import { stretchesOf, type Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import type { XattrTable } from '../../scripts/formats/squashfs/xattrs.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 
-/** A file, link or device that is not what it was; folders only where nothing but they came or went. Sizes are a file's own, before packing. */
+/** A file, link or device that is not what it was; folders where nothing but they came or went, or where their mode, owner or attributes did. Sizes are a file's own, before packing. */
 export interface ChangedPath {
+  /** The root is `/`. */
   path: string
   change: 'added' | 'changed' | 'removed'
   /** Null where there is none. */
@@ -78,6 +79,7 @@ class Comparison {
   }
 
   async run(): Promise<Difference> {
+    if (!this.#looksSame(this.#old.root, this.#upper.root)) this.#paths.push({ path: '/', change: 'changed', oldBytes: null, newBytes: null })
     this.#folder('', this.#upper.root, this.#old.root)
     await this.#compareContents()
     const { unchanged } = this.#unchangedIn('', this.#upper.root, this.#old.root)
@@ -105,6 +107,7 @@ class Comparison {
       if (fresh.kind === 'directory') {
         const goesOn = before?.kind === 'directory' ? before : undefined
         if (before && !goesOn) this.#removed(child, before)
+        if (goesOn && !this.#looksSame(goesOn, fresh)) this.#paths.push({ path: child, change: 'changed', oldBytes: null, newBytes: null })
         if (!goesOn && this.#upper.entries(fresh, 'latin1').size === 0) this.#paths.push({ path: child, change: 'added', oldBytes: null, newBytes: null })
         this.#folder(child, fresh, goesOn, opaque)
         continue
@@ -157,7 +160,7 @@ class Comparison {
   }
 
   #isOpaque(folder: Directory): boolean {
-    return folder.xattr !== undefined && this.#upperXattrs.set(folder.xattr).some((xattr) => isOverlayNote(xattr) && xattr.name === 'overlay.opaque')
+    return folder.xattr !== undefined && this.#upperXattrs.set(folder.xattr).some(saysOpaque)
   }
 
   async #compareContents(): Promise<void> {
@@ -170,11 +173,28 @@ class Comparison {
       bytes = 0
     }
     for (const candidate of this.#candidates) {
+      if (candidate.old.sizeBytes > batchBytes) {
+        if (await this.#sameContents(candidate)) this.#same.add(candidate.path)
+        continue
+      }
       if (batch.length > 0 && bytes + candidate.old.sizeBytes > batchBytes) await compare()
       batch.push(candidate)
       bytes += candidate.old.sizeBytes
     }
     if (batch.length > 0) await compare()
+  }
+
+  /** Of a large file, stretch by stretch, up to the first that is another. */
+  async #sameContents({ old, fresh }: Candidate): Promise<boolean> {
+    const stretches = [this.#old, this.#upper].map((squashfs, index) => stretchesOf(index === 0 ? old : fresh, squashfs.superblock.blockSizeBytes, batchBytes))
+    for (;;) {
+      const [one, other] = stretches.map((all) => all.next())
+      if (one === undefined || other === undefined || one.done === true || other.done === true) return one?.done === true && other?.done === true
+      // A few bytes can say that there are any number of zeros.
+      if (isHole(one.value) && isHole(other.value)) continue
+      const [[before], [after]] = [await this.#old.read([one.value]), await this.#upper.read([other.value])]
+      if (before === undefined || after === undefined || !before.equals(after)) return false
+    }
   }
 
   /** What is unchanged in a folder, folders last, and whether that is all there is in it. */
@@ -207,6 +227,10 @@ class Comparison {
 
 function bytesOf(inode: Inode): number {
   return inode.kind === 'file' ? inode.sizeBytes : 0
+}
+
+function isHole({ blockList, fragment }: FileInode): boolean {
+  return fragment === undefined && blockList.every((byte) => byte === 0)
 }
 
 function xattrText({ xattr }: Inode, sets: XattrTable): string {

@@ -12,10 +12,18 @@ cd "$work"
 
 open_lower() { [ -n "${UNPACKED-}" ] || mount -t squashfs -o "ro,loop,offset=$offset,sizelimit=$size" "$image" lower; }
 close_lower() { [ -n "${UNPACKED-}" ] || umount lower; }
+# as_below FOLDER OTHER: makes OTHER what FOLDER is, with all attributes but overlayfs's own notes. What tar cannot set it only warns of.
+as_below() {
+  chmod --reference="$1" "$2"; chown --reference="$1" "$2"
+  tar -C "$1" --create --no-recursion --xattrs --xattrs-include='*' --xattrs-exclude='trusted.overlay.*' --xattrs-exclude='user.overlay.*' . \
+    | tar -C "$2" --extract --no-same-owner --preserve-permissions --xattrs --xattrs-include='*' 2> scratch/not-set || { cat scratch/not-set >&2; exit 1; }
+  [ ! -s scratch/not-set ] || { cat scratch/not-set >&2; exit 1; }
+  touch --reference="$1" "$2"
+}
 lay() {
   open_lower
   # The root's own folder is the upper one's, which overlayfs does not copy.
-  chmod --reference=lower upper; chown --reference=lower upper; touch --reference=lower upper
+  [ "$step" = pack ] || as_below lower upper
   mkdir "overlay-$step"
   # For a user, a folder that moved is never a note where it was: overlayfs does not take that as an option there.
   [ -n "${UNPACKED-}" ] && whose=userxattr || whose=redirect_dir=off
@@ -63,7 +71,13 @@ surroundings=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UT
 # wall [OPTION…] -- PROGRAM…: runs a program of the image, which sees the merged tree and nothing else, and can get no right that it has not
 # got. All that it started has ended when this returns: the process namespace around bwrap's own ends with bwrap, which does not wait.
 # Its words come through pipes, since descriptors of this shell's are sockets to who started it.
-wall() (
+wall() {
+  local began=$EPOCHREALTIME status=0
+  walled "$@" || status=$?
+  echo "$began $EPOCHREALTIME" >> answer/times
+  return "$status"
+}
+walled() (
   set -o pipefail
   { {
     env -i "${surroundings[@]}" unshare --mount --pid --fork --kill-child --mount-proc "$bwrap" "${walls[@]}" --seccomp 9 "$@" </dev/null 9<request/system-calls 2>&3 3>&- 4>&- | cat >&4 3>&-
@@ -123,7 +137,7 @@ while read -r what path; do
   chmod 755 "below/$path"
 done < request/held-back
 (cd below && find . -depth -type d) | while read -r folder; do
-  chmod --reference="lower/$folder" "below/$folder"; chown --reference="lower/$folder" "below/$folder"; touch --reference="lower/$folder" "below/$folder"
+  as_below "lower/$folder" "below/$folder"
 done
 close_lower
 lay below:
@@ -150,7 +164,12 @@ for link in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${link%%:*}" "mer
 chmod 1777 run/tmp merged/tmp
 mkdir merged/run/nat64-forge
 mount --bind run merged/run/nat64-forge
-{ echo 'set -e'; cat scratch/dpkg-runs; } > run/dpkg-runs
+{
+  echo 'set -e'
+  cat scratch/dpkg-runs
+  # What was on hold and has been changed is on hold again.
+  while read -r hold; do echo "echo '$hold' | dpkg --set-selections"; done < request/holds
+} > run/dpkg-runs
 if [ -e request/script ]; then
   cp request/script run/script
   chmod 755 run/script
@@ -166,6 +185,10 @@ in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Stat
 for tree in upper lower; do
   ! is_file "$tree" var/lib/dpkg/status || { cp "$tree/var/lib/dpkg/status" answer/status; break; }
 done
+# What is there only while a router runs is no part of an image.
+for list in upper/var/lib/dpkg/info/*.list; do
+  ! is_file upper "${list#upper/}" || grep -hE '^/(run|tmp|dev)/.' "$list" || true
+done | LC_ALL=C sort -u > answer/not-kept
 after=$(unfinished)
 if [ "$after" != "$before" ]; then
   printf 'packages are not completely installed:\n%s\n' "$after" >&2

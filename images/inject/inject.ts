@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { copyFile, lstat, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
+import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, systemOf, toChange, type ImageKernel, type InjectManifest, type RouterImage } from '../inspect/artifact.ts'
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
@@ -18,7 +18,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { architectureName, expectInstalled, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, unmetRelations, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, expectInstalled, heldPackages, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
@@ -80,6 +80,8 @@ export interface Injection {
   files: Difference['paths']
   /** What a person should know. */
   notes: string[]
+  /** How long all took that ran in the image: dpkg, scripts, depmod, what makes initrds. */
+  overlaySeconds: number
   /** All packages of the image as it is now. */
   present: PresentPackage[]
 }
@@ -93,7 +95,7 @@ type OpenIso = NonNullable<RouterImage['iso']>
 export async function inject(input: InjectInput): Promise<Injection> {
   const { packages, script, mode = 'graft', output, exec, log, workDir } = input
   if (packages.length === 0 && script === undefined) throw new ForgeError('E_USAGE', 'no package to install was given', { hint: 'name .deb files, or a --script: nat64-forge inject ROUTER.iso PACKAGE.deb… --output NEW.iso' })
-  await using image = await openRouterImage(input.iso, { exec })
+  await using image = await openRouterImage(input.iso, { exec, workDir }).catch(toChange)
   if (!image.iso) throw new ForgeError('E_IMAGE', `${input.iso} is not an ISO`, { hint: 'give the router\'s live ISO' })
   const squashfs = await image.squashfs()
   if (!squashfs) throw new ForgeError('E_BUG', 'an ISO was opened without its squashfs')
@@ -125,8 +127,8 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await writeFile(join(workDir, 'upper', manifestPath), `${JSON.stringify(manifest, null, 2)}\n`)
   const { file, difference } = await packDifference(squashfs, { exec, workDir }, { namespace, asLayer: mode === 'layer' })
   const done: Injection = {
-    iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths,
-    notes: await notesOf({ answer, mode, request, outcome }), present: installed,
+    iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths, overlaySeconds: await secondsOf(join(answer, 'times')),
+    notes: await notesOf({ answer, mode, request, outcome, difference }), present: installed,
   }
   if (output === undefined) return done
 
@@ -143,12 +145,19 @@ export async function inject(input: InjectInput): Promise<Injection> {
   await checkOutputSpace(output, await sizeWith(files, iso) + (grafted ? grafted.sizeBytes - iso.squashfsEntry.sizeBytes : 0))
   log.step('writing the ISO')
   await using target = await openOutput(output, exec)
-  const sha256 = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, output: target.path, exec, namespace, workDir })
+  const { sha256, notes } = await writeNewIso({ image, iso, files, streamed: new Map(grafted ? [[iso.squashfsEntry.path, grafted]] : []), epoch: squashfs.superblock.createdAt, packages: installed, grownBytes: grownBytes(difference), output: target.path, exec, namespace, workDir })
+  done.notes.push(...notes)
   done.iso = { path: output, sha256, sizeBytes: (await stat(target.path)).size }
   const newSquashfs = files.get(iso.squashfsEntry.path)
   done.squashfs = { path: iso.squashfsEntry.path, oldBytes: iso.squashfsEntry.sizeBytes, newBytes: grafted?.sizeBytes ?? (newSquashfs === undefined ? iso.squashfsEntry.sizeBytes : (await stat(newSquashfs)).size) }
   await target.publish()
   return done
+}
+
+/** On a disk with the usual blocks. */
+function grownBytes({ paths }: Difference): number {
+  const onDisk = (bytes: number | null): number => Math.ceil((bytes ?? 0) / 4096) * 4096
+  return paths.reduce((sum, { oldBytes, newBytes }) => sum + onDisk(newBytes) - onDisk(oldBytes), 0)
 }
 
 /** What the new ISO takes, less what its own tables grow by. */
@@ -221,7 +230,9 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const names = offer.given.map(({ name, architecture }) => architectures.slice(1).includes(architecture) ? `${name}:${architecture}` : name)
   const goes = system.packages.map(({ name }) => name).filter((name) => oldKernels.some((release) => new RegExp(`^linux-(image|modules|headers)-${release.replace(/[.+]/g, '\\$&')}(-unsigned)?$`).test(name)))
   await write('packages', [...names, ...goes.map((name) => `${name}-`)])
-  await writeFile(join(workDir, 'request/status'), status)
+  // Whoever gives a package means it, also where the image holds it; that goes on holding what is there then.
+  await writeFile(join(workDir, 'request/status'), withoutHolds(status.toString('latin1'), offer.given.map(({ name }) => name), goes), 'latin1')
+  await write('holds', heldPackages(status.toString('latin1')).filter((name) => offer.given.some((one) => one.name === name)).map((name) => `${name} hold`))
   await write('protected', protectedPackages(status.toString('utf8')))
   await write('held-back', heldBack(squashfs))
   await writeFile(join(workDir, 'request/system-calls'), systemCallFilter())
@@ -294,12 +305,10 @@ async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squash
     contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
     env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}) },
     hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
-  }).catch((error: unknown) => {
-    const unmet = unmetRelations(said)
-    if (unmet.length === 0) throw error
-    throw new ForgeError('E_INJECT', `the image lacks what the packages need: ${unmet.join('; ')}`, {
-      hint: 'give these packages too, or a folder that has them: --packages DIR', cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}),
-    })
+  }).catch(async (error: unknown) => {
+    const refusal = refusalOf(said, heldPackages(await readFile(join(workDir, 'request/status'), 'latin1')))
+    if (!refusal) throw error
+    throw new ForgeError('E_INJECT', refusal.message, { hint: refusal.hint, cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}) })
   })
 }
 
@@ -335,17 +344,44 @@ async function outcomeOf({ before, given, offer }: Request, installed: readonly 
   return { packages, removed: before.filter((pkg) => !now.has(key(pkg)) && !names.has(pkg.name)).map(({ name, version }) => ({ name, version })) }
 }
 
+/** Of lines with a beginning and an end. */
+async function secondsOf(path: string): Promise<number> {
+  return (await linesOf(path)).reduce((sum, line) => {
+    const [began = 0, ended = 0] = line.split(' ').map(Number)
+    return sum + ended - began
+  }, 0)
+}
+
 /** dpkg writes the architecture behind a name where several may be installed. */
 function bare(name: string): string {
   return name.split(':')[0] ?? ''
 }
 
-async function notesOf({ answer, mode, request, outcome }: { answer: string; mode: InjectMode; request: Request; outcome: Pick<Injection, 'packages'> }): Promise<string[]> {
+/** What each router should make for itself when it first starts. */
+const secretFiles = /^(etc\/(machine-id|ssh\/ssh_host_.*_key)|var\/lib\/dbus\/machine-id|(.*\/)?private\/[^/]+\.key)$/
+/** That many have a machine-id: one that says that there is none yet has fewer. */
+const idBytes = 33
+
+function secretsIn({ paths }: Difference): string[] {
+  return paths.filter(({ path, newBytes }) => secretFiles.test(path) && (newBytes ?? 0) >= (path.endsWith('machine-id') ? idBytes : 1)).map(({ path }) => path)
+}
+
+function shortly(paths: readonly string[]): string {
+  return `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${String(paths.length - 3)} more` : ''}`
+}
+
+interface NotesInput { answer: string; mode: InjectMode; request: Request; outcome: Pick<Injection, 'packages'>; difference: Difference }
+
+async function notesOf({ answer, mode, request, outcome, difference }: NotesInput): Promise<string[]> {
+  const secrets = secretsIn(difference)
   const noted = new Set(await linesOf(join(answer, 'notes')))
+  const notKept = await linesOf(join(answer, 'not-kept'))
   const kernels = request.offer.given.flatMap(({ kernel }) => kernel ?? []).filter((release) => !request.kernels.some((known) => known.release === release))
   return [
     ...(noted.has('own-relations-broken') ? ['packages of the image itself have unmet dependencies, so apt was not asked: dpkg installed what was given, and no more'] : []),
     ...(noted.has('no-initramfs-tools') ? ['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'] : []),
+    ...(notKept.length === 0 ? [] : [`packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (${shortly(notKept)})`]),
+    ...(secrets.length === 0 ? [] : [`packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (${shortly(secrets)}); a --script can remove them`]),
     ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them'] : []),
     ...(request.newKernel === undefined && kernels.length > 0 && outcome.packages.length > 0 ? [`the ISO still boots its own kernel; --kernel replace puts ${kernels.join(' and ')} in its place`] : []),
   ]

@@ -3,14 +3,16 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, readFile, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { checksumFiles, isoFacts, openRouterImage, type BootRecord, type RouterImage } from '../inspect/artifact.ts'
+import { checksumFiles, isoFacts, openRouterImage, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
-import { readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
-import { isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
+import { readBootCatalog, readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
+import { isJoliet, isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
+import { checksumListsOf, digestsOnIso, refreshedList, verifyLists, type Algorithm } from './checksum-lists.ts'
+import { packageList, type PresentPackage } from './packages.ts'
 import { chunksOf, digestsOf, writeAll, type NewFile } from './new-file.ts'
 
 type OpenIso = NonNullable<RouterImage['iso']>
@@ -23,7 +25,9 @@ export interface NewIsoInput {
   /** The same for files that are put together while they are written; they are written once, into the ISO. */
   streamed: ReadonlyMap<string, NewFile>
   /** All packages of its root. */
-  packages: readonly { name: string; version: string }[]
+  packages: readonly PresentPackage[]
+  /** By how much its root's files have grown, on a disk. */
+  grownBytes: number
   output: string
   /** What new files are dated, in seconds since 1970. */
   epoch: number
@@ -33,16 +37,15 @@ export interface NewIsoInput {
   workDir: string
 }
 
-type Algorithm = (typeof checksumFiles)[number][1]
 const hexDigits: Readonly<Record<Algorithm, number>> = { sha256: 64, md5: 32, sha512: 128, sha1: 40 }
 
 /**
  * Writes the ISO with other files: every boot record is replayed, lists of packages and of checksums are brought up to date, all else is
- * the old ISO's. Resolves to its SHA-256 in hexadecimal.
+ * the old ISO's. What was written is read again. Resolves to its SHA-256 in hexadecimal, and to what a person should know.
  * @throws ForgeError E_INJECT, also when something differs that should not
  */
-export async function writeNewIso(input: NewIsoInput): Promise<string> {
-  const { image, iso, output, epoch, workDir } = input
+export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string; notes: string[] }> {
+  const { iso, output, epoch, workDir } = input
   const files = new Map(input.files)
   const refresh = async (path: string, text: (old: string) => string | Promise<string>): Promise<void> => {
     const old = (await iso.file9660(path))?.toString('utf8')
@@ -50,51 +53,70 @@ export async function writeNewIso(input: NewIsoInput): Promise<string> {
     const fresh = await text(old)
     if (fresh !== old) files.set(path, await written(join(workDir, 'iso-files', path), fresh))
   }
-  await refresh(iso.squashfsEntry.path.replace(/\.\w+$/, '.packages'), () => input.packages.map(({ name, version }) => `${name}\t${version}\n`).join(''))
+  const beside = (suffix: string): string => iso.squashfsEntry.path.replace(/\.\w+$/, suffix)
+  await refresh(beside('.packages'), (old) => packageList(old, input.packages))
+  // casper's name for the same.
+  await refresh(beside('.manifest'), (old) => /^[^\t\n]+\t[^\t\n]+$/m.test(old) ? packageList(old, input.packages) : old)
+  // What an installer goes by: how much of a disk the root takes.
+  await refresh(beside('.size'), (old) => /^\d+\s*$/.test(old) ? old.replace(/\d+/, (bytes) => String(Math.max(0, Number(bytes) + input.grownBytes))) : old)
   let digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>> = new Map()
+  // A boot image that is told where it lies is another one wherever that changes.
+  const patched = await patchedFiles(iso)
+  const patchedDigests = new Map<string, ReadonlyMap<Algorithm, string>>()
   const digestOf = async (path: string, algorithm: Algorithm): Promise<string | undefined> => {
+    if (patched.has(path) && files.size + input.streamed.size > 0 && !files.has(path)) return patchedDigests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
     if (input.streamed.has(path)) return digests.get(path)?.get(algorithm) ?? '0'.repeat(hexDigits[algorithm])
     const file = files.get(path)
     return file === undefined ? undefined : await digestOfFile(file, algorithm)
   }
-  const lists = checksumFiles.filter(([path]) => iso.file(path))
+  const lists = checksumListsOf(iso)
   const refreshLists = async (): Promise<void> => {
     const all = [...files.keys(), ...input.streamed.keys()]
     // A list may have another one's checksum, whichever comes first.
     for (const _ of lists) {
-      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshed(old, all, iso, (one) => digestOf(one, algorithm)))
+      for (const [path, algorithm] of lists) await refresh(path, (old) => refreshedList(path, old, all, iso, (one) => digestOf(one, algorithm)))
     }
   }
   await refreshLists()
   if (files.size + input.streamed.size === 0) {
     await copy(iso.source.path, output)
-    return await sha256File(output)
+    return { sha256: await sha256File(output), notes: await verifyLists(iso, { before: iso, replaced: new Set(), known: new Map() }) }
   }
   for (const file of files.values()) await utimes(file, epoch, epoch)
-  const dates = await volumeDates(iso.source)
+  const volumes = await volumeTexts(iso.source)
   const algorithms = [...new Set(lists.flatMap(([path, algorithm]) => files.has(path) ? [algorithm] : []))]
   // Meanwhile this process has nothing to do.
-  const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, dates.has(joliet)), digestsOfAll(input.streamed, algorithms)])
+  const [made, summedUp] = await Promise.allSettled([runXorriso(input, files, [...volumes.keys()]), digestsOfAll(input.streamed, algorithms)])
   if (made.status === 'rejected') throw made.reason as Error
   if (summedUp.status === 'rejected') throw summedUp.reason as Error
   digests = summedUp.value
+  {
+    await using made = await openRouterImage(output, input)
+    for (const path of patched) {
+      const found = made.iso && await digestsOnIso(made.iso, path, algorithms)
+      if (found) patchedDigests.set(path, found)
+    }
+  }
   await refreshLists()
-  const sha256 = await fillIn(input, files, dates)
-  await expectSame(image, iso, output, new Set([...files.keys(), ...input.streamed.keys()]), input.exec)
-  return sha256
+  const sha256 = await fillIn(input, files, volumes)
+  return { sha256, notes: await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched) }
 }
 
 /** Writes the ISO, with holes for what is streamed. */
-async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespace }: NewIsoInput, files: ReadonlyMap<string, string>, hasJoliet: boolean): Promise<void> {
+async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespace }: NewIsoInput, files: ReadonlyMap<string, string>, trees: readonly VolumeKind[]): Promise<void> {
   const gpt = await readGptIdentity(iso.source)
   const holes = join(workDir, 'holes')
   await mkdir(holes)
   const mapped = [...files, ...[...streamed.keys()].map((path, index) => [path, join(holes, String(index))] as const)]
   const argv = ['-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso.source.path, '-outdev', '-', '-boot_image', 'any', 'replay',
     // Names for Windows are made anew, where there were any.
-    ...(hasJoliet ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(trees.includes('joliet') ? ['-joliet', 'on', '-compliance', 'joliet_long_names'] : []),
+    ...(trees.includes('enhanced') ? ['-compliance', 'iso_9660_1999'] : []),
     ...(gpt === undefined ? [] : ['-boot_image', 'any', `gpt_disk_guid=${gpt.disk}`]),
-    ...mapped.flatMap(([path, file]) => ['-map', file, `/${path}`, '-chown', '0', `/${path}`, '--', '-chgrp', '0', `/${path}`, '--', '-chmod', '0444', `/${path}`, '--']), '-commit', '-end']
+    ...mapped.flatMap(([path, file]) => {
+      const { mode, uid, gid } = iso.file(path)?.posix ?? { mode: 0o444, uid: 0, gid: 0 }
+      return ['-map', file, `/${path}`, '-chown', String(uid), `/${path}`, '--', '-chgrp', String(gid), `/${path}`, '--', '-chmod', mode.toString(8).padStart(4, '0'), `/${path}`, '--']
+    }), '-commit', '-end']
   // In memory, where the host allows: reading a hole on a disk fills the page cache with zeros. Into a file xorriso writes a second copy of
   // the tables, for sessions that are never added, and all those zeros.
   const script = ['mount -t tmpfs tmpfs "$holes" 2>/dev/null || :', 'number=0',
@@ -107,8 +129,8 @@ async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespa
 }
 
 /** Writes what is not in the ISO yet: what is streamed, the lists that have its checksums, what xorriso does not keep. Resolves to the SHA-256 of all of it. */
-async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, dates: ReadonlyMap<number, Buffer>): Promise<string> {
-  await putBack(output, dates, await iso.source.read(diskSignature.at, diskSignature.bytes))
+async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, volumes: VolumeTexts): Promise<string> {
+  await putBack(output, volumes, await iso.source.read(diskSignature.at, diskSignature.bytes))
   await using source = await openByteSource(output)
   await using handle = await open(output, 'r+')
   const { file } = await readIso9660(source)
@@ -165,106 +187,103 @@ async function copy(from: string, to: string): Promise<void> {
   await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), createWriteStream(to, { flags: 'r+' }))
 }
 
-/** A list of checksums with those of other files made anew, and those of new files added, written as the others are. */
-async function refreshed(text: string, files: readonly string[], iso: OpenIso, digestOf: (path: string) => Promise<string | undefined>): Promise<string> {
-  const lines: string[] = []
-  let form = '  ./'
-  const listed = new Set<string>()
-  for (const line of text.split('\n')) {
-    const [, , between = '', path = ''] = /^([0-9a-f]{32,128})( [ *](?:\.\/)?)(.+)$/.exec(line) ?? []
-    if (path !== '') form = between
-    listed.add(path)
-    const digest = await digestOf(path)
-    lines.push(digest === undefined ? line : `${digest}${between}${path}`)
-  }
-  const added = files.filter((path) => !listed.has(path) && !iso.file(path))
-  const end = text.endsWith('\n') ? lines.length - 1 : lines.length
-  lines.splice(end, 0, ...await Promise.all(added.map(async (path) => `${await digestOf(path) ?? ''}${form}${path}`)))
-  return lines.join('\n')
-}
-
 async function digestOfFile(path: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
   return hash.digest('hex')
 }
 
-/** Four dates of 17 bytes in the primary volume descriptor and in Joliet's: creation, modification, expiration, effective (ECMA-119 §8.4.26). */
-const joliet = 2
-const dateField = { from: 813, to: 813 + 4 * 17 }
+/** A tree of names: the usual one, that for Windows, and the one of ISO 9660:1999, which is the usual one with longer names. */
+type VolumeKind = 'primary' | 'joliet' | 'enhanced'
+/** Of each tree's descriptor, the bytes in which it says what the volume is and who made it when. */
+type VolumeTexts = ReadonlyMap<VolumeKind, readonly Buffer[]>
 
-/** Of each descriptor by its type, the bytes of its dates. */
-async function volumeDates(source: ByteSource): Promise<Map<number, Buffer>> {
-  const dates = new Map<number, Buffer>()
-  for await (const { type, block } of volumeDescriptors(source)) dates.set(type, Buffer.from(block.subarray(dateField.from, dateField.to)))
-  return dates
+/** Names of system and volume; of the set, publisher, preparer, application and files about it, then four dates (ECMA-119 §8.4). */
+const textFields = [{ from: 8, to: 72 }, { from: 190, to: 881 }] as const
+
+async function volumeTexts(source: ByteSource): Promise<VolumeTexts> {
+  const texts = new Map<VolumeKind, readonly Buffer[]>()
+  for await (const { kind, block } of volumeDescriptors(source)) texts.set(kind, textFields.map(({ from, to }) => Buffer.from(block.subarray(from, to))))
+  return texts
 }
 
 /** Of the disk, in the MBR of a hybrid ISO, with the two bytes behind it. */
 const diskSignature = { at: 440, bytes: 6 }
 
-/** xorriso dates a volume anew, and knows only one time zone; it also makes up another disk signature. The old ones are put back as they were. */
-async function putBack(output: string, dates: ReadonlyMap<number, Buffer>, signature: Buffer): Promise<void> {
+/** xorriso dates a volume anew, knows only one time zone, and says that it prepared it; it also makes up another disk signature. The old ones are put back as they were. */
+async function putBack(output: string, volumes: VolumeTexts, signature: Buffer): Promise<void> {
   const places = [{ at: diskSignature.at, bytes: signature }]
   {
     await using source = await openByteSource(output)
-    for await (const { type, at } of volumeDescriptors(source)) {
-      const bytes = dates.get(type)
-      if (bytes) places.push({ at: at + dateField.from, bytes })
+    for await (const { kind, at } of volumeDescriptors(source)) {
+      for (const [index, bytes] of (volumes.get(kind) ?? []).entries()) places.push({ at: at + (textFields[index]?.from ?? 0), bytes })
     }
   }
   await using file = await open(output, 'r+')
   for (const { at, bytes } of places) await file.write(bytes, 0, bytes.length, at)
 }
 
-async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ type: number; at: number; block: Buffer }> {
+async function* volumeDescriptors(source: ByteSource): AsyncGenerator<{ kind: VolumeKind; at: number; block: Buffer }> {
   for (let at = 16 * isoBlockBytes; at + isoBlockBytes <= source.sizeBytes; at += isoBlockBytes) {
     const block = await source.read(at, isoBlockBytes)
     const type = block[0] ?? 255
     if (type === 255 || block.toString('latin1', 1, 6) !== 'CD001') return
-    if (type === 1 || type === joliet) yield { type, at, block }
+    if (type === 1 || type === 2) yield { kind: type === 1 ? 'primary' : isJoliet(block) ? 'joliet' : 'enhanced', at, block }
   }
 }
 
-/** What boots, and every file that was not replaced, must be as before, byte for byte. */
-async function expectSame(image: RouterImage, iso: OpenIso, output: string, replaced: ReadonlySet<string>, exec: Exec): Promise<void> {
-  await using made = await openRouterImage(output, { exec })
+/** What boots, and every file that was not replaced, must be as before, byte for byte; what was replaced must be what it should. Resolves to what a person should know. */
+async function expectSame(input: NewIsoInput, replaced: ReadonlySet<string>, digests: ReadonlyMap<string, ReadonlyMap<Algorithm, string>>, patched: ReadonlySet<string>): Promise<string[]> {
+  const { image, iso, output } = input
+  await using made = await openRouterImage(output, input)
   if (!made.iso) throw changed('it is no ISO')
   const [before, after] = [await invariantsOf(image, iso), await invariantsOf(made, made.iso)]
-  for (const [what, was] of Object.entries(before.same)) {
-    const is = after.same[what]
+  for (const [what, was] of Object.entries(before)) {
+    const is = after[what]
     if (was !== is) throw changed(`its ${what} was ${was}, and is ${String(is)}`)
   }
   const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
-  const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes }) => [path, directory ? 0 : sizeBytes]))
+  const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes, posix }) => [path, directory ? 0 : sizeBytes, posix]))
   const [old, fresh] = [kept(iso), kept(made.iso)]
-  if (names(old) !== names(fresh)) throw changed('files are missing or have another size')
-  const patched = new Set(before.boot.filter(({ platform }) => platform === 'bios').map(({ path }) => path))
+  if (names(old) !== names(fresh)) throw changed('files are missing, or have another size, owner or other permissions')
   for (const [index, entry] of old.entries()) {
     // The boot catalogue is nothing but positions.
     if (entry.directory || entry.offset === iso.bootCatalogOffset) continue
     const other = fresh[index]
     if (!other || !await sameBytes(iso.open(entry), made.iso.open(other), patched.has(entry.path) ? bootInfoTable : undefined)) throw changed(`${entry.path} has other bytes than before`)
   }
+  for (const [path, { parts }] of input.streamed) {
+    const entry = made.iso.file(path)
+    let at = 0
+    for (const part of parts) {
+      if (!entry || !await sameBytes(part, partOf(made.iso.open(entry), at, part.sizeBytes, path))) throw changed(`${path} was not written as it should be`)
+      at += part.sizeBytes
+    }
+  }
+  return await verifyLists(made.iso, { before: iso, replaced: new Set([...replaced, ...patched]), known: digests })
+}
+
+/** Where isolinux and the like are told their own place. */
+async function patchedFiles(iso: OpenIso): Promise<ReadonlySet<string>> {
+  const boot = iso.bootCatalogOffset === undefined ? [] : await readBootCatalog(iso.source, iso.bootCatalogOffset)
+  const places = new Set(boot.filter(({ platformId }) => platformId === 0).map(({ block }) => block * isoBlockBytes))
+  return new Set(iso.entries.filter(({ directory, offset, sizeBytes }) => !directory && sizeBytes > 0 && places.has(offset)).map(({ path }) => path))
 }
 
 /** What a new ISO has in common with the old one, each as a text that says it all. Positions and sizes that follow from the squashfs are none of it. */
-async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<{ same: Record<string, string>; boot: readonly BootRecord[] }> {
+async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<Record<string, string>> {
   const { volumeId, boot, isohybrid, secureBoot, commandLines } = await isoFacts(image, iso)
   const gpt = await readGptIdentity(iso.source)
   return {
-    boot,
-    same: {
-      'volume ID': volumeId,
-      'boot catalogue': JSON.stringify(boot.map(({ platform, bootable, loadSectors, path }) => ({ platform, bootable, loadSectors, path }))),
-      'partition table': JSON.stringify({ mbr: isohybrid.mbr, gpt: isohybrid.gpt, types: isohybrid.partitions.map(({ type }) => type) }),
-      'MBR': await mbrIdentity(iso.source),
-      'GPT': gpt === undefined ? 'none' : `${gpt.disk} with ${gpt.partitions.map(({ guid, flags, name }) => `${guid} ${flags} ${name}`).join(', ')}`,
-      'EFI partition': await appendedPartition(iso, isohybrid.partitions),
-      'Secure Boot': JSON.stringify(secureBoot),
-      'boot menu': JSON.stringify(commandLines),
-      'volume dates': [...await volumeDates(iso.source)].map(([type, bytes]) => `${String(type)} ${bytes.toString('latin1').replace(/\0/g, '-')}`).join(', '),
-    },
+    'volume ID': volumeId,
+    'boot catalogue': JSON.stringify(boot.map(({ platform, bootable, loadSectors, path }) => ({ platform, bootable, loadSectors, path }))),
+    'partition table': JSON.stringify({ mbr: isohybrid.mbr, gpt: isohybrid.gpt, types: isohybrid.partitions.map(({ type }) => type) }),
+    'MBR': await mbrIdentity(iso.source),
+    'GPT': gpt === undefined ? 'none' : `${gpt.disk} with ${gpt.partitions.map(({ guid, flags, name }) => `${guid} ${flags} ${name}`).join(', ')}`,
+    'EFI partition': await appendedPartition(iso, isohybrid.partitions),
+    'Secure Boot': JSON.stringify(secureBoot),
+    'boot menu': JSON.stringify(commandLines),
+    'names and dates of the volume': [...await volumeTexts(iso.source)].map(([kind, texts]) => `${kind} ${texts.map((bytes) => bytes.toString('latin1').replace(/\p{Cc}/gu, '-').replace(/ +/g, ' ')).join(' ')}`).join(', '),
   }
 }
 

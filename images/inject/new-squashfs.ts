@@ -31,11 +31,14 @@ const optionOfFlag: Readonly<Record<string, string>> = {
   'no-fragments': '-no-fragments', 'always-use-fragments': '-always-use-fragments',
 }
 
+/** Else it takes as much as it finds, for blocks that wait. */
+const packingMemory = ['-mem', '128M'] as const
+
 /** All of the above and the flags that say how an image was made. Extended attributes are kept also where the image has none yet. */
 export function packOptions(squashfs: Squashfs): string[] {
   const flags = flagsOf(squashfs.superblock)
   return [
-    ...compressionOptions(squashfs), ...flags.flatMap((flag) => optionOfFlag[flag] ?? []),
+    ...compressionOptions(squashfs), ...packingMemory, ...flags.flatMap((flag) => optionOfFlag[flag] ?? []),
     ...(flags.includes('duplicates-removed') ? [] : ['-no-duplicates']), ...(flags.includes('exportable') ? [] : ['-no-exports']),
   ]
 }
@@ -52,7 +55,7 @@ export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps,
   const as = { errorCode: 'E_INJECT', userNamespace: namespace } as const
   const pack = async (...more: string[]): Promise<Difference> => {
     await exec(['find', upper, '-newermt', `@${epoch}`, '-exec', 'touch', '--no-dereference', `--date=@${epoch}`, '{}', '+'], { ...as, doing: 'set the times of what changed' })
-    await exec(['mksquashfs', upper, file, ...compressionOptions(old), '-noappend', '-no-progress', '-quiet', '-no-exports', ...more] as unknown as Argv, {
+    await exec(['mksquashfs', upper, file, ...compressionOptions(old), ...packingMemory, '-noappend', '-no-progress', '-quiet', '-no-exports', ...more] as unknown as Argv, {
       ...as, doing: 'pack what changed', env: { SOURCE_DATE_EPOCH: epoch }, timeoutMs: 30 * 60_000,
     })
     await using source = await openByteSource(file)

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { access, link, open, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
@@ -28,6 +28,9 @@ export async function checkOutput(output: string, input: string, neededBytes: nu
   if (there) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
   await stat(folder).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the folder for ${output} does not exist`, { hint: 'make it first', cause }) })
   await access(folder, constants.W_OK).catch((cause: unknown) => { throw notWritable(folder, cause) })
+  const nameless = await openNameless(folder)
+  await nameless?.close()
+  if (!nameless && await stat(partOf(output)).then(() => true, () => false)) throw partExists(output)
   await checkOutputSpace(output, neededBytes)
 }
 
@@ -44,33 +47,63 @@ export async function checkSpace(folder: string, neededBytes: number): Promise<v
   if (bavail * bsize < neededBytes) throw new ForgeError('E_DISK_FULL', `the store's disk has ${mib(bavail * bsize)} free, and ${mib(neededBytes)} are needed`, { hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache' })
 }
 
-/** Opens the output. Where the file system can, it has no name, so that not even a killed run leaves a part of it. */
+/** Opens the output. Where the file system can, it has no name, so that not even a killed run leaves a part of it. @throws ForgeError E_OUT; E_USAGE when a part of such a name is there */
 export async function openOutput(output: string, exec: Exec): Promise<Output> {
   const target = resolve(output)
-  const partial = `${target}.part`
-  const nameless = await open(dirname(target), withoutName | constants.O_RDWR, 0o666).catch((error: unknown) => {
-    if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES')) throw notWritable(dirname(target), error)
-    return undefined
-  })
-  const handle = nameless ?? await open(partial, 'wx+')
-  const named = nameless === undefined
-  const path = named ? partial : `/proc/${String(process.pid)}/fd/${String(handle.fd)}`
+  const nameless = await openNameless(dirname(target))
+  if (nameless) {
+    const path = `/proc/${String(process.pid)}/fd/${String(nameless.fd)}`
+    return {
+      path,
+      publish: async () => {
+        await nameless.sync()
+        await exec(['ln', '--logical', '--no-target-directory', path, target], { doing: `put ${output} in its place`, errorCode: 'E_USAGE', hint: appeared })
+      },
+      [Symbol.asyncDispose]: () => nameless.close(),
+    }
+  }
+  const partial = partOf(target)
+  const handle = await open(partial, 'wx+').catch((error: unknown) => { throw isErrno(error, 'EEXIST') ? partExists(output) : error })
   return {
-    path,
+    path: partial,
     publish: async () => {
       await handle.sync()
-      if (!named) {
-        await exec(['ln', '--logical', '--no-target-directory', path, target], { doing: `put ${output} in its place`, errorCode: 'E_USAGE', hint: 'it appeared while this run was under way: name another file' })
-        return
-      }
-      if (await stat(target).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'it appeared while this run was under way: name another file' })
-      await rename(partial, target)
+      await nameOnce(partial, target).catch((cause: unknown) => { throw isErrno(cause, 'EEXIST') ? new ForgeError('E_USAGE', `${output} exists`, { hint: appeared, cause }) : cause })
     },
     [Symbol.asyncDispose]: async () => {
       await handle.close()
-      if (named) await rm(partial, { force: true })
+      await rm(partial, { force: true })
     },
   }
+}
+
+const appeared = 'it appeared while this run was under way: name another file'
+
+/** Undefined where the file system has no files without a name. @throws ForgeError E_OUT */
+async function openNameless(folder: string): Promise<FileHandle | undefined> {
+  return await open(folder, withoutName | constants.O_RDWR, 0o666).catch((error: unknown) => {
+    if (isErrno(error, 'EROFS') || isErrno(error, 'EACCES')) throw notWritable(folder, error)
+    return undefined
+  })
+}
+
+/** Gives a file another name, which nobody has; where there are no links, the name is taken first. @throws EEXIST */
+async function nameOnce(file: string, name: string): Promise<void> {
+  try {
+    await link(file, name)
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw error
+    await (await open(name, 'wx')).close()
+    await rename(file, name)
+  }
+}
+
+function partOf(output: string): string {
+  return `${resolve(output)}.part`
+}
+
+function partExists(output: string): ForgeError {
+  return new ForgeError('E_USAGE', `${output}.part exists: another run is writing it, or one that was killed has left it`, { hint: 'remove it if no other run is under way, or name another file' })
 }
 
 function notWritable(folder: string, cause: unknown): ForgeError {

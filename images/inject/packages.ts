@@ -122,11 +122,59 @@ export function unmetRelations(lines: readonly string[]): string[] {
   return unmet
 }
 
+/**
+ * Why apt did not do it, from its words: what the packages need or cannot be beside, or what the image holds.
+ * @param held names of what is on hold in the image
+ */
+export function refusalOf(lines: readonly string[], held: readonly string[]): { message: string; hint: string } | undefined {
+  const unmet = unmetRelations(lines)
+  const changed = heldChanges(lines)
+  if (unmet.length === 0 && changed.length === 0) return undefined
+  if (unmet.length === 0) return { message: `the packages need another version of what is on hold in the image: ${changed.join(', ')}`, hint: 'give these packages by name too: what is given is installed, also where it is on hold' }
+  const against = unmet.filter((one) => / (conflicts with|breaks) /.test(one))
+  if (against.length === 0) return { message: `the image lacks what the packages need: ${unmet.join('; ')}`, hint: 'give these packages too, or a folder that has them: --packages DIR' }
+  const [first, ...more] = held.filter((name) => against.some((one) => one.split(' ').includes(name)))
+  return {
+    message: `the packages cannot be beside what stays in the image: ${unmet.join('; ')}`,
+    hint: first === undefined
+      ? 'two of the given packages exclude each other, or the image protects what would have to go: leave one out, or give another version'
+      : `${[first, ...more].join(' and ')} on hold in the image, so nothing removes that; an injection before this one can lift it, with a --script that runs \`echo ${first} install | dpkg --set-selections\``,
+  }
+}
+
+/** What apt would have to change against a hold. */
+function heldChanges(lines: readonly string[]): string[] {
+  const start = lines.findIndex((line) => line.startsWith('The following held packages will be changed:'))
+  if (start < 0 || !lines.some((line) => line.startsWith('E: Held packages were changed'))) return []
+  const end = lines.findIndex((line, at) => at > start && !line.startsWith(' '))
+  return lines.slice(start + 1, end).map((line) => line.trim())
+}
+
+/** Names of packages that are on hold, from dpkg's list; in order. Pure. */
+export function heldPackages(status: string): string[] {
+  return status.split(/\n{2,}/).flatMap((paragraph) => /^Status: hold /m.test(paragraph) ? /^Package: (.*)$/m.exec(paragraph)?.[1] ?? [] : []).filter((name) => packageName.test(name)).sort()
+}
+
+/** dpkg's list as apt is shown it: what is named, and what depends on something that goes, is not on hold. Pure. */
+export function withoutHolds(status: string, named: readonly string[], goes: readonly string[]): string {
+  const paragraphs = status.split(/(?<=\n)(?=\n)/).map((text) => ({
+    text, name: /^Package: (.*)$/m.exec(text)?.[1] ?? '', needs: [...text.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)].flatMap(([, list = '']) => list.split(/[,|]/).map((one) => one.trim().split(/[\s:(]/)[0] ?? '')),
+  }))
+  const going = new Set(goes)
+  for (let before = -1; before < going.size;) {
+    before = going.size
+    for (const { name, needs } of paragraphs) if (needs.some((one) => going.has(one))) going.add(name)
+  }
+  return paragraphs.map(({ text, name }) => named.includes(name) || going.has(name) ? text.replace(/^Status: hold /m, 'Status: install ') : text).join('')
+}
+
 const words: Readonly<Record<string, string>> = { Depends: 'depends on', PreDepends: 'depends on', 'Pre-Depends': 'depends on', Conflicts: 'conflicts with', Breaks: 'breaks', Recommends: 'recommends' }
 
 /** A package in the image, and the source that it is made of. */
 export interface PresentPackage {
   name: string
+  /** As dpkg lists it: with the architecture where several may be installed. */
+  listed: string
   version: string
   architecture: string
   source: string
@@ -150,7 +198,7 @@ export function protectedPackages(status: string): string[] {
 export async function readInstalled(path: string): Promise<PresentPackage[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').map((line) => line.split(' ')).filter((parts) => parts[3] === 'installed')
   if (lines.some((parts) => parts.length !== 6 || parts.some((part) => !/^[\x21-\x7e]+$/.test(part)))) throw new ForgeError('E_INJECT', 'the image\'s dpkg-query lists packages as no dpkg does', { hint: 'do not trust the image, nor the packages' })
-  return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', version, architecture, source, sourceVersion }))
+  return lines.map(([name = '', version = '', architecture = '', , source = '', sourceVersion = '']) => ({ name: name.split(':')[0] ?? '', listed: name, version, architecture, source, sourceVersion }))
 }
 
 /**
@@ -164,6 +212,13 @@ export function expectInstalled(installed: readonly PresentPackage[], status: st
   if (other !== undefined) throw new ForgeError('E_INJECT', `the image's dpkg-query and its list of packages (var/lib/dpkg/status) do not agree about ${other}`, { hint: 'do not trust the image, nor the packages' })
   const missing = given.find((one) => !listed.has(line(one)))
   if (missing) throw new ForgeError('E_INJECT', `${line(missing)} was given, and is not installed in the image now`, { hint: 'another package or the script has removed it: give only what goes together' })
+}
+
+/** A list as `dpkg-query -W` writes it; names have no architecture where the old list has them so. Pure. */
+export function packageList(old: string, packages: readonly Pick<PresentPackage, 'name' | 'listed' | 'version'>[]): string {
+  const names = new Set(old.split('\n').map((line) => line.split('\t')[0]))
+  const bare = packages.some(({ name, listed }) => listed !== name && names.has(name) && !names.has(listed))
+  return packages.map(({ name, listed, version }) => `${bare ? name : listed}\t${version}\n`).join('')
 }
 
 /** Lines of a file that may not be there. */

@@ -43,15 +43,15 @@ const layerName = 'zz-nat64-forge.squashfs'
  * only what is asked for is read.
  * @throws ForgeError E_IMAGE, E_IMAGE_TRUNCATED, E_IMAGE_NO_ROOT, E_IMAGE_MANY_ROOTS, E_ISO_DAMAGED
  */
-export async function openRouterImage(path: string, { exec }: { exec: Exec }): Promise<RouterImage> {
+export async function openRouterImage(path: string, { exec, workDir = tmpdir() }: { exec: Exec; workDir?: string }): Promise<RouterImage> {
   if (await isFolder(path)) {
     const root = folderRoot(path)
     if (await root.list('etc') === undefined) throw new ForgeError('E_IMAGE', `${path} is a folder without \`etc\`, so it is no root file system`, { hint: 'give the folder into which the squashfs was unpacked' })
-    return withWorkDir(exec, (deps) => Promise.resolve({ path, kind: 'folder', sizeBytes: undefined, root: () => Promise.resolve(root), iso: undefined, squashfs: () => Promise.resolve(undefined), deps }), [])
+    return withWorkDir(exec, workDir, (deps) => Promise.resolve({ path, kind: 'folder', sizeBytes: undefined, root: () => Promise.resolve(root), iso: undefined, squashfs: () => Promise.resolve(undefined), deps }), [])
   }
   const source = await openByteSource(path).catch((cause: unknown) => { throw new ForgeError('E_IMAGE', `${path} cannot be read`, { hint: 'check the path and its permissions', cause }) })
   try {
-    return await withWorkDir(exec, async (deps) => {
+    return await withWorkDir(exec, workDir, async (deps) => {
       if (await looksLikeSquashfs(source)) return { path, kind: 'squashfs', sizeBytes: source.sizeBytes, iso: undefined, deps, ...lazily(source, deps) }
       if (await looksLikeIso(source)) {
         const iso = await readIso9660(source)
@@ -65,6 +65,15 @@ export async function openRouterImage(path: string, { exec }: { exec: Exec }): P
     await source[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/** Says what helps whoever wants to change an ISO, not only to read it: a root that was taken out is none. For `catch`. */
+export function toChange(error: unknown): never {
+  if (!(error instanceof ForgeError) || error.code !== 'E_IMAGE_MANY_ROOTS') throw error
+  throw new ForgeError(error.code, error.message, {
+    hint: 'packages can be put into an ISO with one squashfs only. Where all of the router\'s root is in one of them, make an ISO without the others, and give that: xorriso -indev OLD.iso -outdev ONE.iso -boot_image any replay -rm /PATH/OF/OTHER.squashfs -- -commit',
+    cause: error,
+  })
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -122,8 +131,8 @@ function fileReader(iso: Iso9660): OpenIso['file9660'] {
   }
 }
 
-async function withWorkDir(exec: Exec, make: (deps: RouterImage['deps']) => Promise<Omit<RouterImage, typeof Symbol.asyncDispose>>, open: readonly AsyncDisposable[]): Promise<RouterImage> {
-  const workDir = await mkdtemp(join(tmpdir(), 'nat64-forge-inspect-'))
+async function withWorkDir(exec: Exec, parent: string, make: (deps: RouterImage['deps']) => Promise<Omit<RouterImage, typeof Symbol.asyncDispose>>, open: readonly AsyncDisposable[]): Promise<RouterImage> {
+  const workDir = await mkdtemp(join(parent, 'nat64-forge-inspect-'))
   try {
     return {
       ...await make({ exec, workDir }),

@@ -27,9 +27,9 @@ export type SeenCrc = readonly [crc: number, where: string]
  * the kernel decides whether they must be signed, too.
  * @throws ForgeError E_HEADERS_RELEASE, E_HEADERS_ABI
  */
-export async function checkAgainstImage({ image: path, shown, tree, release }: ImageCheck, { exec, log, outDir }: RunDeps<unknown>): Promise<Required<Pick<Provided, 'imageCrcs' | 'signing'>>> {
+export async function checkAgainstImage({ image: path, shown, tree, release }: ImageCheck, { exec, log, outDir, workDir }: RunDeps<unknown>): Promise<Required<Pick<Provided, 'imageCrcs' | 'signing'>>> {
   log.step(`comparing the build tree with ${shown}`)
-  await using image = await openRouterImage(path, { exec })
+  await using image = await openRouterImage(path, { exec, workDir })
   const kernels = await kernelsIn(image)
   const kernel = kernels.find((one) => one.release === release)
   if (!kernel) {

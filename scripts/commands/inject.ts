@@ -1,7 +1,7 @@
 import { access, mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkOutput, inject, type Injection, type InjectMode } from '../../images/inject/artifact.ts'
-import { bootedKernel, openRouterImage, systemOf } from '../../images/inspect/artifact.ts'
+import { bootedKernel, openRouterImage, systemOf, toChange } from '../../images/inspect/artifact.ts'
 import type { ExistingPlan } from '../../images/iso/existing/plan.ts'
 import { requestOf, type InjectionRequest } from '../../images/iso/existing/run.ts'
 import type { ExistingSpec } from '../../images/iso/existing/spec.ts'
@@ -47,6 +47,7 @@ export interface InjectOptions extends Pick<BuildOptions, 'update' | 'offline' |
  */
 export async function injectPackages(iso: string, packages: readonly string[], options: InjectOptions, signal: AbortSignal): Promise<void> {
   if (options.diff !== true && options.output === undefined) throw new ForgeError('E_USAGE', 'nothing says where the new ISO goes', { hint: 'give --output NEW.iso, or --diff to see what would change' })
+  if (options.diff === true && options.output !== undefined) throw new ForgeError('E_USAGE', '--diff writes nothing, so --output has no meaning beside it', { hint: 'leave one of them out' })
   const builds = options.target !== undefined || (packages.length === 0 && options.script === undefined)
   const wanted = builds ? stages.slice(0, stages.findIndex(({ name }) => name === 'debs') + 1) : []
   await requireHostTools(wanted, { images: true })
@@ -70,7 +71,7 @@ export async function injectPackages(iso: string, packages: readonly string[], o
 async function builtFor(iso: string, options: InjectOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<InjectionRequest> {
   const path = resolve(iso)
   await access(path).catch((cause: unknown) => { throw new ForgeError('E_IMAGE', `${iso} cannot be read`, { hint: 'give the path of a router\'s live ISO', cause }) })
-  const loaded = await loadTarget(await targetFileFor(path, options.target, session.exec), stages)
+  const loaded = await loadTarget(await targetFileFor(path, options.target, { exec: session.exec, workDir: session.store.workDir }), stages)
   const spec: ExistingSpec = {
     kind: 'existing', from: path, kernel: options.kernel === 'replace' ? 'replace' : 'own', mode: options.mode, packages: (loaded.target.iso as IsoSpec).packages,
     ...(options.script === undefined ? {} : { script: resolve(options.script) }),
@@ -93,19 +94,19 @@ async function builtFor(iso: string, options: InjectOptions, wanted: readonly An
 }
 
 /** The given target, or one's own; else, of the shipped ones for Debian, that of the image's suite: what is compiled has to fit its libraries. */
-export async function targetFileFor(iso: string, given: string | undefined, exec: Exec): Promise<string> {
+export async function targetFileFor(iso: string, given: string | undefined, deps: { exec: Exec; workDir?: string }): Promise<string> {
   const file = await findTarget(given, projectDir)
   if (given !== undefined || basename(file) === ownTargetFile) return file
-  await using image = await openRouterImage(iso, { exec })
+  await using image = await openRouterImage(iso, deps).catch(toChange)
   const { suite } = await systemOf(image)
   return (await shippedTargets()).find((target) => target.name.startsWith('debian-') && target.suite === suite)?.file ?? file
 }
 
 /** The target's headers, where they can follow: of this image, or of Debian's kernel that it boots. */
-async function headersOf(iso: string, headers: HeadersSpec, { exec }: Session): Promise<HeadersSpec> {
+async function headersOf(iso: string, headers: HeadersSpec, { exec, store }: Session): Promise<HeadersSpec> {
   if (headers.provider === 'iso') return { ...headers, iso }
   if (headers.provider !== 'debian') return headers
-  await using image = await openRouterImage(iso, { exec })
+  await using image = await openRouterImage(iso, { exec, workDir: store.workDir }).catch(toChange)
   const { release } = await bootedKernel(image)
   const { flavour: _, ...rest } = headers
   return { ...rest, release }

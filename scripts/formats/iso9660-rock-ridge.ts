@@ -13,8 +13,12 @@ export function suspSkip(systemUse: Buffer): number | undefined {
   return systemUse[6]
 }
 
-/** The Rock Ridge name of a record; undefined when it has none. @throws ForgeError E_IMAGE_TRUNCATED */
-export async function nameInSystemUse(systemUse: Buffer, source: ByteSource): Promise<string | undefined> {
+/** Permissions and owner of a file, as Rock Ridge has them. */
+export interface PosixFields { mode: number; uid: number; gid: number }
+
+/** What Rock Ridge says in a record: the name, permissions and owner; undefined what it does not. @throws ForgeError E_IMAGE_TRUNCATED */
+export async function rockRidgeOf(systemUse: Buffer, source: ByteSource): Promise<{ name: string | undefined; posix: PosixFields | undefined }> {
+  let posix: PosixFields | undefined
   const parts: Buffer[] = []
   let area = systemUse
   for (let round = 0; round <= maxContinuations; round += 1) {
@@ -25,6 +29,8 @@ export async function nameInSystemUse(systemUse: Buffer, source: ByteSource): Pr
       const signature = area.toString('latin1', at, at + 2)
       // Flags 2 and 4 of a name stand for `.` and `..`.
       if (signature === 'NM' && ((area[at + 4] ?? 0) & 6) === 0) parts.push(area.subarray(at + 5, at + length))
+      // Numbers are there twice, in both orders of bytes.
+      if (signature === 'PX' && length >= 36) posix = { mode: area.readUInt32LE(at + 4) & 0o7777, uid: area.readUInt32LE(at + 20), gid: area.readUInt32LE(at + 28) }
       if (signature === 'CE' && length >= 28) next = { block: area.readUInt32LE(at + 4), offset: area.readUInt32LE(at + 12), length: area.readUInt32LE(at + 20) }
       if (signature === 'ST') break
       at += length
@@ -32,5 +38,5 @@ export async function nameInSystemUse(systemUse: Buffer, source: ByteSource): Pr
     if (!next || next.length > isoBlockBytes) break
     area = await source.read(next.block * isoBlockBytes + next.offset, next.length)
   }
-  return parts.length === 0 ? undefined : Buffer.concat(parts).toString('utf8')
+  return { name: parts.length === 0 ? undefined : Buffer.concat(parts).toString('utf8'), posix }
 }

@@ -1,6 +1,6 @@
 import { ForgeError } from '../lib/errors.ts'
 import { partOf, type ByteSource } from './byte-source.ts'
-import { nameInSystemUse, suspSkip } from './iso9660-rock-ridge.ts'
+import { rockRidgeOf, suspSkip, type PosixFields } from './iso9660-rock-ridge.ts'
 
 /** A file or folder of an ISO 9660 file system (ECMA-119). */
 export interface IsoEntry {
@@ -10,6 +10,8 @@ export interface IsoEntry {
   /** In bytes, from the ISO's start. */
   offset: number
   sizeBytes: number
+  /** Where the ISO has Rock Ridge. */
+  posix?: PosixFields
 }
 
 export interface Iso9660 {
@@ -76,11 +78,15 @@ async function readDescriptors(source: ByteSource): Promise<{ primary: Volume; j
     if (type === 255) break
     if (type === 0 && block.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION') bootCatalogOffset = block.readUInt32LE(71) * isoBlockBytes
     if (type === 1) primary ??= volumeOf(source, block, index, false)
-    // Joliet is a supplementary descriptor with one of three UCS-2 escape sequences.
-    if (type === 2 && /^%\/[@CE]/.test(block.toString('latin1', 88, 91))) joliet ??= volumeOf(source, block, index, true)
+    if (type === 2 && isJoliet(block)) joliet ??= volumeOf(source, block, index, true)
   }
   if (!primary) throw damaged(source, 'it has no primary volume descriptor', firstDescriptor * isoBlockBytes)
   return { primary, joliet, bootCatalogOffset }
+}
+
+/** Joliet is a supplementary descriptor with one of three UCS-2 escape sequences; one without is of ISO 9660:1999. */
+export function isJoliet(descriptor: Buffer): boolean {
+  return /^%\/[@CE]/.test(descriptor.toString('latin1', 88, 91))
 }
 
 function volumeOf(source: ByteSource, block: Buffer, index: number, joliet: boolean): Volume {
@@ -131,10 +137,11 @@ async function readTree(source: ByteSource, root: Volume, rockRidge: number | un
       const identifier = record.subarray(33, 33 + nameLength)
       if (nameLength === 1 && (identifier[0] ?? 0) <= 1) continue
       const use = record.subarray(33 + nameLength + (nameLength % 2 === 0 ? 1 : 0))
-      const name = (rockRidge === undefined ? undefined : await nameInSystemUse(use.subarray(rockRidge), source)) ?? plainName(identifier, root.joliet)
+      const { name: longName, posix } = rockRidge === undefined ? { name: undefined, posix: undefined } : await rockRidgeOf(use.subarray(rockRidge), source)
+      const name = longName ?? plainName(identifier, root.joliet)
       if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) throw damaged(source, `${where} has an entry whose name is not one`, position)
       const flags = record[25] ?? 0
-      const entry: IsoEntry = { path: folder.path === '' ? name : `${folder.path}/${name}`, directory: (flags & 2) !== 0, offset: record.readUInt32LE(2) * isoBlockBytes, sizeBytes: record.readUInt32LE(10) }
+      const entry: IsoEntry = { path: folder.path === '' ? name : `${folder.path}/${name}`, directory: (flags & 2) !== 0, offset: record.readUInt32LE(2) * isoBlockBytes, sizeBytes: record.readUInt32LE(10), ...(posix ? { posix } : {}) }
       if (entry.offset + entry.sizeBytes > source.sizeBytes) throw damaged(source, `${entry.path} lies outside the file`, position)
       // A file above 4 GiB has several records, one after the other, each for the next part.
       if (continued?.path === entry.path) {

@@ -1,10 +1,11 @@
-import { copyFile, link, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdir, mkdtemp, open, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
 import { readGptIdentity } from '../../scripts/formats/iso9660-boot.ts'
+import { readIso9660 } from '../../scripts/formats/iso9660.ts'
 import { openByteSource } from '../../scripts/formats/byte-source.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { sha256File } from '../../scripts/lib/digest.ts'
@@ -104,6 +105,66 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect((await exec(['xorriso', '-indev', file('identity.iso'), '-report_el_torito', 'plain'])).stdout).toMatch(/boot img :\s+1\s+BIOS[^]*boot img :\s+2\s+UEFI/)
   })
 
+  test('has the old one\'s names, owners and permissions, and its tree of longer names', async () => {
+    const tree = file('named-tree')
+    await exec(['cp', '--archive', file('router-tree'), tree])
+    await exec(['sh', '-ec', 'chmod 640 live/filesystem.squashfs sha256sum.txt; chown 5:6 live/filesystem.squashfs; chmod 600 boot/grub/grub.cfg'], { cwd: tree })
+    // -R: as they are on the disk.
+    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', file('named.iso'), '-V', 'NAMED', '-R', '-iso-level', '4', '-p', 'WHO PREPARED IT', '-publisher', 'WHO PUBLISHED IT', '-A', 'AN APPLICATION', '-sysid', 'A SYSTEM', '-volset', 'A SET', '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', tree])
+    await into([deb], 'named-new.iso', { iso: file('named.iso') })
+    const described = async (path: string): Promise<unknown> => {
+      await using source = await openByteSource(path)
+      const descriptors: unknown[] = []
+      for (let at = 16 * 2048; (await source.read(at, 1))[0] !== 255; at += 2048) {
+        const block = await source.read(at, 2048)
+        if (block[0] !== 0) descriptors.push([block[0], block[6], block.toString('latin1', 8, 72), block.toString('latin1', 88, 120), block.toString('latin1', 190, 881)])
+      }
+      const { entries } = await readIso9660(source)
+      return { descriptors, posix: entries.map(({ path: name, posix }) => [name, posix]).sort() }
+    }
+    const old = await described(file('named.iso'))
+    expect(old).toMatchObject({ descriptors: [[1, 1, expect.stringContaining('A SYSTEM'), expect.anything(), expect.stringContaining('WHO PREPARED IT')], [2, 2, expect.anything(), expect.anything(), expect.anything()]] })
+    expect(old).toMatchObject({ posix: expect.arrayContaining([['live/filesystem.squashfs', { mode: 0o640, uid: 5, gid: 6 }], ['sha256sum.txt', { mode: 0o640, uid: 0, gid: 0 }]]) as unknown })
+    expect(await described(file('named-new.iso'))).toEqual(old)
+  })
+
+  test('has the right sum of every file that was put there, and says which lines were wrong before', async () => {
+    expect((await into([deb], 'right.iso')).notes).toEqual([])
+    const tree = file('router-tree')
+    const old = await readFile(join(tree, 'sha256sum.txt'), 'utf8')
+    const grub = await sha256File(join(tree, 'boot/grub/grub.cfg'))
+    // A sum of a boot image that is told where it lies, and, as `find | sha256sum` writes it, of the list itself.
+    const isolinux = join(file('sums-isolinux'))
+    await exec(['sh', '-ec', 'xorriso -osirrox on -indev "$0" -extract /isolinux/isolinux.bin "$1"', iso, isolinux])
+    await writeFile(file('sums'), `${old.replace(grub, '0'.repeat(64))}${'1'.repeat(64)}  ./nowhere\n${await sha256File(isolinux)}  ./isolinux/isolinux.bin\n${'2'.repeat(64)}  ./sha256sum.txt\n`)
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso, '-outdev', file('wrong.iso'), '-boot_image', 'any', 'replay', '-map', file('sums'), '/sha256sum.txt', '-commit', '-end'])
+    const { notes } = await into([deb], 'still-wrong.iso', { iso: file('wrong.iso') })
+    expect(notes).toEqual([
+      'sha256sum.txt on the ISO was wrong before, and is still, about boot/grub/grub.cfg, nowhere, sha256sum.txt: not there, or with another sum. An installer that goes by it, as VyOS\'s does, refuses such an ISO',
+    ])
+    const to = file('still-wrong.files')
+    await exec(['xorriso', '-osirrox', 'on', '-indev', file('still-wrong.iso'), '-extract', '/', to])
+    const { stdout } = await exec(['sha256sum', '--check', 'sha256sum.txt'], { cwd: to, okStatus: [1] })
+    expect(stdout.split('\n').filter((line) => /filesystem|isolinux|grub\.cfg/.test(line)).sort()).toEqual(['./boot/grub/grub.cfg: FAILED', './isolinux/isolinux.bin: OK', './live/filesystem.packages: OK', './live/filesystem.squashfs: OK'])
+  })
+
+  test('is read again when it is written: a byte that the disk has not kept is an error', async () => {
+    const faulty: typeof exec = async (argv, options) => {
+      // Once the new one is looked at, all of it has been written.
+      const link = argv[0] === 'prlimit' && argv.includes('mcopy') ? argv.find((word) => word.includes('boot.iso@@'))?.replace(/@@.*/, '') : undefined
+      const target = link === undefined ? iso : await readlink(link)
+      if (target !== iso) {
+        await using source = await openByteSource(target)
+        const squashfs = (await readIso9660(source)).file('live/filesystem.squashfs')
+        await using written = await open(target, 'r+')
+        await written.write('damaged', (squashfs?.offset ?? 0) + 100_000)
+      }
+      return exec(argv, options)
+    }
+    expect(await rejection(into([deb], 'faulty.iso', { exec: faulty }))).toMatchObject({ code: 'E_INJECT', message: 'the new ISO is not as it should be: live/filesystem.squashfs was not written as it should be' })
+    expect(await readdir(dir)).not.toContain('faulty.iso')
+  })
+
   test('boots another kernel where that is asked for, and the old one is gone', async () => {
     const vmlinuz = bzImage(gzipSync(vmlinuxFile()), { release: newRelease })
     const kernel = await debianPackage(dir, exec, {
@@ -188,30 +249,46 @@ describe.skipIf(!tools)('the new ISO', () => {
     await writeFile(file('text.iso'), 'no ISO\n'.repeat(10_000))
     await copyFile(iso, file('cut.iso'))
     await truncate(file('cut.iso'), (await stat(iso)).size - 1_048_576)
-    const { bytes } = squashfsImage({ superblock: (head) => { head.writeUInt16LE(3, 28) } })
-    await mkdir(file('old/live'), { recursive: true })
-    await writeFile(file('old/live/filesystem.squashfs'), bytes)
-    await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file('old.iso'), file('old')])
-    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
+    for (const [name, at, version] of [['old', 28, 3], ['newer', 30, 1]] as const) {
+      const { bytes } = squashfsImage({ superblock: (head) => { head.writeUInt16LE(version, at) } })
+      await mkdir(file(`${name}/live`), { recursive: true })
+      await writeFile(file(`${name}/live/filesystem.squashfs`), bytes)
+      await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file(`${name}.iso`), file(name)])
+    }
+    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['newer.iso', 'E_SQUASHFS', 'format 4.1'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
       expect(await rejection(into([deb], 'never.iso', { iso: file(name) }))).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
     }
     expect(await readdir(dir)).not.toContain('never.iso')
   })
 
-  test.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing behind when the run ends by %s', async (signal) => {
+  test('is not made of one with two roots, and what helps is said', async () => {
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso, '-outdev', file('two.iso'), '-boot_image', 'any', 'replay', '-map', join(file('router-tree'), 'live/filesystem.squashfs'), '/live/other.squashfs', '-commit', '-end'])
+    const { hint = '' } = await rejection(into([deb], 'never.iso', { iso: file('two.iso') }))
+    const command = /xorriso -indev OLD.iso .* -commit$/.exec(hint)?.[0] ?? ''
+    expect(command).not.toBe('')
+    await exec(['sh', '-ec', command.replace('OLD.iso', file('two.iso')).replace('ONE.iso', file('one.iso')).replace('/PATH/OF/OTHER.squashfs', '/live/other.squashfs')])
+    expect((await into([deb], 'of-one.iso', { iso: file('one.iso') })).packages.map(({ name }) => name)).toEqual(['extra'])
+    expect((await cli(['inject', file('two.iso'), '-o', file('never.iso'), '--store', file('store')])).stderr).toMatch(/E_IMAGE_MANY_ROOTS: .*\n {2}next: packages can be put into an ISO with one squashfs only/)
+  })
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('leaves nothing behind when the run ends by %s', async (signal) => {
     const slow = await debianPackage(dir, exec, { name: 'slow', scripts: { postinst: 'echo now it waits\nwhile :; do :; done\n' } })
-    const running = startCli([...command(file('cut-short.iso'), [slow]), '--verbose'])
+    const temporary = file(`temporary-${signal}`)
+    await mkdir(temporary)
+    const running = startCli([...command(file('cut-short.iso'), [slow]), '--verbose'], { env: { TMPDIR: temporary } })
     let said = ''
     running.child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
     await vi.waitFor(() => { expect(said).toContain('now it waits') }, { timeout: 120_000, interval: 50 })
     running.child.kill(signal)
     const { status, stderr } = await running.ended
-    if (signal === 'SIGINT') {
-      expect(status).toBe(130)
+    if (signal !== 'SIGKILL') {
+      expect(status).toBe(signal === 'SIGINT' ? 130 : 143)
       expect(stderr).toContain('E_INTERRUPTED')
     }
     expect(await readdir(dir)).not.toContain('cut-short.iso')
     expect(await left()).toEqual([])
+    // What lies in the store is swept by the next run; of the rest nobody knows.
+    expect((await readdir(temporary)).filter((name) => name.startsWith('nat64-forge'))).toEqual([])
     expect(await sha256File(iso)).toBe(isoDigest)
     // Its processes end with it, and with them the mounts, which only they see.
     await vi.waitFor(async () => { expect((await exec(['pgrep', '-f', 'in-overlay.sh .*/store/work/'], { okStatus: [0, 1] })).stdout).not.toContain('\n') }, { timeout: 20_000, interval: 100 })

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import { inject, type Injection } from '../../images/inject/artifact.ts'
 import { openByteSource } from '../../scripts/formats/byte-source.ts'
 import { readIso9660 } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
+import { peakMemoryOfChildren } from '../../scripts/dev/bench/tree-memory.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { program, start, type Ended } from '../support/cli.ts'
@@ -77,6 +78,23 @@ describe.skipIf(!tools)('an injection', () => {
     expect(stdout).toMatch(new RegExp(`boot img : +2 +UEFI .* ${String(after.start / 2048)}\\n`))
     expect((await into(made?.path ?? '', [large], 'moved-twice.iso')).iso?.sha256).toBe(made?.sha256)
   })
+
+  test('of a file that is larger than memory should be takes no more than 400 MB, and a file written again as it was is none', async () => {
+    const image = await debianLikeIso({
+      dir, exec, name: 'big', programs: ['/usr/bin/dd'], files: { 'opt/big': randomBytes(256 << 20), 'opt/hole': '' }, squashfs: ['-comp', 'zstd', '-Xcompression-level', '1', '-b', '1M'],
+      change: async (root) => { await truncate(join(root, 'opt/hole'), 600 << 20) },
+    })
+    const script = join(dir, 'again')
+    await writeFile(script, '#!/bin/sh\nset -e\nfor name in big hole; do cp --sparse=always /opt/$name /opt/again; mv /opt/again /opt/$name; done\n')
+    const run = (): Promise<Ended> => start([process.execPath, program, 'inject', image, '--script', script, '--diff', '--store', join(dir, 'big-store')]).ended
+    const { result: { status, stdout, stderr }, bytes } = await peakMemoryOfChildren(run)
+    expect([status, stderr.includes('E_')], stderr).toEqual([0, false])
+    expect(stdout).toMatch(/^\+ usr\/share\/doc\/nat64-forge\/manifest.json {2}\d+\n$/)
+    expect(bytes).toBeLessThan(400e6)
+    await writeFile(script, '#!/bin/sh\nset -e\necho x | dd of=/opt/big conv=notrunc bs=1 seek=200000000 status=none\n')
+    expect((await run()).stdout).toContain(`~ opt/big  ${String(256 << 20)} -> ${String(256 << 20)}\n`)
+  })
+
   test('in an ISO with a large file in front of its squashfs keeps that, and finds the squashfs behind it', { timeout: 10 * 60_000 }, async () => {
     const [large, image, marks] = [join(dir, 'large'), join(dir, 'large.iso'), ['the beginning', 'the end']]
     {

@@ -128,8 +128,8 @@ describe.skipIf(!tools)('a target that names an ISO', () => {
     const trixie = await debianLikeIso({ dir, exec, name: 'trixie', files: { 'etc/debian_version': '13.1\n' } })
     const other = await debianLikeIso({ dir, exec, name: 'bullseye', files: { 'etc/debian_version': '11.9\n' } })
     const shipped = (name: string): string => join(project, `images/targets/${name}.yaml`)
-    expect(await Promise.all([trixie, iso, other].map((image) => targetFileFor(image, undefined, exec)))).toEqual([shipped('debian-13'), shipped('debian-12'), shipped('debian-12')])
-    expect(await targetFileFor(trixie, 'debian-12', exec)).toBe(shipped('debian-12'))
+    expect(await Promise.all([trixie, iso, other].map((image) => targetFileFor(image, undefined, { exec })))).toEqual([shipped('debian-13'), shipped('debian-12'), shipped('debian-12')])
+    expect(await targetFileFor(trixie, 'debian-12', { exec })).toBe(shipped('debian-12'))
     expect(await rejection(prepared(`  from: ${trixie}\n`, { name: 'for-trixie' }))).toMatchObject({ code: 'E_TARGET', message: 'trixie.iso is made of Debian trixie, and the target\'s suite is bookworm', hint: expect.stringMatching(/write suite: trixie in the target.*--target FILE\.yaml/) as string })
   })
 

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inject as injectInto, type Injection } from '../../images/inject/artifact.ts'
@@ -9,8 +10,9 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { cli } from '../support/cli.ts'
-import { debianLikeIso, debianLikeTools, debianPackage, imageDate, oldRelease } from '../support/debian-like-iso.ts'
+import { debianLikeIso, debianLikeTools, debianPackage, imageDate, newRelease, oldRelease } from '../support/debian-like-iso.ts'
 import { elfObject } from '../support/elf-object.ts'
+import { bzImage, vmlinuxFile } from '../support/kernel-image.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
@@ -181,6 +183,54 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(older.result.packages).toMatchObject([{ name: 'tool', version: '1.0', was: 'downgraded', oldVersion: '2.0' }])
   })
 
+  test('that are on hold in the image are changed where they are given, and what else is on hold is named', async () => {
+    const held = (name: string, version: string, more = ''): string => `Package: ${name}\nStatus: hold ok installed\nMaintainer: t\nArchitecture: amd64\nVersion: ${version}\nDescription: t\n${more}`
+    const from = await debianLikeIso({
+      dir, exec, name: 'held', installed: [held('heldtool', '1'), held('linux-image-amd64', '6.1.1-1', `Depends: linux-image-${oldRelease}\n`)],
+      files: { 'var/lib/dpkg/info/heldtool.list': '', 'var/lib/dpkg/info/linux-image-amd64.list': '' },
+    })
+    const newer = await pkg({ name: 'heldtool', version: '2', architecture: 'amd64', files: { 'usr/share/heldtool': '2\n' } })
+    const { result, path } = await newIso([newer], {}, from)
+    expect(result.packages).toMatchObject([{ name: 'heldtool', version: '2', was: 'upgraded', oldVersion: '1' }])
+    expect(await readFile(join((await unpack(path)).root, 'var/lib/dpkg/status'), 'utf8')).toMatch(/^Package: heldtool\nStatus: hold ok installed$/m)
+
+    const rival = await inject([await pkg({ name: 'rival', control: 'Conflicts: heldtool\nReplaces: heldtool\n' })], {}, from)
+    expect(rival.stderr).toMatch(/E_INJECT: the packages cannot be beside what stays in the image: rival conflicts with heldtool[^\n]*\n {2}next: heldtool on hold in the image, so nothing removes that; .*`echo heldtool install \| dpkg --set-selections`/)
+    const script = join(dir, 'lift')
+    await writeFile(script, '#!/bin/sh\necho heldtool install | dpkg --set-selections\n')
+    const lifted = await newIso([], { script }, from)
+    expect((await inject([join(dir, 'rival_1.0_all.deb')], {}, lifted.path)).result.removed).toEqual([{ name: 'heldtool', version: '1' }])
+
+    const pool = join(dir, 'held-pool')
+    await mkdir(pool)
+    await copyFile(newer, join(pool, 'heldtool.deb'))
+    const needs = await inject([await pkg({ name: 'needs-newer', control: 'Depends: heldtool (>= 2)\n' })], { folders: [pool] }, from)
+    expect(needs.stderr).toMatch(/heldtool/)
+    expect(needs.stderr).toMatch(/next: give these packages (by name )?too/)
+
+    const kernel = await pkg({
+      name: `linux-image-${newRelease}`, version: '6.1.2-1', architecture: 'amd64',
+      files: { [`boot/vmlinuz-${newRelease}`]: bzImage(gzipSync(vmlinuxFile()), { release: newRelease }), [`usr/lib/modules/${newRelease}/kernel/inside.ko`]: 'module\n' },
+    })
+    const replaced = await inject([kernel], { kernel: 'replace' }, from)
+    expect(replaced.stderr).toBe('')
+    expect(replaced.result.removed.map(({ name }) => name)).toEqual([`linux-image-${oldRelease}`, 'linux-image-amd64'])
+  })
+
+  test('are on the lists beside the root as dpkg lists them, and its size follows', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'lists', installed: ['Package: libfoo\nStatus: install ok installed\nMaintainer: t\nArchitecture: amd64\nMulti-Arch: same\nVersion: 1\nDescription: t\n'], files: { 'var/lib/dpkg/info/libfoo:amd64.list': '' } })
+    const [size, more] = [join(dir, 'size'), join(dir, 'more.iso')]
+    await writeFile(size, '1000000\n')
+    await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', from, '-outdev', more, '-boot_image', 'any', 'replay', '-map', size, '/live/filesystem.size', '-map', join(dir, 'lists-tree/live/filesystem.packages'), '/live/filesystem.manifest', '-commit', '-end'])
+    const { path, result } = await newIso([await pkg({ name: 'sized', files: { 'usr/share/sized': Buffer.alloc(10_000, 1) } })], {}, more)
+    const lists = join((await unpack(path)).iso, 'live/filesystem')
+    const list = `dpkg\t1.21.22\nlibfoo:amd64\t1\nlinux-image-${oldRelease}\t6.1.1-1\nsized\t1.0\ntool\t2.0\n`
+    expect([await readFile(`${lists}.packages`, 'utf8'), await readFile(`${lists}.manifest`, 'utf8')]).toEqual([list, list])
+    // The file, and dpkg's own.
+    expect(result.files.filter(({ change }) => change === 'added').length).toBe(4)
+    expect(await readFile(`${lists}.size`, 'utf8')).toBe(`${String(1_000_000 + 3 * 4096 + 3 * 4096)}\n`)
+  })
+
   test('go in by dpkg alone where the image\'s own packages lack something', async () => {
     const from = await debianLikeIso({ dir, exec, name: 'amiss', installed: ['Package: amiss\nStatus: install ok installed\nMaintainer: t\nArchitecture: amd64\nVersion: 1\nDepends: nobody-has-this\nDescription: t\n'] })
     const { result } = await newIso([await pkg({ name: 'extra', files: { 'usr/share/extra/file': 'grafted\n' } })], {}, from)
@@ -260,6 +310,20 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(stdout).toContain('+ usr/share/other  4\n')
     expect(stdout).toContain('installed other-tool 1.0\nremoved tool 2.0\n')
     expect(await isos()).toEqual(before)
+    const both = await cli(['inject', iso, deb, '--diff', '-o', output(), '--store', join(dir, 'store')])
+    expect([both.status, both.stderr]).toEqual([64, expect.stringContaining('E_USAGE: --diff writes nothing, so --output has no meaning beside it')])
+  })
+
+  test('that make keys or IDs, or bring what no image keeps, are told of', async () => {
+    const makes = 'mkdir -p /etc/ssh /etc/x/private\nfor key in ssh/ssh_host_rsa_key ssh/ssh_host_rsa_key.pub x/private/a.key x/private/a.crt; do echo secret > /etc/$key; done\n'
+    const deb = await pkg({ name: 'makes-keys', files: { 'run/made/it': 'x\n', 'tmp/it': 'x\n' }, scripts: { postinst: `${makes}echo 0123456789abcdef0123456789abcdef > /etc/machine-id\n` } })
+    const { result } = await inject([deb])
+    expect(result.notes).toEqual([
+      'packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (/run/made, /run/made/it, /tmp/it)',
+      'packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (etc/machine-id, etc/ssh/ssh_host_rsa_key, etc/x/private/a.key); a --script can remove them',
+    ])
+    expect(result.overlaySeconds).toBeGreaterThan(0)
+    expect((await inject([await pkg({ name: 'no-id', scripts: { postinst: 'echo uninitialized > /etc/machine-id\n' } })])).result.notes).toEqual([])
   })
 
   test('may be followed by a script; its failure is the run\'s, its digest in the manifest', async () => {

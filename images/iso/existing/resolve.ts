@@ -3,7 +3,7 @@ import type { LockedPackage } from '../../../scripts/domain/remote-file.ts'
 import { ForgeError } from '../../../scripts/lib/errors.ts'
 import { lockGivenFile, nameOf, placeOf } from '../../../scripts/lib/given-file.ts'
 import type { ResolveDeps, ResolveInput } from '../../../scripts/pipeline/stage.ts'
-import { bootedKernel, openRouterImage, systemOf } from '../../inspect/artifact.ts'
+import { bootedKernel, openRouterImage, systemOf, toChange } from '../../inspect/artifact.ts'
 import type { ExistingLocked, ExistingSpec } from './spec.ts'
 
 /** What nat64ctl depends on. */
@@ -19,7 +19,7 @@ export async function resolveExisting({ spec, target, before: { headers } }: Res
   const from = await lockGivenFile(spec.from, { targetDir: deps.targetDir, key: 'iso.from', errorCode: 'E_IMAGE' })
   const script = spec.script === undefined ? undefined : await lockGivenFile(spec.script, { targetDir: deps.targetDir, key: 'iso.script', errorCode: 'E_TARGET' })
   const name = nameOf(from)
-  await using image = await openRouterImage(await placeOf(from, deps), { exec: deps.exec })
+  await using image = await openRouterImage(await placeOf(from, deps), deps).catch(toChange)
   if (!image.iso) throw new ForgeError('E_IMAGE', `${name} is not an ISO`, { hint: 'give the router\'s live ISO in iso.from' })
   const { release } = await bootedKernel(image)
   if (spec.kernel === 'own' && String(release) !== headers.release) {

@@ -25,7 +25,7 @@ export async function runExisting(plan: ExistingPlan, deps: IsoDeps): Promise<Is
   const { present, ...done } = await inject({ ...request, output: join(outDir, plan.isoName), toolVersion: packageJson.version, exec, log, workDir })
   const { iso, squashfs } = done
   if (!iso || !squashfs) throw new ForgeError('E_BUG', 'an injection that was to write an ISO wrote none')
-  await using made = await openRouterImage(join(outDir, plan.isoName), { exec })
+  await using made = await openRouterImage(join(outDir, plan.isoName), { exec, workDir })
   const { volumeId } = made.iso ? await isoFacts(made, made.iso) : { volumeId: '' }
   return {
     isoName: plan.isoName, sha256: sha256(iso.sha256), sizeBytes: iso.sizeBytes, volumeId, squashfsBytes: squashfs.newBytes,
@@ -56,15 +56,15 @@ export async function requestOf(plan: ExistingPlan, deps: Pick<IsoDeps, 'before'
 }
 
 /** Only VyOS has what its package needs; an image in its form need not be VyOS. */
-async function isVyos(iso: string, { exec }: Pick<IsoDeps, 'exec'>): Promise<boolean> {
-  await using image = await openRouterImage(iso, { exec })
+async function isVyos(iso: string, { exec, workDir }: Pick<IsoDeps, 'exec' | 'workDir'>): Promise<boolean> {
+  await using image = await openRouterImage(iso, { exec, workDir })
   return (await systemOf(image)).packages?.some(({ name }) => name === 'vyos-1x') === true
 }
 
 /** A release is not an identity: wherever the headers came from, this very kernel has to take the modules. */
-async function requireLoadable(plan: ExistingPlan, iso: string, packages: readonly string[], { exec, log }: Pick<IsoDeps, 'exec' | 'log'>): Promise<void> {
+async function requireLoadable(plan: ExistingPlan, iso: string, packages: readonly string[], { exec, log, workDir }: Pick<IsoDeps, 'exec' | 'log' | 'workDir'>): Promise<void> {
   log.step(`judging the modules by the kernel of ${nameOf(plan.from)}`)
-  await using image = await openRouterImage(iso, { exec })
+  await using image = await openRouterImage(iso, { exec, workDir })
   const { modules } = await inspect(image, { modules: packages })
   const refusal = refusalOf(modules)
   if (refusal) throw refusal

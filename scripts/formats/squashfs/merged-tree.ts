@@ -118,6 +118,11 @@ export function isOverlayNote({ namespace, name }: Xattr): boolean {
   return namespace < 2 && name.startsWith('overlay.')
 }
 
+/** The note on a folder that hides what is below it. */
+export function saysOpaque(xattr: Xattr): boolean {
+  return isOverlayNote(xattr) && xattr.name === 'overlay.opaque' && xattr.value === 'y'
+}
+
 /** @throws ForgeError E_OVERLAY for notes that say more than the tree */
 function isOpaque(inode: DirectoryInode, layer: Layer): boolean {
   const notes = inode.xattr === undefined ? [] : layer.xattrs.set(inode.xattr).filter(isOverlayNote)
@@ -125,5 +130,5 @@ function isOpaque(inode: DirectoryInode, layer: Layer): boolean {
   if (foreign) {
     throw new ForgeError('E_OVERLAY', `${layer.squashfs.name} has a folder with the attribute ${foreign.name}: part of it is elsewhere in the lower layer`, { hint: 'mount the overlay with redirect_dir=off,metacopy=off' })
   }
-  return notes.some(({ name, value }) => name === 'overlay.opaque' && value === 'y')
+  return notes.some(saysOpaque)
 }

@@ -1,4 +1,5 @@
 import type { ByteSource } from '../byte-source.ts'
+import { ForgeError } from '../../lib/errors.ts'
 import type { UnpackDeps } from '../unpack-frames.ts'
 import { damagedSquashfs } from './damage.ts'
 import { readDirectory, type DirectoryEntry, type NameEncoding } from './directory.ts'
@@ -31,7 +32,7 @@ export interface Squashfs {
   listingBytes: number
   /** User or group number of an index that an inode holds. @throws ForgeError E_SQUASHFS */
   owner: (index: number) => number
-  /** Contents of files, in the order asked for; all their blocks in as few runs as memory allows. @throws ForgeError E_SQUASHFS */
+  /** Contents of files, in the order asked for; all their blocks in as few runs as memory allows. @throws ForgeError E_SQUASHFS; E_IMAGE for a file too large to be held */
   read: (files: readonly FileInode[]) => Promise<Buffer[]>
   /** Sixteen bytes each: where it starts, its size with a flag as data blocks have it, four unused. */
   fragments: Buffer
@@ -95,7 +96,7 @@ export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promis
       return ids.readUInt32LE(index * 4)
     },
     read: async (files) => {
-      for (const { sizeBytes } of files) if (sizeBytes > maxFileBytes) throw damagedSquashfs(name, `a file of ${String(sizeBytes)} bytes is more than is read into memory`, superblock.inodeTable)
+      for (const { sizeBytes } of files) if (sizeBytes > maxFileBytes) throw new ForgeError('E_IMAGE', `${name}: a file of ${String(sizeBytes)} bytes is more than is read into memory`, { hint: `no file that is looked into (kernels, initrds, modules, lists) is larger than ${String(maxFileBytes / 1048576)} MiB on a router: make it smaller` })
       const contents: Buffer[] = []
       for (const batch of batches(files, superblock.blockSizeBytes)) contents.push(...await readBatch(batch))
       return contents
@@ -148,6 +149,19 @@ export async function openSquashfs(source: ByteSource, deps: UnpackDeps): Promis
     const length = lengthOf(size)
     if (length === 0 || length > superblock.blockSizeBytes || at + length > superblock.inodeTable) throw damagedSquashfs(name, `fragment ${String(index)} of ${String(length)} bytes lies outside of its data`, at)
     return { at, size, maxBytes: superblock.blockSizeBytes }
+  }
+}
+
+/** A file in stretches of at most that many bytes, each as a file of its own, so that it need not be in memory as a whole. */
+export function* stretchesOf(file: FileInode, blockSizeBytes: number, maxBytes: number): Generator<FileInode> {
+  const blocks = Math.floor(maxBytes / blockSizeBytes)
+  let start = file.start
+  for (let at = 0; at < file.sizeBytes; at += blocks * blockSizeBytes) {
+    const first = at / blockSizeBytes * 4
+    const last = at + blocks * blockSizeBytes >= file.sizeBytes
+    const blockList = file.blockList.subarray(first, last ? undefined : first + blocks * 4)
+    yield { ...file, start, blockList, sizeBytes: last ? file.sizeBytes - at : blocks * blockSizeBytes, fragment: last ? file.fragment : undefined }
+    for (let index = 0; index < blockList.length; index += 4) start += lengthOf(blockList.readUInt32LE(index))
   }
 }
 

@@ -15,7 +15,7 @@ export async function resolveIso({ spec, target }: ProviderInput<IsoKernelSpec>,
   const iso = await lockImage(spec.iso, deps.targetDir)
   const path = 'path' in iso ? iso.path : await placeOf(iso, deps)
   const name = nameOf(iso)
-  await using image = await openRouterImage(path, { exec: deps.exec })
+  await using image = await openRouterImage(path, deps)
   const kernel = await bootedKernel(image)
   const { release } = kernel
   const system = await systemOf(image)

@@ -32,7 +32,7 @@ async function certificatesInPackage(path: string, shown: string, { release, con
     await unpackImage(path, dir, { exec: deps.exec, workDir: deps.workDir }, { modules: false })
     // Without it, a folder does not count as a root.
     await mkdir(join(dir, 'etc'), { recursive: true })
-    await using image = await openRouterImage(dir, { exec: deps.exec })
+    await using image = await openRouterImage(dir, deps)
     const kernel = (await kernelsIn(image)).find((one) => one.release === release)
     return kernel && await certificatesInImage(image, kernel, shown, config)
   } finally {
