@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import contextmanager
+import traceback
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Callable, Iterator, List, Optional
 
@@ -83,9 +84,10 @@ def execute(
     progress: Progress = _silent,
     interrupted: Callable[[], str] = lambda: "",
 ) -> None:
-    """@raises ApplyFailed"""
+    """@raises ApplyFailed, for whatever goes wrong once something may have been done"""
     done: List[Operation] = []
     what = ""
+    progress = _unheard(progress)
     try:
         for operation in plan:
             what = operation.what
@@ -113,6 +115,19 @@ def execute(
         raise ApplyFailed(what, "", str(interruption), _roll_back(system, before, done, progress)) from None
     except Unreadable as failure:
         raise ApplyFailed(what, " ".join(failure.result.argv), said(failure.result), _roll_back(system, before, done, progress)) from None
+    except Exception as error:  # nothing that goes wrong here may leave half of a plan
+        words = _os_words(error) if isinstance(error, OSError) else "a bug in nat64ctl:\n" + traceback.format_exc()
+        raise ApplyFailed(what, "", words, _roll_back(system, before, done, progress)) from error
+
+
+def _unheard(progress: Progress) -> Progress:
+    """That nobody hears it, such as a terminal that is gone, is no reason to stop."""
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            progress(text)
+
+    return say
 
 
 def _roll_back(system: System, before: State, done: List[Operation], progress: Progress) -> List[str]:
@@ -134,7 +149,7 @@ def _roll_back(system: System, before: State, done: List[Operation], progress: P
                 except _Failed:
                     break
         return [operation.what for operation in difference(running_state(system), before)]
-    except (Unreadable, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the failure that led here is what people must be told
         return ["unknown, since the router cannot be read: %s" % error]
 
 
@@ -149,7 +164,11 @@ def _carry_out(system: System, command: Command) -> None:
         elif isinstance(command, RemoveFile):
             system.remove_file(command.path)
     except OSError as error:
-        raise _Failed(command, "%s: %s" % (error.filename or "", error.strerror or str(error))) from None
+        raise _Failed(command, _os_words(error)) from None
+
+
+def _os_words(error: OSError) -> str:
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
 def said(result: Result) -> str:
