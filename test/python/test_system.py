@@ -185,6 +185,17 @@ class Streams(unittest.TestCase):
                     write_new_file(taken, b"other")
 
 
+class Signals(unittest.TestCase):
+    def test_what_is_ignored_stays_ignored_and_the_rest_is_heard_and_obeyed_afterwards(self) -> None:
+        program = (
+            "import os, signal, sys; sys.path[:0] = %r\nfrom nat64ctl.system import uninterrupted\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+            "with uninterrupted():\n os.kill(os.getpid(), signal.SIGHUP)\nprint('still there', flush=True)\n"
+            "with uninterrupted():\n os.kill(os.getpid(), signal.SIGTERM)\n print('to its end', flush=True)\nprint('not reached')"
+        ) % sys.path
+        ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
+        self.assertEqual((ended.returncode, ended.stdout), (-signal.SIGTERM, b"still there\nto its end\n"))
+
+
 def _free(path: str) -> bool:
     with open(path, encoding="ascii") as file:
         try:

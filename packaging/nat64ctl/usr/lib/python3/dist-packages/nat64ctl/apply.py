@@ -8,11 +8,9 @@ done, and the next one starts from what it finds.
 from __future__ import annotations
 
 import signal
-import threading
 import traceback
 from contextlib import contextmanager, suppress
-from types import FrameType
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterator, List
 
 from .desired import desired_state
 from .difference import difference
@@ -21,7 +19,7 @@ from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
 from .running import running_state
 from .state import State
-from .system import Result, System, Unreadable
+from .system import Result, System, Unreadable, hearing_signals
 
 Progress = Callable[[str], None]
 
@@ -187,18 +185,5 @@ def _journal(system: System, command: Run) -> str:
 @contextmanager
 def _signals_held() -> Iterator[Callable[[], str]]:
     """A request to end is heard between two operations, and then everything is undone."""
-    heard: List[str] = []
-    if threading.current_thread() is not threading.main_thread():
-        # Signals are the main thread's: whoever runs this in another one has to wait for it.
-        yield lambda: ""
-        return
-
-    def hear(number: int, _frame: Optional[FrameType]) -> None:
-        heard.append("interrupted by %s" % signal.Signals(number).name)
-
-    previous = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    try:
-        yield lambda: heard[0] if heard else ""
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with hearing_signals() as heard:
+        yield lambda: "interrupted by %s" % signal.Signals(heard[0]).name if heard else ""

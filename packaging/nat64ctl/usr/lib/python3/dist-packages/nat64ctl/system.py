@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -240,6 +241,33 @@ def locked(path: str = LOCK_FILE) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hearing_signals() -> Iterator[List[int]]:
+    """Requests to end do not end this program meanwhile; they are in the list."""
+    heard: List[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are the main thread's: whoever runs this in another one has to wait for it.
+        yield heard
+        return
+    # What is ignored, as SIGHUP is under nohup, stays so.
+    known = [number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, lambda number, _frame: heard.append(number)) for number in known}
+    try:
+        yield heard
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What must not be left half-done; a request to end that came meanwhile is obeyed afterwards."""
+    with hearing_signals() as heard:
+        yield
+    if heard:
+        os.kill(os.getpid(), heard[0])
 
 
 def write_new_file(path: str, data: bytes) -> None:
