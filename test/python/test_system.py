@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import unittest
+from contextlib import suppress
 from unittest import mock
 
 from nat64ctl import system
@@ -136,6 +137,30 @@ class Files(unittest.TestCase):
             holder.send_signal(signal.SIGKILL)
             holder.wait()
             self.assertTrue(_free(lock))
+
+    def test_a_program_that_outlives_its_killed_nat64ctl_keeps_the_lock(self) -> None:
+        lock = os.path.join(os.path.dirname(self.path), "lock")
+        program = (
+            "import sys; sys.path[:0] = %r\nfrom nat64ctl.system import LocalSystem, locked\n"
+            "with locked(%r): LocalSystem().run(['/bin/sh', '-c', 'echo $$ > %s.pid; exec sleep 60'])"
+        ) % (sys.path, lock, lock)
+        with subprocess.Popen([sys.executable, "-c", program]) as holder:
+            child = 0
+            deadline = time.monotonic() + 20
+            while not child and time.monotonic() < deadline:
+                with suppress(OSError, ValueError), open(lock + ".pid", encoding="ascii") as file:
+                    child = int(file.read())
+                time.sleep(0.02)
+            holder.kill()
+            holder.wait()
+        try:
+            self.assertFalse(_free(lock))
+        finally:
+            os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while not _free(lock) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertTrue(_free(lock))
 
 
 class Streams(unittest.TestCase):

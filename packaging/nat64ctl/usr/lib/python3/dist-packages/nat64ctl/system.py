@@ -26,6 +26,9 @@ LOCK_FILE = "/run/nat64/lock"
 #: Seconds. The longest honest run is `jool file handle` with ten thousand entries on a slow router.
 DEADLINE = 60
 
+#: Of the lock, while it is held. Programs have them too: one that outlives a killed nat64ctl goes on changing the router, and so keeps the lock.
+_lock_descriptors: List[int] = []
+
 
 @dataclass(frozen=True)
 class Result:
@@ -107,6 +110,7 @@ class LocalSystem(System):
                     stderr=subprocess.PIPE,
                     env=_environment(),
                     start_new_session=True,
+                    pass_fds=_lock_descriptors,
                     encoding="utf-8",
                     errors="replace",
                 )
@@ -229,7 +233,10 @@ class LocalSystem(System):
 
 @contextmanager
 def locked(path: str = LOCK_FILE) -> Iterator[None]:
-    """One nat64ctl at a time changes the router. The kernel frees the lock of whoever is killed. @raises OSError"""
+    """One nat64ctl at a time changes the router. The kernel frees the lock of whoever is killed, once the program that it ran has ended.
+
+    @raises OSError
+    """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -238,7 +245,11 @@ def locked(path: str = LOCK_FILE) -> Iterator[None]:
         except BlockingIOError:
             print("waiting for another nat64ctl to end", file=sys.stderr, flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        _lock_descriptors.append(descriptor)
+        try:
+            yield
+        finally:
+            _lock_descriptors.remove(descriptor)
     finally:
         os.close(descriptor)
 
