@@ -24,7 +24,7 @@ def _run(arguments: argparse.Namespace) -> int:
         typed = load(arguments) if arguments.file == "-" else None
         with locked():
             # A file only now: whoever waited here while it was changed and applied would put the old one back.
-            plan = apply(LocalSystem(), typed or load(arguments), lambda text: print(text, file=sys.stderr))
+            plan = apply(LocalSystem(), typed or load(arguments, to_apply=True), lambda text: print(text, file=sys.stderr))
     if arguments.json:
         print_json([operation_json(operation) for operation in plan])
     elif arguments.dry_run:
