@@ -9,8 +9,8 @@ import stat
 import tarfile
 import tempfile
 import unittest
-from unittest import mock
 from typing import Any, Dict, List
+from unittest import mock
 
 from observed_router import ConfigurationFile, nat64ctl, observed_router
 

@@ -11,10 +11,11 @@ import tempfile
 import time
 import unittest
 from contextlib import suppress
+from typing import List, Tuple
 from unittest import mock
 
 from nat64ctl import system
-from nat64ctl.system import LocalSystem, Result, Unreadable, locked, write_new_file
+from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_of, write_new_file
 
 
 class Programs(unittest.TestCase):
@@ -66,11 +67,23 @@ class Programs(unittest.TestCase):
         with subprocess.Popen(["/bin/sleep", "61.4"]) as child:
             # The kernel gives a new program its name and words a moment after it has left the old one.
             deadline = time.monotonic() + 10
-            while ("/bin/sleep", "61.4") not in self.router.processes("sleep") and time.monotonic() < deadline:
+            while ("/bin/sleep", "61.4") not in self.sleeping() and time.monotonic() < deadline:
                 os.sched_yield()
-            self.assertIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+            self.assertIn(("/bin/sleep", "61.4"), self.sleeping())
             child.kill()
-        self.assertNotIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+        self.assertNotIn(("/bin/sleep", "61.4"), self.sleeping())
+
+    def sleeping(self) -> List[Tuple[str, ...]]:
+        return [process.words for process in self.router.processes("sleep")]
+
+    def test_the_unit_of_a_process_is_the_system_s_and_never_a_user_s(self) -> None:
+        unit = "nat64-tayga@nat64-100.service"
+        self.assertEqual(unit_of("0::/system.slice/system-nat64\\x2dtayga.slice/%s\n" % unit), unit)
+        self.assertEqual(unit_of("12:pids:/x\n1:name=systemd:/system.slice/%s\n0::/other\n" % unit), unit)
+        self.assertEqual(unit_of("0::/lxc/router/system.slice/%s\n" % unit), unit)
+        for path in ("/user.slice/user-1000.slice/user@1000.service/app.slice/" + unit, "/machine/user@1000.service/" + unit, "", "/"):
+            self.assertEqual(unit_of("0::%s\n" % path), "", path)
+        self.assertEqual(unit_of("nonsense\n"), "")
 
 
 def _stat(pid: int) -> str:

@@ -356,10 +356,12 @@ def _daemons(system: System) -> Dict[Tuple[str, str], str]:
         names = [name[: -len(".running")] for name in system.list_folder("%s/%s" % (FOLDER, template)) if name.endswith(".running")]
         if not names:
             continue
-        arguments = {word for words in system.processes(program) for word in words}
+        # By its unit too: anybody can start a program of that name with that argument.
+        arguments = {(process.unit, word) for process in system.processes(program) for word in process.words}
         for name in names:
-            path = Service(template, name).running_file
-            text = system.read_file(path) if path in arguments else None
+            service = Service(template, name)
+            path = service.running_file
+            text = system.read_file(path) if (service.unit, path) in arguments else None
             if text is not None:
                 daemons[template, name] = text
     return daemons

@@ -19,7 +19,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 LOCK_FILE = "/run/nat64/lock"
 
@@ -38,6 +38,12 @@ class Result:
     status: int
     stdout: str
     stderr: str
+
+
+class Process(NamedTuple):
+    words: Tuple[str, ...]
+    #: The system's unit that started it; "" for any other process.
+    unit: str
 
 
 class Unreadable(Exception):
@@ -90,8 +96,8 @@ class System:
     def find_program(self, name: str) -> bool:
         raise NotImplementedError
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        """The arguments of every process whose program has that name."""
+    def processes(self, name: str) -> List[Process]:
+        """Every process whose program has that name. Names and arguments are whatever its user wants."""
         raise NotImplementedError
 
 
@@ -212,8 +218,8 @@ class LocalSystem(System):
     def find_program(self, name: str) -> bool:
         return shutil.which(name, path=_environment()["PATH"]) is not None
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        found: List[Tuple[str, ...]] = []
+    def processes(self, name: str) -> List[Process]:
+        found: List[Process] = []
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue
@@ -223,12 +229,24 @@ class LocalSystem(System):
                         continue
                 with open("/proc/%s/cmdline" % entry, encoding="utf-8", errors="replace") as file:
                     words = file.read().split("\0")[:-1]
+                with open("/proc/%s/cgroup" % entry, encoding="utf-8", errors="replace") as file:
+                    unit = unit_of(file.read())
             except OSError:
                 # It has ended meanwhile.
                 continue
             if words:
-                found.append(tuple(words))
+                found.append(Process(tuple(words), unit))
         return sorted(found)
+
+
+def unit_of(cgroups: str) -> str:
+    """The system's unit that a process is of, as /proc/PID/cgroup says; "" where it is of none, or of a user's, who may name units at will."""
+    paths: Dict[str, str] = {}
+    for line in cgroups.splitlines():
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        paths[controllers] = path
+    parts = paths.get("name=systemd", paths.get("", "")).split("/")
+    return parts[-1] if not any(part == "user.slice" or part.startswith("user@") for part in parts) else ""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..engines import jool, tayga
+from ..problems import shortened
 from ..services import FOLDER, Service
 from ..state import MAIN, OUR_INSTANCE, OUR_LINK, RULE_FILE, Framework, InstanceKey, Kind
 from ..system import System, Unreadable
@@ -139,10 +140,12 @@ def tayga_daemons(system: System) -> List[TaygaDaemon]:
         if not name.endswith(".running") or not OUR_LINK.match(name[: -len(".running")]):
             continue
         service = Service(tayga.UNIT, name[: -len(".running")])
-        if any(service.running_file in words for words in processes):
+        # By its unit too: anybody can start a program of that name with that argument.
+        of_unit = [each for each in processes if each.unit == service.unit]
+        processes = [each for each in processes if each.unit != service.unit]
+        if any(service.running_file in each.words for each in of_unit):
             found.append(TaygaDaemon(service.instance, True, system.read_file(service.running_file)))
-    foreign = [words for words in processes if not any(word.startswith(folder + "/") for word in words)]
-    found.extend(TaygaDaemon(" ".join(words[1:]) or "tayga", False, None) for words in foreign)
+    found.extend(TaygaDaemon(shortened(" ".join(each.words[1:]), 200) or "tayga", False, None) for each in processes)
     return sorted(found, key=lambda each: (not each.ours, _order(each.device)))
 
 
