@@ -138,6 +138,14 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(read, ["read", "locked"])
         self.assertEqual(nat64ctl("diff", self.file), (0, "", "nothing to do\n"))
 
+    def test_what_the_terminal_s_language_lacks_is_written_all_the_same(self) -> None:
+        self.write(GOOD + 'set nat64 source rule 100 description "Zürich → Łódź"\n')
+        for verb in (["export", "set-commands"], ["export", "set-commands", "--json"]):
+            raw = io.BytesIO()
+            with mock.patch("sys.stdout", io.TextIOWrapper(raw, encoding="latin-1")):
+                self.assertEqual(cli.main([*verb, self.file]), 0)
+                self.assertIn("Zürich → Łódź".encode(), raw.getvalue())
+
     def test_a_failure_shows_the_command_and_the_translator_s_own_words(self) -> None:
         def refuse(number: int) -> None:
             if "jool" in self.router.log[-1] and "handle" in self.router.log[-1]:

@@ -204,6 +204,10 @@ class Show(unittest.TestCase):
             (("--address", "nonsense"), "nonsense is no address"),
             (("--protocol", "sctp"), "--protocol is one of tcp, udp, icmp, not sctp"),
             (("--port", "65536"), "--port is a number from 0 to 65535, not 65536"),
+            (("--port", "²"), "--port is a number from 0 to 65535, not ²"),
+            (("--port", "8" * 5000), "--port is a number from 0 to 65535, not " + "8" * 5000),
+            (("--address", "\udcff"), "\udcff is no address"),
+            (("--rule", "²"), "--rule is a number, or nat64-100, nat46-100 or nat46-clat, not ²"),
             (("--rule", "first"), "--rule is a number, or nat64-100, nat46-100 or nat46-clat, not first"),
         ):
             self.assertEqual(nat64ctl(self.router, NOW, "show", "translations", *words), (64, "", "nat64ctl: %s\n" % said))
@@ -233,6 +237,11 @@ class Show(unittest.TestCase):
         self.assertRegex(lines[5], "^nat64-400 +tayga .* not running$")
         self.assertEqual([line.split("  ")[0] for line in lines[7:]], ["(mine)", "(%s)" % file, "(%s ?[2J?nat64-1)" % file])
         self.assertNotIn(("nat64-tayga", "nat64-400"), running_state(self.router).daemons)
+
+    def test_names_of_others_with_digits_that_are_none(self) -> None:
+        self.router.others = [Process(("tayga", "a-²"), ""), Process(("tayga", "b-" + "9" * 5000), "")]
+        lines = self.show("rules").splitlines()
+        self.assertEqual([line[:5] for line in lines[8:]], ["(a-²)", "(b-99"])
 
     def test_a_cell_of_several_lines_is_one_row(self) -> None:
         out = io.StringIO()

@@ -12,6 +12,7 @@ from ..problems import shortened
 from ..services import FOLDER, Service
 from ..state import MAIN, OUR_INSTANCE, OUR_LINK, RULE_FILE, Framework, InstanceKey, Kind
 from ..system import System, Unreadable
+from .filters import natural
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,9 @@ def read_maps(text: str) -> List[Map]:
     found: List[Map] = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 3 and not line.startswith("#") and words[2].isdigit():
-            found.append(Map(words[1], words[0], int(words[2])))
+        last_use = natural(words[2]) if len(words) == 3 and not line.startswith("#") else None
+        if last_use is not None:
+            found.append(Map(words[1], words[0], last_use))
     return found
 
 
@@ -218,5 +220,6 @@ def _rule_pool(entry: Dict[str, str]) -> RulePool:
 
 
 def _order(name: str) -> Tuple[str, int, str]:
-    family, _, number = name.partition("-")
-    return family.replace("nat64", "instance"), int(number) if number.isdigit() else 1 << 30, name
+    family, _, text = name.partition("-")
+    number = natural(text)
+    return family.replace("nat64", "instance"), 1 << 30 if number is None else number, name
