@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from nat64ctl.system import Result, System
+from nat64ctl.system import Process, Result, System
 
 PROTOCOLS = ("TCP", "UDP", "ICMP")
 _BOTH = {
@@ -142,6 +142,8 @@ class FakeRouter(System):
         self.iptables: Dict[int, Dict[str, List[str]]] = {4: {"PREROUTING": []}, 6: {"PREROUTING": []}}
         self.nft: List[Tuple[str, str]] = []
         self.running: Dict[str, str] = {}
+        #: Processes that are not of units of ours.
+        self.others: List[Process] = []
         self.modules: Set[str] = set()
         self.module_version = "4.1.13.0"
         self.tool_version = "4.1.13.0"
@@ -200,13 +202,13 @@ class FakeRouter(System):
     def find_program(self, name: str) -> bool:
         return name in self.programs
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
+    def processes(self, name: str) -> List[Process]:
         prefix = {"tayga": "nat64-tayga@", "joold": "nat64-joold@", "python3": "nat64-log@"}.get(name, "?")
-        found: List[Tuple[str, ...]] = []
+        found = [each for each in self.others if each.words[0].endswith(name)]
         for unit in sorted(self.running):
             if unit.startswith(prefix):
                 template, _, instance = unit[: -len(".service")].partition("@")
-                found.append(("/usr/sbin/" + name, "--config", "/run/nat64/%s/%s.running" % (template, instance)))
+                found.append(Process(("/usr/sbin/" + name, "--config", "/run/nat64/%s/%s.running" % (template, instance)), unit))
         return found
 
     def _change(self, effect: Callable[[], Any], refusal: Exception) -> None:

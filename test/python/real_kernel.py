@@ -25,7 +25,7 @@ from nat64ctl.model import Configuration
 from nat64ctl.names import keep_names
 from nat64ctl.running import running_state
 from nat64ctl.state import State
-from nat64ctl.system import LocalSystem, Result
+from nat64ctl.system import LocalSystem, Process, Result
 
 MODELLED = ("jool", "jool_siit", "modprobe", "journalctl")
 
@@ -73,8 +73,15 @@ class RealKernel(LocalSystem):
     def find_program(self, name: str) -> bool:
         return name in ("jool", "jool_siit", "joold") or super().find_program(name)
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        return self.model.processes(name) if name in ("joold", "python3") else super().processes(name)
+    def processes(self, name: str) -> List[Process]:
+        if name in ("joold", "python3"):
+            return self.model.processes(name)
+        # No systemd has started them here.
+        file = re.compile(r"/run/nat64/nat64-tayga/(.+)\.running\Z")
+        return [
+            Process(each.words, "".join("nat64-tayga@%s.service" % match.group(1) for match in map(file.match, each.words) if match))
+            for each in super().processes(name)
+        ]
 
     def _systemctl(self, words: Tuple[str, ...]) -> Result:
         verb, unit = words[1:]

@@ -6,7 +6,7 @@ import copy
 import json
 import unittest
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional, Sequence
 
 from configurations import configuration, destination, pool, source, static
 from fake_router import FakeRouter, Killed, Refused
@@ -16,6 +16,7 @@ from nat64ctl.desired import desired_state
 from nat64ctl.model import Clat, Configuration, Engine, Mode, Protocol, Synchronization
 from nat64ctl.requirements import Missing
 from nat64ctl.running import running_state
+from nat64ctl.system import Result
 
 #: Every engine and mode, and something of each kind that changes, goes and comes on the way to AFTER.
 BEFORE = configuration(
@@ -69,6 +70,47 @@ def router_with(*configurations: Configuration) -> FakeRouter:
     for each in configurations:
         apply(router, each)
     return router
+
+
+class FailingReads:
+    """A router of which one read fails, the n-th after the last change."""
+
+    def __init__(self, router: FakeRouter, number: int, kind: str) -> None:
+        self.failed = False
+        self._run = router.run
+        self._router = router
+        self._number = number
+        self._kind = kind
+        self._changes = router.changes
+        self._seen = 0
+
+    def has_json(self) -> bool:
+        start = len(self._router.log)
+        running_state(self._router)
+        return "-j" in self._router.log[start + self._number]
+
+    def run(self, argv: Sequence[str], stdin: Optional[str] = None) -> Result:
+        changes = self._router.changes
+        result = self._run(argv, stdin)
+        if self._router.changes != changes or self._router.changes == self._changes or self.failed:
+            return result
+        self._seen += 1
+        if self._seen <= self._number:
+            return result
+        self.failed = True
+        if self._kind == "no memory":
+            raise OSError(12, "Cannot allocate memory")
+        if self._kind == "a bug":
+            raise KeyError("dst")
+        return Result(result.argv, 0, '[{"dst":', "") if self._kind == "cut short" else Result(result.argv, -9, "", "Killed")
+
+    def words(self) -> str:
+        return {
+            "no memory": "Cannot allocate memory",
+            "a bug": "a bug in nat64ctl:\n(?s:.*)KeyError: 'dst'",
+            "cut short": "what it printed is no JSON",
+            "killed": "Killed\n",
+        }[self._kind]
 
 
 class Failures(unittest.TestCase):
@@ -137,15 +179,12 @@ class Failures(unittest.TestCase):
                         raise Refused("", -9)
 
                 router.after_change = die
-                try:
+                with self.assertRaises(ApplyFailed) as raised:
                     apply(router, AFTER)
-                    # Of a file there is no program that could die.
-                    self.fail("nothing was refused")
-                except ApplyFailed as failure:
-                    self.assertEqual(failure.remains, [])
-                except Refused:
-                    continue
-                self.assertEqual(snapshot(router), before)
+                self.assertEqual(raised.exception.remains, [])
+                # Of a file there is no program that could die.
+                if not isinstance(raised.exception.__cause__, Refused):
+                    self.assertEqual(snapshot(router), before)
 
     def test_a_roll_back_that_is_killed_is_repaired_by_the_next_apply(self) -> None:
         for number in (10, 40, 60):
@@ -166,6 +205,40 @@ class Failures(unittest.TestCase):
                     router.before_change = lambda at: None
                     apply(router, BEFORE)
                     self.assertEqual(snapshot(router), snapshot(router_with(BEFORE)))
+
+    def test_a_look_at_the_result_that_fails_undoes_everything(self) -> None:
+        small = configuration(source(1, pool("192.0.2.1")), source(3, engine=Engine.TAYGA, prefix="2001:db8:3::/96", masquerade=True))
+        router = router_with(small)
+        reads = len(router.log)
+        running_state(router)
+        reads = len(router.log) - reads
+        changed = copy.deepcopy(small)
+        changed.source_rules[0].timeouts["udp"] = 600
+        for number in range(reads):
+            # One of the others for each: all would take long.
+            for kind in ("cut short", ("no memory", "killed", "a bug")[number % 3]):
+                with self.subTest(read=number, kind=kind):
+                    router = router_with(small)
+                    before = snapshot(router)
+                    failing = FailingReads(router, number, kind)
+                    router.run = failing.run  # type: ignore[assignment]
+                    if kind == "cut short" and not failing.has_json():
+                        continue
+                    with self.assertRaises(ApplyFailed) as raised:
+                        apply(router, changed)
+                    self.assertTrue(failing.failed)
+                    self.assertEqual(raised.exception.operation, "look at the result")
+                    self.assertRegex(raised.exception.words, failing.words())
+                    self.assertEqual(raised.exception.remains, [])
+                    self.assertEqual(snapshot(router), before)
+
+    def test_progress_that_nobody_hears_stops_nothing(self) -> None:
+        def gone(_text: str) -> None:
+            raise BrokenPipeError(32, "Broken pipe")
+
+        router = router_with(BEFORE)
+        apply(router, AFTER, gone)
+        self.assertEqual(running_state(router), desired_state(AFTER))
 
     def test_a_namespace_that_was_cut_in_the_making_is_made_anew(self) -> None:
         router = FakeRouter()

@@ -7,8 +7,8 @@ import json
 import os
 import tempfile
 import unittest
-from contextlib import redirect_stderr, redirect_stdout
-from typing import Tuple
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Iterator, List, Tuple
 from unittest import mock
 
 from fake_router import FakeRouter, Refused
@@ -109,6 +109,42 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(errors.splitlines()[0], "nat64-100: add network namespace")
         self.assertEqual(nat64ctl("apply", self.file), (0, "", ""))
         self.assertEqual(nat64ctl("diff", self.file), (0, "", "nothing to do\n"))
+
+    def test_what_was_written_while_it_waited_for_another_is_what_is_applied(self) -> None:
+        @contextmanager
+        def waited() -> Iterator[None]:
+            self.write(GOOD.replace("192.0.2.10", "192.0.2.77"))
+            yield
+
+        with mock.patch("nat64ctl.commands.apply.locked", waited):
+            self.assertEqual(nat64ctl("apply", self.file)[0], 0)
+        self.assertEqual(nat64ctl("diff", self.file), (0, "", "nothing to do\n"))
+
+    def test_standard_input_is_read_before_others_have_to_wait_for_it(self) -> None:
+        read: List[str] = []
+
+        def type_it(_size: int = -1) -> bytes:
+            read.append("read")
+            return GOOD.encode()
+
+        @contextmanager
+        def lock() -> Iterator[None]:
+            read.append("locked")
+            yield
+
+        with mock.patch("sys.stdin") as stdin, mock.patch("nat64ctl.commands.apply.locked", lock):
+            stdin.buffer.read = type_it
+            self.assertEqual(nat64ctl("apply", "-")[0], 0)
+        self.assertEqual(read, ["read", "locked"])
+        self.assertEqual(nat64ctl("diff", self.file), (0, "", "nothing to do\n"))
+
+    def test_what_the_terminal_s_language_lacks_is_written_all_the_same(self) -> None:
+        self.write(GOOD + 'set nat64 source rule 100 description "Zürich → Łódź"\n')
+        for verb in (["export", "set-commands"], ["export", "set-commands", "--json"]):
+            raw = io.BytesIO()
+            with mock.patch("sys.stdout", io.TextIOWrapper(raw, encoding="latin-1")):
+                self.assertEqual(cli.main([*verb, self.file]), 0)
+                self.assertIn("Zürich → Łódź".encode(), raw.getvalue())
 
     def test_a_failure_shows_the_command_and_the_translator_s_own_words(self) -> None:
         def refuse(number: int) -> None:

@@ -45,6 +45,10 @@ class Questions(unittest.TestCase):
         for text in ("", "example.org", "192.0.2.300", "192.0.2.1:99999", "[2001:db8::1]80", "2001:db8::1#x", "10.0.0.0/8", "[192.0.2.1"):
             with self.assertRaises(BadQuestion, msg=text):
                 read_question(text, None)
+        # What Python takes for digits, and numbers and zones that it takes or not by its version.
+        for text in ("192.0.2.1:²", "192.0.2.1:٣", "192.0.2.1:" + "9" * 5000, "2001:db8::1%eth0", "[fe80::1%2]:80", "\udcff"):
+            with self.assertRaises(BadQuestion, msg=text):
+                read_question(text, None)
         with self.assertRaises(BadQuestion):
             read_question("192.0.2.1", "sctp")
 

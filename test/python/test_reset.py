@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tempfile
 import unittest
 from typing import Any
@@ -111,6 +113,25 @@ class Reset(unittest.TestCase):
         status, _, errors = nat64ctl(self.router, NOW, "reset", "translations", "--file", self.file)
         self.assertEqual((status, errors), (69, "nat64ctl: %s: Read-only file system\n" % MAPS_FILE))
         self.assertIn("nat64-tayga@nat64-400.service", self.router.running)
+
+    def test_an_interruption_leaves_no_static_mapping_removed_and_no_tayga_stopped(self) -> None:
+        before = running_state(self.router)
+        for words in (("--static", "--rule", "100", "--protocol", "tcp"), ("--rule", "400")):
+            for number in (1, 2):
+                with self.subTest(words=words, change=number):
+                    # Rule 100 has a dynamic binding too, which goes first.
+                    self.router.changes = -1 if words[0] == "--static" and CLIENT_100 in self.main.bib else 0
+
+                    def interrupt(at: int, number: int = number) -> None:
+                        if at == number:
+                            os.kill(os.getpid(), signal.SIGINT)
+
+                    self.main.sessions[STATIC_100] = [SERVER + ("0:03:57,V4_INIT",)]
+                    self.router.after_change = interrupt
+                    status, _, errors = nat64ctl(self.router, NOW, "reset", "translations", *words, "--file", self.file)
+                    self.router.after_change = lambda at: None
+                    self.assertEqual((status, errors), (130, ""))
+                    self.assertEqual(running_state(self.router), before)
 
     def test_nothing_to_reset(self) -> None:
         self.router.modules.clear()

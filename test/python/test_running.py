@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import unittest
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
 from nat64ctl.running import running_state
 from nat64ctl.state import MAIN, Link, LinkKind, Masquerade, PolicyRule, Route, RouteKey, State
-from nat64ctl.system import Result, System, Unreadable
+from nat64ctl.system import Process, Result, System, Unreadable
 
 VETH = (
     '{"ifindex":3,"link":"router","ifname":"nat64-7","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":9216,"qdisc":"noqueue","operstate":"UP",'
@@ -43,8 +43,10 @@ class Told(System):
     def find_program(self, name: str) -> bool:
         return True
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        return [("/usr/sbin/tayga", "--config", "/run/nat64/nat64-tayga/nat64-8.running")] if name == "tayga" else []
+    def processes(self, name: str) -> List[Process]:
+        started = Process(("/usr/sbin/tayga", "--config", "/run/nat64/nat64-tayga/nat64-8.running"), "nat64-tayga@nat64-8.service")
+        # Not by its unit.
+        return [started, Process(("tayga", "/run/nat64/nat64-tayga/nat64-9.running"), "nat64-tayga@nat64-8.service")] if name == "tayga" else []
 
 
 NO_TABLE = Result(("nft",), 1, "", "Error: No such file or directory\nlist table ip nat64ctl\n              ^^^^^^^^\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ from typing import Any, List, Tuple
 
 from observed_router import CLIENT_100, SERVER, ConfigurationFile, instance, nat64ctl, observed_router
 
-from nat64ctl.system import Result, Unreadable
+from nat64ctl.observe.printing import print_table
+from nat64ctl.running import running_state
+from nat64ctl.system import Process, Result, Unreadable
 
 NOW = 1_800_000_000
 OTHER = """set nat64 source rule 7 engine tayga
@@ -201,6 +204,10 @@ class Show(unittest.TestCase):
             (("--address", "nonsense"), "nonsense is no address"),
             (("--protocol", "sctp"), "--protocol is one of tcp, udp, icmp, not sctp"),
             (("--port", "65536"), "--port is a number from 0 to 65535, not 65536"),
+            (("--port", "²"), "--port is a number from 0 to 65535, not ²"),
+            (("--port", "8" * 5000), "--port is a number from 0 to 65535, not " + "8" * 5000),
+            (("--address", "\udcff"), "\udcff is no address"),
+            (("--rule", "²"), "--rule is a number, or nat64-100, nat46-100 or nat46-clat, not ²"),
             (("--rule", "first"), "--rule is a number, or nat64-100, nat46-100 or nat46-clat, not first"),
         ):
             self.assertEqual(nat64ctl(self.router, NOW, "show", "translations", *words), (64, "", "nat64ctl: %s\n" % said))
@@ -221,6 +228,25 @@ class Show(unittest.TestCase):
             "nat64ctl: cannot read what runs: `jool -i instance-100 session display --csv --numeric --tcp` failed\n"
             "  Error: The kernel module returned error 1: Operation not permitted\n  (exit status 1)\n",
         )
+
+    def test_a_program_of_a_user_neither_counts_as_ours_nor_speaks_to_the_terminal(self) -> None:
+        self.router.running.pop("nat64-tayga@nat64-400.service")
+        file = "/run/nat64/nat64-tayga/nat64-400.running"
+        self.router.others = [Process(("/tmp/tayga", file), ""), Process(("/tmp/tayga", file, "\x1b[2J\nnat64-1"), "other.service")]
+        lines = self.show("rules").splitlines()
+        self.assertRegex(lines[5], "^nat64-400 +tayga .* not running$")
+        self.assertEqual([line.split("  ")[0] for line in lines[7:]], ["(mine)", "(%s)" % file, "(%s ?[2J?nat64-1)" % file])
+        self.assertNotIn(("nat64-tayga", "nat64-400"), running_state(self.router).daemons)
+
+    def test_names_of_others_with_digits_that_are_none(self) -> None:
+        self.router.others = [Process(("tayga", "a-²"), ""), Process(("tayga", "b-" + "9" * 5000), "")]
+        lines = self.show("rules").splitlines()
+        self.assertEqual([line[:5] for line in lines[8:]], ["(a-²)", "(b-99"])
+
+    def test_a_cell_of_several_lines_is_one_row(self) -> None:
+        out = io.StringIO()
+        print_table(("A", "B"), [("one\ntwo\x1b[2J", "x"), ("é…", "y")], out)
+        self.assertEqual(out.getvalue(), "A            B\n-----------  -\none?two?[2J  x\né…           y\n")
 
     def test_a_foreign_instance_in_a_namespace_that_is_not_ours_is_named_and_not_looked_at(self) -> None:
         self.router.namespaces["theirs"] = type(self.router.namespaces[""])()

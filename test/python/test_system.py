@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 import unittest
+from contextlib import suppress
+from typing import List, Tuple
 from unittest import mock
 
 from nat64ctl import system
-from nat64ctl.system import LocalSystem, Result, Unreadable, locked, write_new_file
+from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_of, write_new_file
 
 
 class Programs(unittest.TestCase):
@@ -65,11 +67,23 @@ class Programs(unittest.TestCase):
         with subprocess.Popen(["/bin/sleep", "61.4"]) as child:
             # The kernel gives a new program its name and words a moment after it has left the old one.
             deadline = time.monotonic() + 10
-            while ("/bin/sleep", "61.4") not in self.router.processes("sleep") and time.monotonic() < deadline:
+            while ("/bin/sleep", "61.4") not in self.sleeping() and time.monotonic() < deadline:
                 os.sched_yield()
-            self.assertIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+            self.assertIn(("/bin/sleep", "61.4"), self.sleeping())
             child.kill()
-        self.assertNotIn(("/bin/sleep", "61.4"), self.router.processes("sleep"))
+        self.assertNotIn(("/bin/sleep", "61.4"), self.sleeping())
+
+    def sleeping(self) -> List[Tuple[str, ...]]:
+        return [process.words for process in self.router.processes("sleep")]
+
+    def test_the_unit_of_a_process_is_the_system_s_and_never_a_user_s(self) -> None:
+        unit = "nat64-tayga@nat64-100.service"
+        self.assertEqual(unit_of("0::/system.slice/system-nat64\\x2dtayga.slice/%s\n" % unit), unit)
+        self.assertEqual(unit_of("12:pids:/x\n1:name=systemd:/system.slice/%s\n0::/other\n" % unit), unit)
+        self.assertEqual(unit_of("0::/lxc/router/system.slice/%s\n" % unit), unit)
+        for path in ("/user.slice/user-1000.slice/user@1000.service/app.slice/" + unit, "/machine/user@1000.service/" + unit, "", "/"):
+            self.assertEqual(unit_of("0::%s\n" % path), "", path)
+        self.assertEqual(unit_of("nonsense\n"), "")
 
 
 def _stat(pid: int) -> str:
@@ -137,6 +151,30 @@ class Files(unittest.TestCase):
             holder.wait()
             self.assertTrue(_free(lock))
 
+    def test_a_program_that_outlives_its_killed_nat64ctl_keeps_the_lock(self) -> None:
+        lock = os.path.join(os.path.dirname(self.path), "lock")
+        program = (
+            "import sys; sys.path[:0] = %r\nfrom nat64ctl.system import LocalSystem, locked\n"
+            "with locked(%r): LocalSystem().run(['/bin/sh', '-c', 'echo $$ > %s.pid; exec sleep 60'])"
+        ) % (sys.path, lock, lock)
+        with subprocess.Popen([sys.executable, "-c", program]) as holder:
+            child = 0
+            deadline = time.monotonic() + 20
+            while not child and time.monotonic() < deadline:
+                with suppress(OSError, ValueError), open(lock + ".pid", encoding="ascii") as file:
+                    child = int(file.read())
+                time.sleep(0.02)
+            holder.kill()
+            holder.wait()
+        try:
+            self.assertFalse(_free(lock))
+        finally:
+            os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while not _free(lock) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertTrue(_free(lock))
+
 
 class Streams(unittest.TestCase):
     def test_lines_come_while_the_program_runs(self) -> None:
@@ -183,6 +221,17 @@ class Streams(unittest.TestCase):
             for taken in (path, os.path.join(folder, "link")):
                 with self.assertRaises(FileExistsError):
                     write_new_file(taken, b"other")
+
+
+class Signals(unittest.TestCase):
+    def test_what_is_ignored_stays_ignored_and_the_rest_is_heard_and_obeyed_afterwards(self) -> None:
+        program = (
+            "import os, signal, sys; sys.path[:0] = %r\nfrom nat64ctl.system import uninterrupted\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+            "with uninterrupted():\n os.kill(os.getpid(), signal.SIGHUP)\nprint('still there', flush=True)\n"
+            "with uninterrupted():\n os.kill(os.getpid(), signal.SIGTERM)\n print('to its end', flush=True)\nprint('not reached')"
+        ) % sys.path
+        ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
+        self.assertEqual((ended.returncode, ended.stdout), (-signal.SIGTERM, b"still there\nto its end\n"))
 
 
 def _free(path: str) -> bool:

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import unittest
-from contextlib import ExitStack, redirect_stdout
-from typing import Any, Dict, List, Tuple
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from ipaddress import IPv4Address
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 from unittest import mock
 
 from fake_router import Refused
@@ -37,13 +38,14 @@ class Operational(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.while_waiting: Callable[[], object] = lambda: None
 
     def run_command(self, *words: str) -> Tuple[int, str]:
         """Exit status and what a person reads."""
         out = io.StringIO()
         with ExitStack() as stack:
             stack.enter_context(mock.patch("vyos_nat64.operational.LocalSystem", lambda: self.router))
-            stack.enter_context(mock.patch("vyos_nat64.operational.locked", lambda: redirect_stdout(out)))
+            stack.enter_context(mock.patch("vyos_nat64.operational.locked", self.lock))
             stack.enter_context(mock.patch("vyos_nat64.operational._ARCHIVES", self.folder))
             stack.enter_context(mock.patch("time.time", lambda: NOW))
             stack.enter_context(mock.patch.object(sys, "argv", ["nat64_nat46.py", *words]))
@@ -53,6 +55,11 @@ class Operational(unittest.TestCase):
             except SystemExit as end:
                 return int(end.code or 0), out.getvalue()
         return 0, out.getvalue()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        self.while_waiting()
+        yield
 
     def show(self, *words: str) -> str:
         status, out = self.run_command(*words)
@@ -160,6 +167,13 @@ class Operational(unittest.TestCase):
         self.assertIsNot(instance(self.router), main)
         self.assertNotIn(CLIENT_100, instance(self.router).bib)
         self.assertIn(("", "jool", "mine"), self.router.instances)
+
+    def test_a_restart_makes_what_was_committed_while_it_waited(self) -> None:
+        changed = CONFIGURATION.replace("192.0.2.12", "192.0.2.99")
+        self.while_waiting = lambda: self.router.files.update({VYOS_FILE: changed})
+        self.assertEqual(self.run_command("restart_translators", "--family", "nat64"), (0, ""))
+        pools = self.router.instances["nat64-300", "jool", "instance-300"].pool4
+        self.assertEqual({str(IPv4Address(address)) for table in pools.values() for address in table.rows}, {"192.0.2.99"})
 
     def test_a_restart_in_a_thread_as_those_of_the_api(self) -> None:
         main = instance(self.router)

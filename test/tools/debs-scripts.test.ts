@@ -123,6 +123,25 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb') || process.getuid?.() !== 0)('ma
     expect(existsSync(join(root, 'var/lib/nat64'))).toBe(false)
   })
 
+  test('a removal takes all translation away, whoever applied it, and a failure of that keeps no package', () => {
+    const bin = join(dir, 'bin')
+    const calls = join(dir, 'calls')
+    mkdirSync(bin)
+    for (const [name, status] of [['deb-systemd-invoke', 1], ['nat64ctl', 1]] as const) {
+      writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >> ${calls}\nexit ${String(status)}\n`, { mode: 0o755 })
+    }
+    const prerm = (running: string, argument: string): string[] => {
+      writeFileSync(calls, '')
+      const script = readFileSync(join(projectDir, 'packaging/nat64ctl/DEBIAN/prerm'), 'utf8').replaceAll('/run/systemd/system', running).replaceAll('/usr/lib/', `${dir}/`)
+      execFileSync('/bin/sh', ['-c', script, 'prerm', argument], { stdio: 'pipe', env: { PATH: `${bin}:/usr/bin:/bin` } })
+      return readFileSync(calls, 'utf8').split('\n').filter(Boolean)
+    }
+    expect(prerm(dir, 'remove')).toEqual(['deb-systemd-invoke stop nat64.service', 'nat64ctl apply /dev/null'])
+    expect(prerm(dir, 'upgrade')).toEqual([])
+    // In the making of an image the network is another system's.
+    expect(prerm('/nonexistent', 'remove')).toEqual([])
+  })
+
   test('installing compiles the Python for the router\'s own, where there is a compiler', () => {
     mkdirSync(join(dir, 'bin'))
     writeFileSync(join(dir, 'bin/py3compile'), `#!/bin/sh\necho "py3compile $*"\n`, { mode: 0o755 })

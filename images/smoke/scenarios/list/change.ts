@@ -30,7 +30,7 @@ function rules(mode: 'inline' | 'isolated', ...pools: readonly string[]): string
 
 /** Asks for what hooks of the network's configuration ask for, and waits for its end. */
 async function refresh(context: ScenarioContext): Promise<void> {
-  await must(context.router, 'systemctl start nat64-refresh', 240_000)
+  await must(context.router, 'systemctl start nat64-refresh && while systemctl list-jobs --no-legend | grep -q "nat64[.]service"; do sleep 1; done', 240_000)
 }
 
 /**

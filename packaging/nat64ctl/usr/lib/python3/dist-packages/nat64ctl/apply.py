@@ -8,10 +8,9 @@ done, and the next one starts from what it finds.
 from __future__ import annotations
 
 import signal
-import threading
-from contextlib import contextmanager
-from types import FrameType
-from typing import Callable, Iterator, List, Optional
+import traceback
+from contextlib import contextmanager, suppress
+from typing import Callable, Iterator, List
 
 from .desired import desired_state
 from .difference import difference
@@ -20,7 +19,7 @@ from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
 from .running import running_state
 from .state import State
-from .system import Result, System, Unreadable
+from .system import Result, System, Unreadable, hearing_signals
 
 Progress = Callable[[str], None]
 
@@ -83,9 +82,10 @@ def execute(
     progress: Progress = _silent,
     interrupted: Callable[[], str] = lambda: "",
 ) -> None:
-    """@raises ApplyFailed"""
+    """@raises ApplyFailed, for whatever goes wrong once something may have been done"""
     done: List[Operation] = []
     what = ""
+    progress = _unheard(progress)
     try:
         for operation in plan:
             what = operation.what
@@ -113,6 +113,19 @@ def execute(
         raise ApplyFailed(what, "", str(interruption), _roll_back(system, before, done, progress)) from None
     except Unreadable as failure:
         raise ApplyFailed(what, " ".join(failure.result.argv), said(failure.result), _roll_back(system, before, done, progress)) from None
+    except Exception as error:  # nothing that goes wrong here may leave half of a plan
+        words = _os_words(error) if isinstance(error, OSError) else "a bug in nat64ctl:\n" + traceback.format_exc()
+        raise ApplyFailed(what, "", words, _roll_back(system, before, done, progress)) from error
+
+
+def _unheard(progress: Progress) -> Progress:
+    """That nobody hears it, such as a terminal that is gone, is no reason to stop."""
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            progress(text)
+
+    return say
 
 
 def _roll_back(system: System, before: State, done: List[Operation], progress: Progress) -> List[str]:
@@ -134,7 +147,7 @@ def _roll_back(system: System, before: State, done: List[Operation], progress: P
                 except _Failed:
                     break
         return [operation.what for operation in difference(running_state(system), before)]
-    except (Unreadable, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the failure that led here is what people must be told
         return ["unknown, since the router cannot be read: %s" % error]
 
 
@@ -149,7 +162,11 @@ def _carry_out(system: System, command: Command) -> None:
         elif isinstance(command, RemoveFile):
             system.remove_file(command.path)
     except OSError as error:
-        raise _Failed(command, "%s: %s" % (error.filename or "", error.strerror or str(error))) from None
+        raise _Failed(command, _os_words(error)) from None
+
+
+def _os_words(error: OSError) -> str:
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
 def said(result: Result) -> str:
@@ -168,18 +185,5 @@ def _journal(system: System, command: Run) -> str:
 @contextmanager
 def _signals_held() -> Iterator[Callable[[], str]]:
     """A request to end is heard between two operations, and then everything is undone."""
-    heard: List[str] = []
-    if threading.current_thread() is not threading.main_thread():
-        # Signals are the main thread's: whoever runs this in another one has to wait for it.
-        yield lambda: ""
-        return
-
-    def hear(number: int, _frame: Optional[FrameType]) -> None:
-        heard.append("interrupted by %s" % signal.Signals(number).name)
-
-    previous = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    try:
-        yield lambda: heard[0] if heard else ""
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with hearing_signals() as heard:
+        yield lambda: "interrupted by %s" % signal.Signals(heard[0]).name if heard else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -39,6 +40,9 @@ def verbs(first_word: str = "") -> Dict[str, CommandLine]:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever the terminal's language: JSON and configurations are UTF-8, and what is foreign may be anything.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     parser = _Parser(prog="nat64ctl", description="NAT64 and NAT46 on this router, on Jool or TAYGA: one configuration, applied as a whole.")
     words = sys.argv[1:] if argv is None else argv
     known = verbs(words[0] if words else "") or verbs()

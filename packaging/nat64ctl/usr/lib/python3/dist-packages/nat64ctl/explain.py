@@ -7,6 +7,7 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from .embedding import NotEmbedded, embed, extract, map_to_four, map_to_six
 from .model import Clat, Configuration, DestinationRule, Engine, Mode, Pool, Protocol, SourceRule, StaticMapping
+from .observe.filters import port_number
 
 #: Ways that a pair of addresses is translated: (IPv6 to IPv4, IPv4 to IPv6), whose source or destination.
 SERVER_IN_FOUR = ("destination", "source")
@@ -62,14 +63,17 @@ def read_question(text: str, protocol: Optional[str]) -> Question:
             raise BadQuestion("%s is no address: after ] comes :PORT" % text)
     elif text.count(":") == 1:
         address, _, port = text.partition(":")
-    if port and not (port.isdigit() and int(port) <= 65535):
+    number = port_number(port) if port else None
+    if port and number is None:
         raise BadQuestion("%s has no port from 0 to 65535 after its address" % text)
     known = {each.value: each for each in Protocol}
     if protocol is not None and protocol.lower() not in known:
         raise BadQuestion("--protocol is one of tcp, udp, icmp, not %s" % protocol)
     found = None if protocol is None else known[protocol.lower()]
-    number = int(port) if port else None
     try:
+        if "%" in address:
+            # Some versions of Python take a zone. Nothing translates addresses that have one.
+            raise ValueError
         if ":" in address:
             return Question(IPv6Address(address), number, found)
         return Question(IPv4Address(address), number, found)

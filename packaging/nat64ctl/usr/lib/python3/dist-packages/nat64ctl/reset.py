@@ -19,7 +19,7 @@ from .observe.translators import JoolInstance, TaygaDaemon, dynamic_maps, jool_i
 from .operations import Run
 from .services import Service, restart
 from .state import InstanceKey, Kind
-from .system import System, Unreadable
+from .system import System, Unreadable, uninterrupted
 
 #: From so many on it takes seconds, and people are told.
 _MANY = 1000
@@ -94,13 +94,14 @@ def _renew(system: System, key: InstanceKey, protocol: str, fixed: List[Binding]
     for row in fixed:
         if (row.inside_address, row.inside_port) not in busy:
             continue
-        _must(system, jool.bib_remove(key, _entry(row)))
-        added = system.run(jool.bib_add(key, _entry(row)).argv)
-        if added.status != 0:
-            # Between the two a packet may have got a dynamic binding of the same address and port.
-            for end in ("%s#%s" % (row.inside_address, row.inside_port), "%s#%s" % (row.outside_address, row.outside_port)):
-                system.run(jool.command(key, "bib", "remove", end, "--" + protocol.lower()).argv)
-            _must(system, jool.bib_add(key, _entry(row)))
+        with uninterrupted():
+            _must(system, jool.bib_remove(key, _entry(row)))
+            added = system.run(jool.bib_add(key, _entry(row)).argv)
+            if added.status != 0:
+                # Between the two a packet may have got a dynamic binding of the same address and port.
+                for end in ("%s#%s" % (row.inside_address, row.inside_port), "%s#%s" % (row.outside_address, row.outside_port)):
+                    system.run(jool.command(key, "bib", "remove", end, "--" + protocol.lower()).argv)
+                _must(system, jool.bib_add(key, _entry(row)))
         count += 1
     return count
 
@@ -126,17 +127,18 @@ def _reset_tayga(system: System, daemon: TaygaDaemon, chosen: Filter) -> Outcome
     static = len(daemon.static_maps)
     if chosen.address is not None and not gone:
         return Outcome(daemon.device, 0, static, 0, "tayga")
-    _must(system, Run(("systemctl", "stop", service.unit)))
-    try:
-        maps, there = dynamic_maps(system, daemon)
-        gone = [each for each in maps if chosen.address in (None, each.inside, each.outside)]
-        if len(gone) == len(maps):
-            system.remove_file(daemon.maps_file)
-        elif there:
-            lines = ["%s\t%s\t%d\n" % (each.outside, each.inside, each.last_use or 0) for each in maps if each not in gone]
-            system.write_file(daemon.maps_file, "".join(lines))
-    finally:
-        _must(system, restart(service))
+    with uninterrupted():
+        try:
+            _must(system, Run(("systemctl", "stop", service.unit)))
+            maps, there = dynamic_maps(system, daemon)
+            gone = [each for each in maps if chosen.address in (None, each.inside, each.outside)]
+            if len(gone) == len(maps):
+                system.remove_file(daemon.maps_file)
+            elif there:
+                lines = ["%s\t%s\t%d\n" % (each.outside, each.inside, each.last_use or 0) for each in maps if each not in gone]
+                system.write_file(daemon.maps_file, "".join(lines))
+        finally:
+            _must(system, restart(service))
     return Outcome(daemon.device, len(gone), static, 0, "tayga")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Dict, FrozenSet, List, Optional, Set, Tuple, Union
 
 from .check import RouterFacts
 from .model import Engine, Mode, PortRange
+from .running import read_json
 from .state import OUR_LINK, Kind
 from .system import System
 
@@ -80,7 +80,7 @@ def _interfaces(system: System) -> Tuple[Optional[FrozenSet[str]], FrozenSet[Uni
         return None, frozenset()
     names: Set[str] = set()
     addresses: List[Union[IPv4Address, IPv6Address]] = []
-    for row in json.loads(result.stdout or "[]"):
+    for row in read_json(result):
         if not row:
             continue
         names.add(row["ifname"])

@@ -39,7 +39,7 @@ from .state import (
     RouteKey,
     State,
 )
-from .system import System, Unreadable
+from .system import Result, System, Unreadable
 
 
 def running_state(system: System) -> State:
@@ -70,9 +70,21 @@ def _ask(system: System, *argv: str) -> str:
 
 
 def _ask_json(system: System, *argv: str) -> Any:
-    text = _ask(system, *argv).strip()
-    # `ip -j` prints nothing at all where some versions print an empty list.
-    return json.loads(text) if text else []
+    result = system.run(argv)
+    if result.status != 0:
+        raise Unreadable(result)
+    return read_json(result)
+
+
+def read_json(result: Result) -> Any:
+    """@raises Unreadable for what is none: a program that was cut short, or one that does not know the option"""
+    text = result.stdout.strip()
+    try:
+        # `ip -j` prints nothing at all where some versions print an empty list.
+        return json.loads(text) if text else []
+    except ValueError as error:
+        words = ("%s\nwhat it printed is no JSON: %s" % (result.stderr, error)).strip()
+        raise Unreadable(Result(result.argv, result.status, result.stdout, words)) from None
 
 
 # Namespaces, links, routes
@@ -93,7 +105,7 @@ def _namespaces(system: System) -> Tuple[FrozenSet[str], FrozenSet[str], Dict[Tu
             broken.add(name)
             continue
         good.add(name)
-        for each, link in _read_links(json.loads(result.stdout or "[]")).items():
+        for each, link in _read_links(read_json(result)).items():
             if each == INNER_LINK:
                 links[name, each] = link
     return frozenset(good), frozenset(broken), links
@@ -102,8 +114,8 @@ def _namespaces(system: System) -> Tuple[FrozenSet[str], FrozenSet[str], Dict[Tu
 def _links(system: System) -> Dict[str, Link]:
     found: Dict[str, Link] = {}
     for kind in LinkKind:
-        text = _ask(system, "ip", "-j", "-d", "address", "show", "type", kind.value).strip()
-        found.update((name, link) for name, link in _read_links(json.loads(text or "[]")).items() if OUR_LINK.match(name))
+        rows = _ask_json(system, "ip", "-j", "-d", "address", "show", "type", kind.value)
+        found.update((name, link) for name, link in _read_links(rows).items() if OUR_LINK.match(name))
     return found
 
 
@@ -184,7 +196,7 @@ def _unreachable(system: System, family: int, table: str) -> List[Dict[str, Any]
         if "table does not exist" in result.stderr:
             return []
         raise Unreadable(result)
-    rows: List[Dict[str, Any]] = json.loads(result.stdout.strip() or "[]")
+    rows: List[Dict[str, Any]] = read_json(result)
     return [row for row in rows if row.get("type") == "unreachable"]
 
 
@@ -316,7 +328,7 @@ def _masquerades(system: System) -> FrozenSet[Masquerade]:
         if "No such file or directory" in result.stderr:
             return frozenset()
         raise Unreadable(result)
-    return frozenset(_masquerade(each["rule"]) for each in json.loads(result.stdout)["nftables"] if "rule" in each)
+    return frozenset(_masquerade(each["rule"]) for each in read_json(result)["nftables"] if "rule" in each)
 
 
 def _masquerade(rule: Dict[str, Any]) -> Masquerade:
@@ -344,10 +356,12 @@ def _daemons(system: System) -> Dict[Tuple[str, str], str]:
         names = [name[: -len(".running")] for name in system.list_folder("%s/%s" % (FOLDER, template)) if name.endswith(".running")]
         if not names:
             continue
-        arguments = {word for words in system.processes(program) for word in words}
+        # By its unit too: anybody can start a program of that name with that argument.
+        arguments = {(process.unit, word) for process in system.processes(program) for word in process.words}
         for name in names:
-            path = Service(template, name).running_file
-            text = system.read_file(path) if path in arguments else None
+            service = Service(template, name)
+            path = service.running_file
+            text = system.read_file(path) if (service.unit, path) in arguments else None
             if text is not None:
                 daemons[template, name] = text
     return daemons

@@ -15,15 +15,19 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 LOCK_FILE = "/run/nat64/lock"
 
 #: Seconds. The longest honest run is `jool file handle` with ten thousand entries on a slow router.
 DEADLINE = 60
+
+#: Of the lock, while it is held. Programs have them too: one that outlives a killed nat64ctl goes on changing the router, and so keeps the lock.
+_lock_descriptors: List[int] = []
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Result:
     status: int
     stdout: str
     stderr: str
+
+
+class Process(NamedTuple):
+    words: Tuple[str, ...]
+    #: The system's unit that started it; "" for any other process.
+    unit: str
 
 
 class Unreadable(Exception):
@@ -86,8 +96,8 @@ class System:
     def find_program(self, name: str) -> bool:
         raise NotImplementedError
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        """The arguments of every process whose program has that name."""
+    def processes(self, name: str) -> List[Process]:
+        """Every process whose program has that name. Names and arguments are whatever its user wants."""
         raise NotImplementedError
 
 
@@ -106,6 +116,7 @@ class LocalSystem(System):
                     stderr=subprocess.PIPE,
                     env=_environment(),
                     start_new_session=True,
+                    pass_fds=_lock_descriptors,
                     encoding="utf-8",
                     errors="replace",
                 )
@@ -207,8 +218,8 @@ class LocalSystem(System):
     def find_program(self, name: str) -> bool:
         return shutil.which(name, path=_environment()["PATH"]) is not None
 
-    def processes(self, name: str) -> List[Tuple[str, ...]]:
-        found: List[Tuple[str, ...]] = []
+    def processes(self, name: str) -> List[Process]:
+        found: List[Process] = []
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue
@@ -218,17 +229,32 @@ class LocalSystem(System):
                         continue
                 with open("/proc/%s/cmdline" % entry, encoding="utf-8", errors="replace") as file:
                     words = file.read().split("\0")[:-1]
+                with open("/proc/%s/cgroup" % entry, encoding="utf-8", errors="replace") as file:
+                    unit = unit_of(file.read())
             except OSError:
                 # It has ended meanwhile.
                 continue
             if words:
-                found.append(tuple(words))
+                found.append(Process(tuple(words), unit))
         return sorted(found)
+
+
+def unit_of(cgroups: str) -> str:
+    """The system's unit that a process is of, as /proc/PID/cgroup says; "" where it is of none, or of a user's, who may name units at will."""
+    paths: Dict[str, str] = {}
+    for line in cgroups.splitlines():
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        paths[controllers] = path
+    parts = paths.get("name=systemd", paths.get("", "")).split("/")
+    return parts[-1] if not any(part == "user.slice" or part.startswith("user@") for part in parts) else ""
 
 
 @contextmanager
 def locked(path: str = LOCK_FILE) -> Iterator[None]:
-    """One nat64ctl at a time changes the router. The kernel frees the lock of whoever is killed. @raises OSError"""
+    """One nat64ctl at a time changes the router. The kernel frees the lock of whoever is killed, once the program that it ran has ended.
+
+    @raises OSError
+    """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -237,9 +263,40 @@ def locked(path: str = LOCK_FILE) -> Iterator[None]:
         except BlockingIOError:
             print("waiting for another nat64ctl to end", file=sys.stderr, flush=True)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        _lock_descriptors.append(descriptor)
+        try:
+            yield
+        finally:
+            _lock_descriptors.remove(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def hearing_signals() -> Iterator[List[int]]:
+    """Requests to end do not end this program meanwhile; they are in the list."""
+    heard: List[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are the main thread's: whoever runs this in another one has to wait for it.
+        yield heard
+        return
+    # What is ignored, as SIGHUP is under nohup, stays so.
+    known = [number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, lambda number, _frame: heard.append(number)) for number in known}
+    try:
+        yield heard
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What must not be left half-done; a request to end that came meanwhile is obeyed afterwards."""
+    with hearing_signals() as heard:
+        yield
+    if heard:
+        os.kill(os.getpid(), heard[0])
 
 
 def write_new_file(path: str, data: bytes) -> None:

@@ -136,12 +136,12 @@ def reset_statistics(family: str) -> None:
 
 def restart_translators(family: str) -> None:
     """Takes all of it away and makes it anew. What TAYGA keeps over restarts stays."""
-    with _router(family, *FAMILIES) as (system, configuration):
+    # The lock comes first: a commit that ends meanwhile must not be undone by what was read before it.
+    with _failures(), locked(), _router(family, *FAMILIES) as (system, configuration):
         if configuration is None:
             raise vyos.opmode.DataUnavailable("%s has errors: `nat64ctl check` names them" % VYOS_FILE)
-        with locked():
-            bring_about(system, Configuration())
-            bring_about(system, configuration)
+        bring_about(system, Configuration())
+        bring_about(system, configuration)
 
 
 def generate_debug_archive(raw: bool) -> Shown:

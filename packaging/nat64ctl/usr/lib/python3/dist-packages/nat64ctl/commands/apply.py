@@ -17,12 +17,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    configuration = load(arguments)
     if arguments.dry_run:
-        plan = plan_for(LocalSystem(), configuration)
+        plan = plan_for(LocalSystem(), load(arguments))
     else:
+        # Standard input is read first: whoever types it must not keep others waiting.
+        typed = load(arguments) if arguments.file == "-" else None
         with locked():
-            plan = apply(LocalSystem(), configuration, lambda text: print(text, file=sys.stderr))
+            # A file only now: whoever waited here while it was changed and applied would put the old one back.
+            plan = apply(LocalSystem(), typed or load(arguments, to_apply=True), lambda text: print(text, file=sys.stderr))
     if arguments.json:
         print_json([operation_json(operation) for operation in plan])
     elif arguments.dry_run:

@@ -10,7 +10,7 @@ from typing import Callable, Optional
 
 from ..applicable import check_applicable
 from ..check import CheckResult, RouterFacts
-from ..configuration_file import default_file
+from ..configuration_file import default_file, read_configuration
 from ..model import Configuration
 from ..observe.filters import BadFilter, Filter, make_filter
 from ..problems import Severity
@@ -58,25 +58,17 @@ def print_json(value: object) -> None:
     print()
 
 
-def read_bytes(path: str) -> bytes:
-    """@raises OSError"""
-    if path == "-":
-        return sys.stdin.buffer.read()
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None) -> CheckResult:
+def check(arguments: argparse.Namespace, facts: Optional[RouterFacts] = None, to_apply: bool = False) -> CheckResult:
     """What there is to say about FILE, and the configuration where nothing of it is an error. @raises OSError"""
-    return check_applicable(read_bytes(arguments.file), arguments.file, facts)
+    return check_applicable(read_configuration(arguments.file, to_apply), arguments.file, facts)
 
 
-def load(arguments: argparse.Namespace, warnings: bool = True) -> Configuration:
+def load(arguments: argparse.Namespace, warnings: bool = True, to_apply: bool = False) -> Configuration:
     """The configuration of FILE, for a verb that needs a valid one; what is to be said about it goes to standard error.
 
     @raises BadConfiguration, OSError
     """
-    result = check(arguments)
+    result = check(arguments, to_apply=to_apply)
     for problem in result.problems:
         if warnings or problem.severity is Severity.ERROR:
             print(problem, file=sys.stderr)

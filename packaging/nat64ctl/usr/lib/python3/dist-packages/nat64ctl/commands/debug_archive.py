@@ -24,7 +24,7 @@ def _run(arguments: argparse.Namespace) -> int:
     path = arguments.output or name
     terminal = sys.stderr.isatty()
     data, found = write_archive(
-        LocalSystem(), os.path.abspath(arguments.file), root, when, lambda text: print(text, file=sys.stderr) if terminal else None
+        LocalSystem(), os.path.realpath(arguments.file), root, when, lambda text: print(text, file=sys.stderr) if terminal else None
     )
     write_new_file(path, data)
     failed = [each for each in found if each.problem]

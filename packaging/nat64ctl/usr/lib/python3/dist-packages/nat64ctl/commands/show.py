@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from typing import Callable, Dict, List, Optional
@@ -72,7 +73,7 @@ def _statistics(arguments: argparse.Namespace, wanted: Filter) -> int:
 
 def _status(arguments: argparse.Namespace, _wanted: Filter) -> int:
     configuration: Optional[Configuration] = known_configuration(arguments)
-    absent = configuration is None and LocalSystem().read_file(arguments.file) is None
+    absent = configuration is None and arguments.file != "-" and not os.path.exists(arguments.file)
     found = status.router_status(LocalSystem(), arguments.file, configuration, absent)
     if arguments.json:
         print_json(status.status_json(found))

@@ -101,7 +101,10 @@ def _allot(configuration: Configuration, building: Building) -> None:
     )
     if configuration.clat is not None and (configuration.clat.engine is Engine.TAYGA or configuration.clat.mode is Mode.ISOLATED):
         names.append(CLAT_NAME)
-    building.pairs = isolated.pairs(names)
+    try:
+        building.pairs = isolated.pairs(names)
+    except ValueError as error:
+        raise Unplannable((), "%s rules in `mode isolated` or of TAYGA: each has two addresses of %s" % (error, isolated.PAIRS)) from None
     try:
         building.pools = isolated.private_pools(pools)
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
-from typing import Dict, FrozenSet, List, Tuple
+from typing import Dict, List, Set, Tuple
 
 from .. import isolated
 from ..state import Instance, InstanceKey, Link, Masquerade, PolicyRule, Route, RouteKey, State
@@ -23,15 +23,16 @@ class Unplannable(Exception):
 class Building:
     """A State that grows."""
 
-    namespaces: FrozenSet[str] = frozenset()
+    # Sets that grow: frozen ones would be copied with each rule.
+    namespaces: Set[str] = field(default_factory=set)
     links: Dict[Tuple[str, str], Link] = field(default_factory=dict)
     sysctls: Dict[Tuple[str, str], str] = field(default_factory=dict)
     routes: Dict[RouteKey, Route] = field(default_factory=dict)
-    policy_rules: FrozenSet[PolicyRule] = frozenset()
+    policy_rules: Set[PolicyRule] = field(default_factory=set)
     instances: Dict[InstanceKey, Instance] = field(default_factory=dict)
     #: Family, what it matches, its target.
     iptables: List[Tuple[int, str, str]] = field(default_factory=list)
-    masquerades: FrozenSet[Masquerade] = frozenset()
+    masquerades: Set[Masquerade] = field(default_factory=set)
     daemons: Dict[Tuple[str, str], str] = field(default_factory=dict)
     files: Dict[str, str] = field(default_factory=dict)
     pairs: Dict[str, isolated.Pair] = field(default_factory=dict)
@@ -55,14 +56,14 @@ class Building:
 
     def state(self) -> State:
         return State(
-            namespaces=self.namespaces,
+            namespaces=frozenset(self.namespaces),
             links=self.links,
             sysctls=self.sysctls,
             routes=self.routes,
-            policy_rules=self.policy_rules,
+            policy_rules=frozenset(self.policy_rules),
             instances=self.instances,
             iptables=self._iptables(),
-            masquerades=self.masquerades,
+            masquerades=frozenset(self.masquerades),
             daemons=self.daemons,
             files=self.files,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
@@ -9,6 +10,9 @@ from typing import Optional, Sequence, Tuple
 from ..engines.jool import PROTOCOLS
 from ..engines.jool_tables import Binding, Session
 from ..state import OUR_LINK
+
+_DIGITS = re.compile(r"[0-9]{1,18}\Z")
+_LARGEST_PORT = 65535
 
 
 class BadFilter(ValueError):
@@ -54,16 +58,26 @@ def make_filter(address: Optional[str], protocol: Optional[str], port: Optional[
     """@raises BadFilter"""
     if protocol is not None and protocol.upper() not in PROTOCOLS:
         raise BadFilter("--protocol is one of tcp, udp, icmp, not %s" % protocol)
-    if port is not None and not (port.isdigit() and int(port) <= 65535):
+    if port is not None and port_number(port) is None:
         raise BadFilter("--port is a number from 0 to 65535, not %s" % port)
-    if rule is not None and not (rule.isdigit() or rule == "clat" or OUR_LINK.match(rule)):
+    if rule is not None and not (_DIGITS.match(rule) or rule == "clat" or OUR_LINK.match(rule)):
         raise BadFilter("--rule is a number, or nat64-100, nat46-100 or nat46-clat, not %s" % rule)
     return Filter(
         None if address is None else canonical(address),
         None if protocol is None else protocol.upper(),
-        None if port is None else str(int(port)),
+        None if port is None else str(port_number(port)),
         rule,
     )
+
+
+def natural(text: str) -> Optional[int]:
+    """A number of plain digits, and not of all that Python takes for digits; None for anything else."""
+    return int(text) if _DIGITS.match(text) else None
+
+
+def port_number(text: str) -> Optional[int]:
+    number = natural(text)
+    return number if number is not None and number <= _LARGEST_PORT else None
 
 
 def canonical(address: str) -> str:
@@ -71,6 +85,7 @@ def canonical(address: str) -> str:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             return socket.inet_ntop(family, socket.inet_pton(family, address))
-        except OSError:
+        except (OSError, ValueError):
+            # Not even text: arguments may be any bytes.
             continue
     raise BadFilter("%s is no address" % address)

@@ -26,7 +26,12 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], to: Option
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() + "\n"
+    return "  ".join(_clean(cell).ljust(width) for cell, width in zip(cells, widths)).rstrip() + "\n"
+
+
+def _clean(cell: str) -> str:
+    """Descriptions, and arguments of other people's programs, must neither break a row nor speak to the terminal."""
+    return cell if cell.isprintable() else "".join(each if each.isprintable() else "?" for each in cell)
 
 
 def print_json_rows(rows: Iterable[object]) -> None:

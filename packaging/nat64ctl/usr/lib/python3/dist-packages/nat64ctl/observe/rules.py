@@ -9,6 +9,7 @@ from ..engines.jool import prefix6
 from ..model import Configuration, DestinationRule, Engine, SourceRule
 from ..state import Kind
 from ..system import System
+from .filters import natural
 from .owners import sharing_rules
 from .translators import JoolInstance, RunningRule, TaygaDaemon, jool_instances, running_rules, tayga_daemons
 
@@ -54,8 +55,9 @@ def rule_rows(system: System, configuration: Optional[Configuration]) -> List[Ru
 
 def label_order(label: str) -> Tuple[str, int, str]:
     """By number, nat64 first."""
-    family, _, number = label.partition("-")
-    return {"nat64": "0", "nat46": "1"}.get(family, "2"), int(number) if number.isdigit() else 1 << 30, label
+    family, _, text = label.partition("-")
+    number = natural(text)
+    return {"nat64": "0", "nat46": "1"}.get(family, "2"), 1 << 30 if number is None else number, label
 
 
 def configured_rows(configuration: Configuration) -> List[RuleRow]:

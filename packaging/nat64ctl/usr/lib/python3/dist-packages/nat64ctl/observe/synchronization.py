@@ -8,12 +8,12 @@ from typing import Dict, List, Sequence
 from ..model import Synchronization
 from ..system import System
 
-_FILE = re.compile(r"/nat64-joold/([^/]+)\.running\Z")
+_UNIT = re.compile(r"nat64-joold@(.+)\.service\Z")
 
 
 def daemon_rows(system: System) -> List[str]:
     """The instances that have a joold of ours. @raises OSError"""
-    return sorted({match.group(1) for words in system.processes("joold") for match in map(_FILE.search, words) if match is not None})
+    return sorted({match.group(1) for match in (_UNIT.match(process.unit) for process in system.processes("joold")) if match is not None})
 
 
 def synchronization_json(configured: Synchronization, daemons: Sequence[str]) -> Dict[str, object]:

@@ -8,9 +8,11 @@ from ipaddress import IPv4Network
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..engines import jool, tayga
+from ..problems import shortened
 from ..services import FOLDER, Service
 from ..state import MAIN, OUR_INSTANCE, OUR_LINK, RULE_FILE, Framework, InstanceKey, Kind
 from ..system import System, Unreadable
+from .filters import natural
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,12 @@ def tayga_daemons(system: System) -> List[TaygaDaemon]:
         if not name.endswith(".running") or not OUR_LINK.match(name[: -len(".running")]):
             continue
         service = Service(tayga.UNIT, name[: -len(".running")])
-        if any(service.running_file in words for words in processes):
+        # By its unit too: anybody can start a program of that name with that argument.
+        of_unit = [each for each in processes if each.unit == service.unit]
+        processes = [each for each in processes if each.unit != service.unit]
+        if any(service.running_file in each.words for each in of_unit):
             found.append(TaygaDaemon(service.instance, True, system.read_file(service.running_file)))
-    foreign = [words for words in processes if not any(word.startswith(folder + "/") for word in words)]
-    found.extend(TaygaDaemon(" ".join(words[1:]) or "tayga", False, None) for words in foreign)
+    found.extend(TaygaDaemon(shortened(" ".join(each.words[1:]), 200) or "tayga", False, None) for each in processes)
     return sorted(found, key=lambda each: (not each.ours, _order(each.device)))
 
 
@@ -157,8 +161,9 @@ def read_maps(text: str) -> List[Map]:
     found: List[Map] = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 3 and not line.startswith("#") and words[2].isdigit():
-            found.append(Map(words[1], words[0], int(words[2])))
+        last_use = natural(words[2]) if len(words) == 3 and not line.startswith("#") else None
+        if last_use is not None:
+            found.append(Map(words[1], words[0], last_use))
     return found
 
 
@@ -215,5 +220,6 @@ def _rule_pool(entry: Dict[str, str]) -> RulePool:
 
 
 def _order(name: str) -> Tuple[str, int, str]:
-    family, _, number = name.partition("-")
-    return family.replace("nat64", "instance"), int(number) if number.isdigit() else 1 << 30, name
+    family, _, text = name.partition("-")
+    number = natural(text)
+    return family.replace("nat64", "instance"), 1 << 30 if number is None else number, name
