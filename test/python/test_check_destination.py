@@ -43,6 +43,16 @@ class Nat46(unittest.TestCase):
             ("from loopback", destination(address="127.0.0.1"), [
                 "1:51: nat46 destination rule 10 destination address: 127.0.0.1 cannot be used",
             ]),
+            ("link-local with TAYGA", destination("engine tayga", address="169.254.1.1"), [
+                "1:51: nat46 destination rule 10 destination address: 169.254.1.1 cannot be used",
+            ]),
+            ("::/8 with TAYGA", destination("engine tayga", target="64:ff9b:1::1"), [
+                "2:51: nat46 destination rule 10 translation address: 64:ff9b:1::1 cannot be used",
+            ]),
+            *((f"errors from {address}", destination(f"option rfc6791 address {address}"), [
+                f"4:54: nat46 destination rule 10 option rfc6791 address: {address} cannot be used",
+            ]) for address in ("0.0.0.0/8", "127.0.0.1", "169.254.0.0/16", "224.0.0.1", "255.255.255.255", "160.0.0.0/4")),
+            ("errors from addresses of the network", destination("option rfc6791 address 198.51.100.0/24"), []),
             ("missing", destination(target="", prefix=""), [
                 "1:28: nat46 destination rule 10 translation address: missing",
                 "1:28: nat46 destination rule 10 source prefix: missing",
@@ -92,6 +102,9 @@ class Nat46(unittest.TestCase):
     def test_the_clat_maps_its_hosts(self) -> None:
         self.check(
             ("valid", clat(), []),
+            ("link-local with TAYGA", "set nat46 clat engine tayga\n" + clat(ipv4="169.254.0.0/24"), [
+                "3:29: nat46 clat ipv4 address: 169.254.0.0/24 cannot be used",
+            ]),
             ("a length of RFC 6052", clat(ipv6="2001:db8:c::/96"), []),
             ("too small", clat(ipv6="2001:db8:c::/121"), [
                 "3:28: nat46 clat ipv6 prefix: 2001:db8:c::/121 is too small for 192.168.0.0/24",

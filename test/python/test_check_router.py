@@ -37,7 +37,7 @@ class EphemeralPorts(unittest.TestCase):
     def test_ports_beside_the_range_and_other_namespaces_are_no_matter(self) -> None:
         for text in (
             source(port="1-32767"), source(port="61000-65535"), source(port=""), source("mode isolated", port="1-65535"),
-            source("engine tayga", port=""), destination(),
+            source("engine tayga", port=""), destination(), source("translation pool 1 protocol icmp", port="1-65535"),
             source("translation pool 1 disable", "translation pool 2 address 192.0.2.1", port="1-65535"),
             destination("mode isolated", "destination port 40000"),
         ):

@@ -285,7 +285,7 @@ def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tupl
     if isinstance(checked, CheckedSource):
         for pool, node in checked.pools:
             for protocol in ALL_PROTOCOLS if whole else pool.protocols:
-                claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool, protocol), node)
+                claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool), node)
         return claims
     if isinstance(checked, CheckedClat):
         network = checked.clat.ipv4_address

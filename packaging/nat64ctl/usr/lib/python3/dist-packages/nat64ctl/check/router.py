@@ -74,10 +74,9 @@ def _ephemeral_pools(facts: RouterFacts, source: CheckedSource, collector: Colle
     if source.rule.engine is not Engine.JOOL or source.rule.mode is Mode.ISOLATED:
         return
     for pool, node in source.pools:
-        protocols = [protocol for protocol in pool.protocols if pool.ports is not None or protocol is not Protocol.ICMP]
-        if protocols:
+        if pool.protocols != (Protocol.ICMP,):
             leaf = node.get("port") or leaf_or_self(node, "address")
-            _ephemeral(facts, ports_of(pool, protocols[0]), leaf, collector)
+            _ephemeral(facts, ports_of(pool), leaf, collector)
 
 
 def _ephemeral(facts: RouterFacts, ports: PortRange, leaf: Node, collector: Collector) -> None:
