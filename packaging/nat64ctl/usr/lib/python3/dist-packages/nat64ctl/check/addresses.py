@@ -94,13 +94,16 @@ def check_prefix(collector: Collector, node: Node, prefix: IPv6Network, engine: 
             f"{IPv6Network((value & ~_ZERO_OCTET, prefix.prefixlen))} would be valid",
         )
         return
-    reason = _bad_prefix(value, engine)
+    reason = _bad_prefix(prefix, engine)
     if reason is not None:
         node.break_()
         collector.error(node.positions[-1], node.path, f"{prefix} cannot be used", sentence(reason), "64:ff9b::/96, or a prefix of the network's own")
 
 
-def _bad_prefix(value: int, engine: Engine) -> Optional[str]:
+def _bad_prefix(prefix: IPv6Network, engine: Engine) -> Optional[str]:
+    value = int(prefix.network_address)
+    if prefix != WELL_KNOWN_PREFIX and prefix.overlaps(WELL_KNOWN_PREFIX):
+        return f"the well-known prefix is {WELL_KNOWN_PREFIX}, and has no other length (RFC 6052 section 2.1)"
     if engine is Engine.TAYGA and value >> 120 == 0 and value >> 96 != _WELL_KNOWN_BITS:
         return "of ::/8 TAYGA takes only prefixes in 64:ff9b::/32"
     return bad_ipv6(value, Engine.JOOL)
