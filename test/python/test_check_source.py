@@ -58,12 +58,36 @@ class SourceRules(unittest.TestCase):
             ("IPv4-mapped", source(prefix="::ffff:0:0/96"), [
                 "1:40: nat64 source rule 10 source prefix: ::ffff:0:0/96 cannot be used",
             ]),
+            *((f"the well-known prefix with length {length}", source(prefix=f"64:ff9b::/{length}"), [
+                f"1:40: nat64 source rule 10 source prefix: 64:ff9b::/{length} cannot be used",
+            ]) for length in (32, 40, 48, 56, 64)),
+            ("beside the well-known prefix", source(prefix="64:ff9b:1::/48"), []),
             ("zero", source(prefix="::/96"), [
                 "1:40: nat64 source rule 10 source prefix: ::/96 cannot be used",
             ]),
             ("an IPv4 network", source(prefix="192.0.2.0/24"), [
                 '1:40: nat64 source rule 10 source prefix: "192.0.2.0/24" is not an IPv6 network',
             ]),
+        )
+
+    def test_a_pool_fits_into_memory(self) -> None:
+        self.check(
+            ("a /14", source(pool="16.0.0.0/14"), []),
+            ("a /13", source(pool="16.0.0.0/13"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 524288 addresses for tcp are too many",
+            ]),
+            ("a /6", source("mode isolated", pool="16.0.0.0/6"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 67108864 addresses for tcp are too many",
+            ]),
+            ("two", source("translation pool 2 address 17.0.0.0/15", "translation pool 2 port 1024", pool="16.0.0.0/14"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 393216 addresses for tcp are too many",
+            ]),
+            ("two of the same", source("translation pool 2 address 16.0.0.0/14", "translation pool 2 port 80", pool="16.0.0.0/14"), []),
+            ("two protocols", source(
+                "translation pool 1 protocol tcp", "translation pool 2 address 20.0.0.0/14", "translation pool 2 port 80",
+                "translation pool 2 protocol udp", pool="16.0.0.0/14",
+            ), []),
+            ("TAYGA has a list of what is free", source("engine tayga", pool="16.0.0.0/8", port=""), []),
         )
 
     def test_private_pools_do_not_go_with_the_well_known_prefix(self) -> None:

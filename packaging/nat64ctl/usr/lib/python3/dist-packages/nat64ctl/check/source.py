@@ -32,6 +32,8 @@ from .rules import (
 DEFAULT_PORTS = PortRange(61001, 65535)
 ALL_PORTS = PortRange(0, 65535)
 ALL_PROTOCOLS = tuple(Protocol)
+#: KMALLOC_MAX_SIZE by the size of Jool's struct ipv4_range, less the table's head: db/pool4/db.c has them in one array.
+MOST_ADDRESSES = 349000
 
 
 def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
@@ -206,6 +208,7 @@ def _pools_overlap(pools: Tuple[Tuple[Pool, Node], ...], engine: Engine, collect
             )
         return
     _iterations(pools, collector)
+    _pools_fit(pools, collector)
     blocks: Dict[Protocol, Blocks[Tuple[Pool, Node]]] = {protocol: Blocks(32) for protocol in Protocol}
     # Networks around others come first: see Blocks.
     for pool, found in sorted(pools, key=lambda item: item[0].address.prefixlen):
@@ -222,6 +225,19 @@ def _pools_overlap(pools: Tuple[Tuple[Pool, Node], ...], engine: Engine, collect
                     "Jool takes both as one set of addresses and ports, so what they share counts once.",
                 )
             blocks[protocol].add(block, rival or (pool, found))
+
+
+def _pools_fit(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
+    for protocol in Protocol:
+        addresses = sum(network.num_addresses for network in collapse_addresses(pool.address for pool, _ in pools if protocol in pool.protocols))
+        if addresses > MOST_ADDRESSES:
+            largest = min((item for item in pools if protocol in item[0].protocols), key=lambda item: item[0].address.prefixlen)
+            refuse_value(
+                collector, largest[1].children["address"], f"{addresses} addresses for {protocol.value} are too many",
+                "Jool keeps an entry of 12 bytes for each, all of a mark and protocol in one piece of memory, and Linux gives none above 4 MB.",
+                f"valid are {MOST_ADDRESSES} in all pools, such as a /14 and a /16; a client needs a port, and not an address",
+            )
+            return
 
 
 def _iterations(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
