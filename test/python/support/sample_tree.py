@@ -51,7 +51,7 @@ MODE = _leaf(_words("inline", "isolated", "iptables"), default="inline")
 
 SYNCHRONIZATION = _node({
     "interface": _leaf(INTERFACE, required=True),
-    "multicast-address": _leaf(IPV4, IPV6, default="ff08::db8:64:64"),
+    "multicast-address": _leaf(IPV6, default="ff08::db8:64:64"),
     "port": _leaf(PORT, default="6464"),
     "flush-deadline": _leaf(_integer(0, 60000), unit="milliseconds"),
     "capacity": _leaf(_integer(1, 65535)),
