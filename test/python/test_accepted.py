@@ -18,7 +18,7 @@ from nat64ctl.desired import desired_state
 from nat64ctl.model import PortRange
 from nat64ctl.running import running_state
 
-COUNT = int(os.environ.get("NAT64CTL_EDGES", "4000"))
+COUNT = int(os.environ.get("NAT64CTL_EDGES", "300"))
 
 
 class Accepted(unittest.TestCase):
