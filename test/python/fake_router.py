@@ -1,7 +1,7 @@
 """A router that is a model: what jool, ip, nft, iptables, sysctl and systemctl do, as far as nat64ctl asks them.
 
-Its rules were read in Jool 4.1.13's sources and iproute2's behaviour and compared with both; so are its words. It can refuse the
-n-th change, or be killed before or after it.
+Its rules were read in Jool 4.1.13's sources and iproute2's behaviour and compared with both; so are its words. What the programs
+refuse is in `refusals`. It can refuse the n-th change, or be killed before or after it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,22 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
+from refusals import (
+    Refused,
+    in_pool4,
+    interface_name,
+    joold_port,
+    module_error,
+    plateaus,
+    pool4_memory,
+    pool4_ports,
+    rfc6791_prefix,
+    tayga_configuration,
+)
+
 from nat64ctl.system import Process, Result, System
+
+__all__ = ["GLOBALS", "FakeInstance", "FakeLink", "FakeNamespace", "FakeRouter", "FakeTable", "Killed", "Refused"]
 
 PROTOCOLS = ("TCP", "UDP", "ICMP")
 _BOTH = {
@@ -82,14 +97,6 @@ class Killed(BaseException):
     """nat64ctl is killed here: nothing after this happens."""
 
 
-class Refused(Exception):
-    """A tool refuses: its status and its words."""
-
-    def __init__(self, stderr: str, status: int = 1) -> None:
-        super().__init__(stderr)
-        self.status = status
-
-
 @dataclass
 class FakeLink:
     kind: str
@@ -132,6 +139,10 @@ class FakeInstance:
     serial: int = 0
 
 
+def _ipv4(link: FakeLink) -> List[str]:
+    return [each for each in link.addresses if ":" not in each]
+
+
 class FakeRouter(System):
     def __init__(self) -> None:
         self.files: Dict[str, str] = {"/proc/sys/kernel/osrelease": "6.1.0-40-amd64\n"}
@@ -151,6 +162,8 @@ class FakeRouter(System):
         self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
         self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
+        #: Of the router's own namespace, on interfaces that are not ours.
+        self.own_addresses: Set[str] = set()
         #: Whether the modules were compiled with their targets for iptables.
         self.xtables = True
         self.log: List[Tuple[str, ...]] = []
@@ -444,7 +457,8 @@ class FakeRouter(System):
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
             if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
                 raise Refused("Error: Nexthop has invalid gateway.", 2)
-        if verb == "add" and key in where.routes:
+        connected = {(4, "main", str(IPv4Network(each, strict=False))) for link in where.links.values() if link.up for each in _ipv4(link)}
+        if verb == "add" and (key in where.routes or key in connected):
             raise Refused("RTNETLINK answers: File exists", 2)
         return self._changing(lambda: where.routes.update({key: (device, via)}))
 
@@ -485,6 +499,8 @@ class FakeRouter(System):
 
     def _rule(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int, rest: List[str]) -> str:
         verb = rest.pop(0)
+        if "iif" in rest:
+            interface_name(rest[rest.index("iif") + 1])
         rule = (family, tuple(rest))
         if verb == "add":
             if rule in policy:
@@ -505,7 +521,8 @@ class FakeRouter(System):
             if "not" in words:
                 row["not"] = None
             for name, label in (("from", "src"), ("to", "dst")):
-                network = options.get(name, "all")
+                # The kernel does not keep a network that is everything.
+                network = options.get(name, "all").replace("::/0", "all")
                 row[label], _, length = network.partition("/")
                 if length:
                     row[label + "len"] = int(length)
@@ -590,7 +607,8 @@ class FakeRouter(System):
                 elif words[0] == "-A":
                     if "JOOL" in words[2] and not self.modules:
                         raise refusal
-                    new[words[1]].append(words[2])
+                    # What is everywhere is not printed.
+                    new[words[1]].append(re.sub(r"-[sd] (?:::|0\.0\.0\.0)/0 ", "", words[2]))
                 elif words[0] == "-D":
                     if words[2] not in new[words[1]]:
                         raise refusal
@@ -618,6 +636,13 @@ class FakeRouter(System):
             self.running.pop(unit, None)
             if wanted not in self.files or (template == "nat64-tayga" and instance not in self.namespaces[""].links):
                 raise Refused("Job for %s failed because the control process exited with error code." % unit)
+            try:
+                if template == "nat64-tayga":
+                    tayga_configuration(self.files[wanted])
+                elif template == "nat64-joold":
+                    joold_port(json.loads(self.files[wanted])["multicast port"])
+            except Refused as refusal:
+                raise Refused("Job for %s failed: %s" % (unit, refusal)) from None
             self.files[copy] = self.files[wanted]
             self.running[unit] = self.files[wanted]
 
@@ -664,12 +689,12 @@ class FakeRouter(System):
         protocol = next(each for each in PROTOCOLS if "--" + each.lower() in arguments)
         arguments = [each for each in arguments if each != "--" + protocol.lower()]
         if mode == "pool4":
-            return self._pool4(instance, verb, protocol, arguments)
+            return self._pool4(namespace, instance, verb, protocol, arguments)
         if mode == "session":
             assert [verb] + arguments == ["display", "--csv", "--numeric"]
             return self._sessions(instance, protocol)
         assert mode == "bib", rest
-        return self._bib(instance, verb, protocol, arguments)
+        return self._bib(namespace, instance, verb, protocol, arguments)
 
     @staticmethod
     def _sessions(instance: FakeInstance, protocol: str) -> str:
@@ -718,11 +743,14 @@ class FakeRouter(System):
             new.options[option] = self._spelled(option, value)
         for entry in content.get("pool4", []):
             low, high = (int(each) for each in entry["port range"].split("-"))
+            self._pool4_allowed(namespace, entry["protocol"], low, high)
             self._pool4_put(
                 new, entry.get("mark", 0), entry["protocol"], IPv4Network(entry["prefix"]), low, high, str(entry.get("max-iterations", ""))
             )
-        for entry in content.get("bib", []) if old is None else []:
+        # Of a live instance they are looked at, and left out.
+        for entry in content.get("bib", []):
             self._bib_put(new, (entry["protocol"], entry["ipv6 address"], entry["ipv4 address"]))
+            self._expect_in_pool4(namespace, new, entry["protocol"], entry["ipv4 address"])
         for entry in content.get("eamt", []):
             self._eamt_put(new, entry["ipv6 prefix"], entry["ipv4 prefix"], force)
         if old is not None:
@@ -742,9 +770,17 @@ class FakeRouter(System):
         if isinstance(value, bool):
             return "TRUE" if value else "FALSE"
         if isinstance(value, list):
-            return ",".join(str(each) for each in value)
-        self._check_timeout(option, str(value))
-        return str(value)
+            return plateaus(value)
+        return self._kept(option, str(value))
+
+    def _kept(self, option: str, value: str) -> str:
+        """A value as the module has it."""
+        self._check_timeout(option, value)
+        if option == "mtu-plateaus":
+            return plateaus(int(word) for word in value.split(","))
+        if option == "rfc6791v4-prefix" and value not in ("", "null"):
+            return rfc6791_prefix(value)
+        return "" if value == "null" else value
 
     def _check_timeout(self, option: str, value: str) -> None:
         if option in TIMEOUT_MINIMA:
@@ -768,10 +804,13 @@ class FakeRouter(System):
             raise Refused("Error: Unknown argument: '%s'" % name)
         if name == "pool6" and tool == "jool":
             raise Refused("Error: The kernel module returned error 22: Sorry; you can't change a NAT64 instance's pool6 for now.")
-        self._check_timeout(name, value)
-        return self._changing(lambda: instance.options.update({name: "" if value == "null" else value}))
+        kept = self._kept(name, value)
+        return self._changing(lambda: instance.options.update({name: kept}))
 
-    def _pool4(self, instance: FakeInstance, verb: str, protocol: str, arguments: List[str]) -> str:
+    def _pool4_allowed(self, namespace: str, protocol: str, low: int, high: int) -> None:
+        pool4_ports(self.module_version, self.namespaces[namespace].sysctls["net.ipv4.ip_local_port_range"], protocol, low, high)
+
+    def _pool4(self, namespace: str, instance: FakeInstance, verb: str, protocol: str, arguments: List[str]) -> str:
         if verb == "display":
             lines = ["Mark,Protocol,Address,Min port,Max port,Iterations,Iterations fixed"]
             for (mark, each), table in sorted(instance.pool4.items()):
@@ -798,6 +837,7 @@ class FakeRouter(System):
                     "Error: Will cancel the operation. Use --force to override this."
                 )
             self._expect_counted(instance, mark, protocol, network, low, high, "--max-iterations" in named)
+            self._pool4_allowed(namespace, protocol, low, high)
             return self._changing(lambda: self._pool4_put(instance, mark, protocol, network, low, high, named.get("--max-iterations", "")))
         assert verb == "remove", verb
         self._expect_whole(instance, protocol, network, low, high)
@@ -808,6 +848,7 @@ class FakeRouter(System):
         low = max(low, 0 if protocol == "ICMP" else 1)
         fresh = (mark, protocol) not in instance.pool4
         table = instance.pool4.setdefault((mark, protocol), FakeTable())
+        pool4_memory(len(table.rows) + network.num_addresses)
         if iterations:
             addresses = range(int(network.network_address), int(network.broadcast_address) + 1)
             known = all(any(first <= high + 1 and last >= low - 1 for first, last in table.rows.get(address, [])) for address in addresses)
@@ -863,7 +904,18 @@ class FakeRouter(System):
                     del instance.bib[entry]
                     instance.sessions.pop(entry, None)
 
-    def _bib(self, instance: FakeInstance, verb: str, protocol: str, arguments: List[str]) -> str:
+    def _expect_in_pool4(self, namespace: str, instance: FakeInstance, protocol: str, end: str) -> None:
+        """Of whatever mark. Where there is no pool at all, high ports of the namespace's own addresses are one."""
+        address, _, port = end.partition("#")
+        if instance.pool4:
+            tables = (table for (_, each), table in instance.pool4.items() if each == protocol)
+            found = any(in_pool4(table.rows.get(int(IPv4Address(address)), []), int(port)) for table in tables)
+        else:
+            found = namespace == "" and address in self.own_addresses and int(port) >= 61001
+        if not found:
+            raise module_error(22, "Transport address '%s' does not belong to pool4.\nPlease add it there first." % end)
+
+    def _bib(self, namespace: str, instance: FakeInstance, verb: str, protocol: str, arguments: List[str]) -> str:
         if verb == "display":
             assert arguments == ["--csv", "--numeric"]
             lines = ["Protocol,IPv6 Address,IPv6 L4-ID,IPv4 Address,IPv4 L4-ID,Static?"]
@@ -879,17 +931,7 @@ class FakeRouter(System):
                 raise Refused("Error: The kernel module returned error 3: The entry wasn't in the database.")
             return self._changing(lambda: (instance.bib.pop(found[0]), instance.sessions.pop(found[0], None)))
         entry = (protocol, arguments[0], arguments[1])
-        address, _, port = arguments[1].partition("#")
-        if not any(
-            low <= int(port) <= high
-            for (_, each), table in instance.pool4.items()
-            if each == protocol
-            for low, high in table.rows.get(int(IPv4Address(address)), [])
-        ):
-            raise Refused(
-                "Error: The kernel module returned error 22: Transport address '%s' does not belong to pool4.\nPlease add it there first."
-                % arguments[1]
-            )
+        self._expect_in_pool4(namespace, instance, protocol, arguments[1])
         return self._changing(lambda: self._bib_put(instance, entry))
 
     @staticmethod

@@ -94,6 +94,102 @@ class Across(unittest.TestCase):
             ]),
         )
 
+    def test_mappings_of_tayga_are_addresses_of_its_own(self) -> None:
+        def mapped(outside: str, number: int = 20) -> str:
+            lines = (f"static 1 outside address {outside}", f"static 1 inside address 2001:db8::{number}")
+            return source("engine tayga", *lines, number=number, prefix=f"2001:db8:{number}::/96", pool="", port="")
+        self.check(
+            ("apart", source() + mapped("198.51.100.1"), []),
+            ("in a pool", source() + mapped("192.0.2.1"), [
+                "6:33: nat64 source rule 20 static 1: overlaps the addresses of nat64 source rule 10",
+            ]),
+            ("in another TAYGA's mapping", mapped("192.0.2.1", 20) + mapped("192.0.2.1", 30), [
+                "7:33: nat64 source rule 30 static 1: overlaps the addresses of nat64 source rule 20",
+            ]),
+            ("in a map", mapped("198.51.100.7") + destination(), [
+                "5:43: nat46 destination rule 10 destination address: overlaps the addresses of nat64 source rule 20",
+            ]),
+            ("in its own pool", source(
+                "engine tayga", "static 1 outside address 192.0.2.1", "static 1 inside address 2001:db8::1", port="",
+            ), []),
+        )
+
+    def test_maps_of_one_tayga_are_apart_on_the_ipv6_side(self) -> None:
+        def maps(engine: str, first: str = "2001:db8:5::/120", second: str = "2001:db8:5::5") -> str:
+            return destination(engine, address="198.51.100.0/24", target=first) + destination(engine, address="203.0.113.1", target=second, number=20)
+        self.check(
+            ("apart", maps("engine tayga", second="2001:db8:6::5"), []),
+            ("nested", maps("engine tayga"), [
+                "6:43: nat46 destination rule 20 translation address: 2001:db8:5::5 overlaps 2001:db8:5::/120 of nat46 destination rule 10",
+            ]),
+            ("which Jool takes", maps("mode isolated"), []),
+            ("nested on the IPv4 side", destination("engine tayga", address="198.51.100.0/24", target="2001:db8:5::/120") + destination(
+                "engine tayga", address="198.51.100.1", target="2001:db8:6::1", number=20,
+            ), []),
+        )
+
+    def test_addresses_of_links_are_kept(self) -> None:
+        link = source("mode isolated", number=10)
+        self.check(
+            ("of an isolated rule", source("mode isolated", pool="198.19.0.20/31"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 198.19.0.20/31 is of 198.18.0.0/15",
+            ]),
+            ("of an inline rule beside one", link + source(number=20, prefix="2001:db8:65::/96", pool="198.18.0.0/24"), [
+                "6:53: nat64 source rule 20 translation pool 1 address: 198.18.0.0/24 is of 198.18.0.0/15",
+            ]),
+            ("of an inline rule without one, as VyOS has it", source(pool="198.18.0.0/24"), []),
+            ("around it", source("mode isolated", pool="198.16.0.0/14"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 198.16.0.0/14 has 198.18.0.0/15 in it",
+            ]),
+            ("of a map", link + destination(address="198.19.255.1"), [
+                "5:51: nat46 destination rule 10 destination address: 198.19.255.1 is of 198.18.0.0/15",
+            ]),
+            ("a prefix", source("mode isolated", prefix="fd64:6464:6464::/96"), [
+                "1:40: nat64 source rule 10 source prefix: fd64:6464:6464::/96 is of fd64:6464:6464::/96",
+            ]),
+            ("a mapping", source(*static(1, inside="fd64:6464:6464::1"), "mode isolated"), [
+                "5:50: nat64 source rule 10 static 1 inside address: fd64:6464:6464::1 is of fd64:6464:6464::/96",
+            ]),
+            ("hosts behind a CLAT", link + clat("198.18.1.0/24", "fd64:6464:6464::/120", "2001:db8:ff::/96", "engine tayga"), [
+                "6:29: nat46 clat ipv4 address: 198.18.1.0/24 is of 198.18.0.0/15",
+                "7:28: nat46 clat ipv6 prefix: fd64:6464:6464::/120 is of fd64:6464:6464::/96",
+            ]),
+        )
+
+    def test_no_packet_matches_two_rules_of_one_prefix(self) -> None:
+        def two(first: Tuple[str, ...], second: Tuple[str, ...], one: str = "isolated", other: str = "isolated") -> str:
+            return source(f"mode {one}", *first) + source(f"mode {other}", *second, number=20, pool="198.51.100.0/24")
+        wide, near, far = (f"match source-address {network}" for network in ("2001:db8::/32", "2001:db8:1::/48", "2001:db9::/48"))
+        east, west, mark, other_mark = "match inbound-interface eth1", "match inbound-interface eth2", "match mark 1", "match mark 2"
+        for first, second in (
+            ((wide,), (near,)), ((near,), (wide,)), ((wide,), (east,)), ((east,), (mark,)), ((mark,), (wide,)), ((east,), (east, mark)),
+            ((wide, east), (near,)), ((wide, east), (near, mark)), ((wide, mark, east), (mark,)),
+        ):
+            for modes in (("isolated", "isolated"), ("iptables", "iptables"), ("isolated", "iptables"), ("iptables", "isolated")):
+                with self.subTest(f"{first} {second} {modes}"):
+                    text = two(first, second, *modes)
+                    column = len("set nat64 source rule 20 ") + 1
+                    line = 9 + len(first)
+                    self.assertEqual(heads(text)[-1:], [
+                        f"{line}:{column}: nat64 source rule 20 match: packets to 2001:db8:64::/96 may match nat64 source rule 10 as well",
+                    ])
+        for first, second in (
+            ((near,), (far,)), ((east,), (west,)), ((mark,), (other_mark,)), ((wide, east), (near, west)), ((wide, mark), (near, other_mark)),
+            ((wide, mark, east), (near, mark, west)), ((), (near,)), ((near, east, mark), ()),
+        ):
+            with self.subTest(f"{first} {second}"):
+                self.assertEqual(heads(two(first, second)), [])
+        self.check(
+            ("iptables takes all before", two((), (near,), "iptables"), [
+                "9:26: nat64 source rule 20 match: nat64 source rule 10 takes all packets to 2001:db8:64::/96",
+            ]),
+            ("iptables takes some before", two((), (near,), "isolated", "iptables"), []),
+            ("another prefix", source("mode isolated", wide) + source(
+                "mode isolated", near, number=20, prefix="2001:db8:65::/96", pool="198.51.100.0/24",
+            ), []),
+            ("disabled", two((wide,), (near, "disable")), []),
+        )
+
     def test_an_ipv6_packet_belongs_to_one_translator(self) -> None:
         self.check(
             ("the same prefix", source("mode isolated") + source("mode isolated", number=20, pool="198.51.100.0/24"), [

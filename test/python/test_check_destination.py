@@ -43,6 +43,16 @@ class Nat46(unittest.TestCase):
             ("from loopback", destination(address="127.0.0.1"), [
                 "1:51: nat46 destination rule 10 destination address: 127.0.0.1 cannot be used",
             ]),
+            ("link-local with TAYGA", destination("engine tayga", address="169.254.1.1"), [
+                "1:51: nat46 destination rule 10 destination address: 169.254.1.1 cannot be used",
+            ]),
+            ("::/8 with TAYGA", destination("engine tayga", target="64:ff9b:1::1"), [
+                "2:51: nat46 destination rule 10 translation address: 64:ff9b:1::1 cannot be used",
+            ]),
+            *((f"errors from {address}", destination(f"option rfc6791 address {address}"), [
+                f"4:54: nat46 destination rule 10 option rfc6791 address: {address} cannot be used",
+            ]) for address in ("0.0.0.0/8", "127.0.0.1", "169.254.0.0/16", "224.0.0.1", "255.255.255.255", "160.0.0.0/4")),
+            ("errors from addresses of the network", destination("option rfc6791 address 198.51.100.0/24"), []),
             ("missing", destination(target="", prefix=""), [
                 "1:28: nat46 destination rule 10 translation address: missing",
                 "1:28: nat46 destination rule 10 source prefix: missing",
@@ -92,6 +102,9 @@ class Nat46(unittest.TestCase):
     def test_the_clat_maps_its_hosts(self) -> None:
         self.check(
             ("valid", clat(), []),
+            ("link-local with TAYGA", "set nat46 clat engine tayga\n" + clat(ipv4="169.254.0.0/24"), [
+                "3:29: nat46 clat ipv4 address: 169.254.0.0/24 cannot be used",
+            ]),
             ("a length of RFC 6052", clat(ipv6="2001:db8:c::/96"), []),
             ("too small", clat(ipv6="2001:db8:c::/121"), [
                 "3:28: nat46 clat ipv6 prefix: 2001:db8:c::/121 is too small for 192.168.0.0/24",
@@ -108,18 +121,38 @@ class Nat46(unittest.TestCase):
             ]),
         )
 
+    @staticmethod
+    def two_rules(mode: str, port: int) -> str:
+        rules = source(mode, "match mark 1") + source(mode, "match mark 2", number=20, pool="198.51.100.0/24")
+        return rules + f"set nat64 synchronization interface eth1\nset nat64 synchronization port {port}\n"
+
     def test_synchronization_needs_sessions_and_a_group(self) -> None:
         self.check(
             ("valid", source() + "set nat64 synchronization interface eth1\n", []),
             (
                 "no group",
                 source() + "set nat64 synchronization interface eth1\n"
-                "set nat64 synchronization multicast-address 192.0.2.1\nset nat64 synchronization port 0\n",
+                "set nat64 synchronization multicast-address 2001:db8::1\nset nat64 synchronization port 0\n",
                 [
-                    "5:45: nat64 synchronization multicast-address: 192.0.2.1 is not a multicast address",
+                    "5:45: nat64 synchronization multicast-address: 2001:db8::1 is not a multicast address",
                     "6:32: nat64 synchronization port: port 0 cannot be used",
                 ],
             ),
+            ("an IPv4 group, for which joold wants an address and no interface", source() + "set nat64 synchronization interface eth1\n"
+             "set nat64 synchronization multicast-address 239.64.64.64\n", [
+                '5:45: nat64 synchronization multicast-address: "239.64.64.64" is not an IPv6 address',
+            ]),
+            ("the last port, for one instance of two rules", self.two_rules("mode inline", 65535), []),
+            ("the last but one, for two instances", self.two_rules("mode iptables", 65534), []),
+            ("the last, for two instances", self.two_rules("mode iptables", 65535), [
+                "12:32: nat64 synchronization port: 2 instances do not fit behind port 65535",
+            ]),
+            ("two kinds on one port", source("mode iptables") + destination("destination port 80", "mode iptables") + "".join(
+                f"set {root} synchronization interface eth1\nset {root} synchronization port 65535\n" for root in ("nat64", "nat46")
+            ), [
+                "11:32: nat64 synchronization port: 2 instances do not fit behind port 65535",
+                "13:32: nat46 synchronization port: 2 instances do not fit behind port 65535",
+            ]),
             ("no rule", "set nat64 synchronization interface eth1\n", [
                 "1:11: nat64 synchronization: there are no sessions to synchronize",
             ]),

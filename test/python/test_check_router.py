@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import unittest
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from support.checking import heads, result_of
-from support.lines import clat, destination, source
+from support.lines import clat, destination, source, static
 
 from nat64ctl.check import RouterFacts
 from nat64ctl.model import Engine, Mode, PortRange
@@ -18,7 +18,7 @@ OVERLAP = "3:50: {}nat64 source rule 10 translation pool 1 port: 1-65535 overlap
 class EphemeralPorts(unittest.TestCase):
     def test_without_facts_nothing_is_said_of_the_router(self) -> None:
         self.assertEqual(heads(source(port="1-65535")), [])
-        self.assertEqual(heads(source("mode isolated", "match inbound-interface nosuch", port="1-65535"), RouterFacts()), [])
+        self.assertEqual(heads(source("mode isolated", "match inbound-interface nosuch", port="2-65535"), RouterFacts()), [])
 
     def test_older_jool_and_vyos_are_warned_newer_ones_refuse(self) -> None:
         cases = (
@@ -37,7 +37,7 @@ class EphemeralPorts(unittest.TestCase):
     def test_ports_beside_the_range_and_other_namespaces_are_no_matter(self) -> None:
         for text in (
             source(port="1-32767"), source(port="61000-65535"), source(port=""), source("mode isolated", port="1-65535"),
-            source("engine tayga", port=""), destination(),
+            source("engine tayga", port=""), destination(), source("translation pool 1 protocol icmp", port="1-65535"),
             source("translation pool 1 disable", "translation pool 2 address 192.0.2.1", port="1-65535"),
             destination("mode isolated", "destination port 40000"),
         ):
@@ -51,6 +51,51 @@ class EphemeralPorts(unittest.TestCase):
         self.assertEqual(heads(source(port=""), replace(LINUX, ephemeral_ports=PortRange(1024, 65000))), [
             "2:53: warning: nat64 source rule 10 translation pool 1 address: 61001-65535 overlaps the router's ephemeral ports 1024-65000",
         ])
+
+
+    def test_port_1_of_an_isolated_pool_is_its_namespaces_own(self) -> None:
+        pool = "4:50: {}nat64 source rule 10 translation pool 1 port: port 1 is the namespace's own"
+        forward = "5:48: {}nat46 destination rule 10 destination port: port 1 is the namespace's own"
+        isolated = "set nat64 source rule 10 mode isolated\n"
+        for ports in ("1-65535", "0-65535", "1"):
+            text = isolated + source("translation pool 1 protocol tcp", port=ports)
+            zero = ["4:50: warning: nat64 source rule 10 translation pool 1 port: port 0 is never used"] if ports[0] == "0" else []
+            for facts, severity in ((None, "warning: "), (RouterFacts(), "warning: "), (replace(LINUX, jool_version=(4, 1, 15)), "")):
+                with self.subTest(ports, facts=facts):
+                    self.assertEqual(sorted(heads(text, facts)), sorted([*zero, pool.format(severity)]))
+            self.assertEqual(heads(text, LINUX), zero)
+        text = destination("destination port 1", "mode isolated")
+        self.assertEqual(heads(text), [forward.format("warning: ").replace("5:", "4:", 1)])
+        for text in (isolated + source(port="2-65535"), source(port="1"), isolated + source("translation pool 1 protocol icmp", port="0-65535")):
+            self.assertEqual(heads(text), [])
+
+    def test_a_mapping_without_a_pool_is_of_an_address_of_the_router(self) -> None:
+        facts = RouterFacts(interfaces=frozenset(("eth0",)), addresses=frozenset((IPv4Address("192.0.2.1"),)))
+        no_pool = "1:23: warning: nat64 source rule 10 translation pool: no pool"
+        ours, other = (source(*static(1, outside=address, to="61001"), pool="", port="") for address in ("192.0.2.1", "192.0.2.2"))
+        self.assertEqual(heads(ours, facts), [no_pool])
+        self.assertEqual(heads(other, facts), [
+            no_pool, "5:51: nat64 source rule 10 static 1 outside address: 192.0.2.2 is no address of this router",
+        ])
+        self.assertEqual(heads(other, RouterFacts()), [no_pool])
+
+    def test_addresses_of_links_are_not_the_routers(self) -> None:
+        for address, expected in (
+            # 198.19.0.0 and twice the rule's number.
+            ("198.19.0.20", "1:23: nat64 source rule 10: 198.19.0.20, of its link, is an address of this router"),
+            ("198.19.0.21", "1:23: nat64 source rule 10: 198.19.0.21, of its link, is an address of this router"),
+            ("198.19.0.22", "1:23: warning: nat64 source rule 10: 198.19.0.22 is an address of this router"),
+            ("198.18.0.1", "1:23: warning: nat64 source rule 10: 198.18.0.1 is an address of this router"),
+            ("fd64:6464:6464::1", "1:23: warning: nat64 source rule 10: fd64:6464:6464::1 is an address of this router"),
+        ):
+            facts = RouterFacts(addresses=frozenset((ip_address(address),)))
+            with self.subTest(address):
+                self.assertEqual(heads(source("mode isolated"), facts), [expected])
+                self.assertEqual(heads(source(), facts), [])
+        masquerade = source("engine tayga", "masquerade", pool="", port="")
+        # The eleventh /20 of 198.18.0.0/16.
+        facts = RouterFacts(addresses=frozenset((IPv4Address("198.18.160.1"),)))
+        self.assertEqual(heads(masquerade, facts), ["1:23: nat64 source rule 10: 198.18.160.1, of its link, is an address of this router"])
 
 
 class WhatIsThere(unittest.TestCase):

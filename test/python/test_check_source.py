@@ -58,12 +58,36 @@ class SourceRules(unittest.TestCase):
             ("IPv4-mapped", source(prefix="::ffff:0:0/96"), [
                 "1:40: nat64 source rule 10 source prefix: ::ffff:0:0/96 cannot be used",
             ]),
+            *((f"the well-known prefix with length {length}", source(prefix=f"64:ff9b::/{length}"), [
+                f"1:40: nat64 source rule 10 source prefix: 64:ff9b::/{length} cannot be used",
+            ]) for length in (32, 40, 48, 56, 64)),
+            ("beside the well-known prefix", source(prefix="64:ff9b:1::/48"), []),
             ("zero", source(prefix="::/96"), [
                 "1:40: nat64 source rule 10 source prefix: ::/96 cannot be used",
             ]),
             ("an IPv4 network", source(prefix="192.0.2.0/24"), [
                 '1:40: nat64 source rule 10 source prefix: "192.0.2.0/24" is not an IPv6 network',
             ]),
+        )
+
+    def test_a_pool_fits_into_memory(self) -> None:
+        self.check(
+            ("a /14", source(pool="16.0.0.0/14"), []),
+            ("a /13", source(pool="16.0.0.0/13"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 524288 addresses for tcp are too many",
+            ]),
+            ("a /6", source("mode isolated", pool="16.0.0.0/6"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 67108864 addresses for tcp are too many",
+            ]),
+            ("two", source("translation pool 2 address 17.0.0.0/15", "translation pool 2 port 1024", pool="16.0.0.0/14"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 393216 addresses for tcp are too many",
+            ]),
+            ("two of the same", source("translation pool 2 address 16.0.0.0/14", "translation pool 2 port 80", pool="16.0.0.0/14"), []),
+            ("two protocols", source(
+                "translation pool 1 protocol tcp", "translation pool 2 address 20.0.0.0/14", "translation pool 2 port 80",
+                "translation pool 2 protocol udp", pool="16.0.0.0/14",
+            ), []),
+            ("TAYGA has a list of what is free", source("engine tayga", pool="16.0.0.0/8", port=""), []),
         )
 
     def test_private_pools_do_not_go_with_the_well_known_prefix(self) -> None:
@@ -253,6 +277,9 @@ class SourceRules(unittest.TestCase):
                 "6:32: nat64 source rule 10 match source-address: not for the mode inline",
                 "7:32: nat64 source rule 10 match inbound-interface: not for the mode inline",
             ]),
+            ("everybody", source("mode isolated", "match source-address ::/0"), [
+                "5:47: nat64 source rule 10 match source-address: ::/0 is every address",
+            ]),
             ("iptables", source("mode iptables", "match source-address 2001:db8::/64", "match inbound-interface eth0.7", "match mark 1"), []),
             ("masquerade with iptables", source("mode iptables", "masquerade"), [
                 "5:26: nat64 source rule 10 masquerade: not for the mode iptables",
@@ -273,6 +300,10 @@ class SourceRules(unittest.TestCase):
             ("a long name", source("mode isolated", "match inbound-interface abcdefghijklmnop"), [
                 '5:50: nat64 source rule 10 match inbound-interface: "abcdefghijklmnop" is not the name of an interface',
             ]),
+            *((f"the name {name}", source("mode iptables", f"match inbound-interface '{name}'"), [
+                f'5:50: nat64 source rule 10 match inbound-interface: "{name}" is not the name of an interface',
+            ]) for name in ("é" * 15, "eth+", "!eth0", "-i", "eth%d", "..", "a'b".replace("'", "*"))),
+            ("other names", source("mode iptables", "match inbound-interface br-lan.7@~_"), []),
             ("timeouts below the minima", source("timeout udp 119", "timeout tcp-established 7199", "timeout tcp-transitory 239"), [
                 '4:38: nat64 source rule 10 timeout udp: "119" is out of range',
                 '5:50: nat64 source rule 10 timeout tcp-established: "7199" is out of range',
@@ -287,6 +318,13 @@ class SourceRules(unittest.TestCase):
             ]),
             ("f-args", source("option f-args 16"), [
                 '4:40: nat64 source rule 10 option f-args: "16" is out of range',
+            ]),
+            ("a plateau of 0, which Jool leaves out", source("option mtu-plateaus 0", "option mtu-plateaus 1500"), [
+                '4:46: nat64 source rule 10 option mtu-plateaus: "0" is out of range',
+            ]),
+            ("64 plateaus", source(*(f"option mtu-plateaus {number}" for number in range(100, 164))), []),
+            ("65 plateaus", source(*(f"option mtu-plateaus {number}" for number in range(100, 165))), [
+                "68:46: nat64 source rule 10 option mtu-plateaus: 65 are too many",
             ]),
             ("a description", source("description " + "x" * 255), []),
             ("a long description", source("description " + "x" * 256), [
@@ -336,6 +374,10 @@ class SourceRules(unittest.TestCase):
                 "6:47: nat64 source rule 10 static 1 inside port: port 0 cannot be used",
             ]),
             ("identifier 0", source(*static(1, protocol="icmp", port="0")), []),
+            ("without ports a pool has identifiers 61001 to 65535, too", source(*static(1, protocol="icmp"), port=""), [
+                "7:48: nat64 source rule 10 static 1 outside port: icmp port 1080 of 192.0.2.1 is in no pool of this rule",
+            ]),
+            ("and there it is", source(*static(1, protocol="icmp", to="61001"), port=""), []),
             ("half of it", source("static 1 protocol tcp", "static 1 inside address 2001:db8::1"), [
                 "4:33: nat64 source rule 10 static 1 outside address: missing",
                 "4:33: nat64 source rule 10 static 1 inside port: missing",
@@ -354,6 +396,32 @@ class SourceRules(unittest.TestCase):
             ("without a pool, in isolated mode", source("mode isolated", "masquerade", *static(1), pool="", port=""), [
                 "4:33: nat64 source rule 10 static 1: no pool holds this mapping",
             ]),
+        )
+
+    def test_tayga_has_addresses_that_it_does_not_take(self) -> None:
+        def mapped(outside: str = "198.51.100.1", inside: str = "2001:db8::1", pool: str = "192.0.2.0/24", prefix: str = "2001:db8:64::/96") -> str:
+            return source(
+                "engine tayga", f"static 1 outside address {outside}", f"static 1 inside address {inside}", port="", pool=pool, prefix=prefix,
+            )
+        self.check(
+            ("valid", mapped(), []),
+            ("in its pool", mapped("192.0.2.1"), []),
+            ("its own address", mapped("192.0.2.0"), [
+                "4:51: nat64 source rule 10 static 1 outside address: 192.0.2.0 is the first address of the pool",
+            ]),
+            ("link-local", mapped("169.254.1.1"), ["4:51: nat64 source rule 10 static 1 outside address: 169.254.1.1 cannot be used"]),
+            ("reserved", mapped("240.0.0.1"), ["4:51: nat64 source rule 10 static 1 outside address: 240.0.0.1 cannot be used"]),
+            ("a pool that is link-local", mapped(pool="169.254.7.0/24"), [
+                "2:53: nat64 source rule 10 translation pool 1 address: 169.254.7.0/24 cannot be used",
+            ]),
+            ("which Jool takes", source(pool="169.254.7.0/24"), []),
+            ("the first bits of the well-known prefix", mapped(inside="64:ff9b:1::1"), [
+                "5:50: nat64 source rule 10 static 1 inside address: 64:ff9b:1::1 cannot be used",
+            ]),
+            ("::/8", mapped(inside="64::1"), ["5:50: nat64 source rule 10 static 1 inside address: 64::1 cannot be used"]),
+            ("which Jool takes as well", source(*static(1, inside="64::1")), []),
+            ("a prefix of ::/8", mapped(prefix="64:1::/96"), ["1:40: nat64 source rule 10 source prefix: 64:1::/96 cannot be used"]),
+            ("one that TAYGA knows", mapped(prefix="64:ff9b:1::/96"), []),
         )
 
     def test_mistakes_do_not_hide_or_beget_others(self) -> None:

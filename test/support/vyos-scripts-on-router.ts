@@ -11,7 +11,7 @@ import { silentLog } from '../../scripts/lib/log.ts'
 const project = fileURLToPath(new URL('../..', import.meta.url))
 /** On the router, the project's own layout: the scripts, and the stand-in for VyOS's library that they are run over. */
 const there = '/tmp/nat64-forge'
-const taken = ['packaging/vyos-nat64/usr', 'test/python/fake_router.py', 'test/python/support/__init__.py', 'test/python/support/vyos_scripts.py', 'test/python/vyos']
+const taken = ['packaging/vyos-nat64/usr', 'test/python/fake_router.py', 'test/python/refusals.py', 'test/python/support/__init__.py', 'test/python/support/vyos_scripts.py', 'test/python/vyos']
 const python = `cd ${there}/test/python && PYTHONPATH=.:${there}/packaging/vyos-nat64/usr/lib/python3/dist-packages python3 -B`
 const runner = `import sys
 from support import vyos_scripts

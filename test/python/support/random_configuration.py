@@ -203,5 +203,5 @@ def _clat(random: Random, space: _Space, destinations: List[DestinationRule]) ->
 def _synchronization(random: Random, stateful: Sequence[Union[SourceRule, DestinationRule]]) -> Optional[Synchronization]:
     if not stateful or any(rule.mode is Mode.ISOLATED for rule in stateful) or random.random() < 0.5:
         return None
-    groups: Tuple[Union[IPv4Address, IPv6Address], ...] = (IPv4Address("239.64.64.64"), IPv6Address("ff08::db8:64:64"))
-    return Synchronization("eth7", random.choice(groups), random.randint(1, 65535), *(random.choice((None, random.randint(1, 50))) for _ in range(3)))
+    groups = (IPv6Address("ff02::6464"), IPv6Address("ff08::db8:64:64"))
+    return Synchronization("eth7", random.choice(groups), random.choice((1, 6464, 65500)), *(random.choice((None, random.randint(1, 50))) for _ in range(3)))

@@ -51,7 +51,7 @@ MODE = _leaf(_words("inline", "isolated", "iptables"), default="inline")
 
 SYNCHRONIZATION = _node({
     "interface": _leaf(INTERFACE, required=True),
-    "multicast-address": _leaf(IPV4, IPV6, default="ff08::db8:64:64"),
+    "multicast-address": _leaf(IPV6, default="ff08::db8:64:64"),
     "port": _leaf(PORT, default="6464"),
     "flush-deadline": _leaf(_integer(0, 60000), unit="milliseconds"),
     "capacity": _leaf(_integer(1, 65535)),
@@ -93,7 +93,7 @@ SOURCE_RULE = {
         "drop-icmpv6-info": _leaf(),
         "drop-externally-initiated-tcp": _leaf(),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
-        "mtu-plateaus": _leaf(_integer(0, 65535), multi=True),
+        "mtu-plateaus": _leaf(_integer(1, 65535), multi=True),
         "tos": _leaf(_integer(0, 255)),
         "zeroize-traffic-class": _leaf(),
         "f-args": _leaf(_integer(0, 15)),
@@ -124,7 +124,7 @@ DESTINATION_RULE = {
             "random": _leaf(_words("enable", "disable")),
         }),
         "lowest-ipv6-mtu": _leaf(_integer(1280, 65535)),
-        "mtu-plateaus": _leaf(_integer(0, 65535), multi=True),
+        "mtu-plateaus": _leaf(_integer(1, 65535), multi=True),
         "tos": _leaf(_integer(0, 255)),
         "zeroize-traffic-class": _leaf(),
     }, engines=["jool"]),

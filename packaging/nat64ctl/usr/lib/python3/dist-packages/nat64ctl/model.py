@@ -148,7 +148,8 @@ class Synchronization:
     """`synchronization`: Jool's sessions are told to another router (joold)."""
 
     interface: str
-    multicast_address: Union[IPv4Address, IPv6Address]
+    #: joold takes an interface by name for IPv6 only.
+    multicast_address: IPv6Address
     port: int
     #: Milliseconds that a session waits for others to share its packet; None: Jool's default.
     flush_deadline: Optional[int] = None

@@ -19,10 +19,10 @@ from .across import check_across
 from .destination import clat, destination_rule
 from .facts import RouterFacts
 from .nodes import Builder, Node
-from .router import check_router
+from .router import check_port_one, check_router
 from .rules import CheckedClat, CheckedDestination, CheckedSource
 from .source import source_rule
-from .synchronization import check_use, synchronization
+from .synchronization import check_ports, check_use, synchronization
 
 __all__ = ["CheckResult", "RouterFacts", "check_text"]
 
@@ -92,6 +92,8 @@ def _configuration(root: Node, facts: Optional[RouterFacts], collector: Collecto
     if nodes[1] is not None:
         check_use(nodes[1], [checked for checked in destinations if checked.rule.stateful], collector)
     check_across(sources, destinations, checked_clat, collector)
+    check_ports(nodes, (nat64_sync, nat46_sync), sources, destinations, collector)
+    check_port_one(facts, sources, destinations, collector)
     if facts is not None:
         check_router(facts, sources, destinations, checked_clat, [node for node in nodes if node is not None], collector)
     return Configuration(

@@ -10,7 +10,9 @@ from nat64ctl.problems import Collector, listed
 
 from .addresses import plain
 from .intervals import Block, Blocks
+from .matches import check_matches
 from .nodes import Node
+from .reserved import check_reserved
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse
 from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 
@@ -28,6 +30,8 @@ def check_across(
         _maps(instance, collector)
     _outside_addresses(instances, collector)
     _prefixes(instances, collector)
+    check_matches(sources, collector)
+    check_reserved([checked for instance in instances for checked in instance.members], collector)
     if clat is not None:
         _clat(clat, instances, collector)
     _firewall(sources, destinations, clat, collector)
@@ -191,7 +195,9 @@ def _doubled(collector: Collector, checked: CheckedSource, node: Node, rival: Tu
 
 
 def _maps(instance: _Instance, collector: Collector) -> None:
-    """Explicit address maps of one SIIT instance may overlap, and then the longest prefix wins; but no prefix is there twice."""
+    """Explicit address maps of one SIIT instance may overlap, and then the longest prefix wins; but no prefix is there twice.
+    TAYGA's may do so only on the IPv4 side."""
+    _tayga_maps(instance, collector)
     ipv4: Dict[IPv4Network, Checked] = {}
     ipv6: Dict[IPv6Network, Checked] = {}
     for checked in instance.members:
@@ -210,6 +216,24 @@ def _maps(instance: _Instance, collector: Collector) -> None:
                     "An explicit address map is one to one. Maps may overlap, and the longest prefix wins (RFC 7757); of two equal ones neither can.",
                     "another network, of whatever length",
                 )
+
+
+def _tayga_maps(instance: _Instance, collector: Collector) -> None:
+    rules = [checked for checked in instance.members if isinstance(checked, CheckedDestination) and checked.rule.engine is Engine.TAYGA]
+    around: Blocks[CheckedDestination] = Blocks(128)
+    for checked in sorted((each for each in rules if not each.rule.disabled), key=lambda each: each.rule.translation_address.prefixlen):
+        network = checked.rule.translation_address
+        block = (int(network.network_address), network.prefixlen, 0, 0)
+        rival = around.find(block)
+        if rival is None:
+            around.add(block, checked)
+        elif rival.rule.translation_address != network:
+            later, earlier = (checked, rival) if _place(checked) > _place(rival) else (rival, checked)
+            refuse(
+                collector, leaf_or_self(later.node, "translation", "address"),
+                f"{plain(later.rule.translation_address)} overlaps {plain(earlier.rule.translation_address)} of {earlier.label}",
+                "TAYGA takes no IPv6 address in two maps.", "networks that are apart, or the engine jool",
+            )
 
 
 @dataclass(frozen=True)
@@ -285,7 +309,12 @@ def _claims(checked: Checked, index: int, whole: bool, number: int) -> List[Tupl
     if isinstance(checked, CheckedSource):
         for pool, node in checked.pools:
             for protocol in ALL_PROTOCOLS if whole else pool.protocols:
-                claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool, protocol), node)
+                claim(protocol, int(pool.address.network_address), pool.address.prefixlen, ports_of(pool), node)
+        if checked.rule.engine is Engine.TAYGA:
+            # Those of Jool lie in the pools.
+            for static, node in checked.statics:
+                for protocol in ALL_PROTOCOLS:
+                    claim(protocol, int(static.outside_address), 32, ALL_PORTS, node)
         return claims
     if isinstance(checked, CheckedClat):
         network = checked.clat.ipv4_address

@@ -4,11 +4,14 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Optional, Union
 
+from nat64ctl.model import Engine
 from nat64ctl.problems import Collector
 
 from .nodes import Node
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
+#: TAYGA compares no more bits of it.
+_WELL_KNOWN_BITS = int(WELL_KNOWN_PREFIX.network_address) >> 96
 
 _BAD_IPV4 = tuple((IPv4Network(text), what) for text, what in (
     ("0.0.0.0/8", "it is of this host on this network (RFC 1122 section 3.2.1.3)"),
@@ -17,20 +20,25 @@ _BAD_IPV4 = tuple((IPv4Network(text), what) for text, what in (
     ("255.255.255.255/32", "it is the broadcast address"),
 ))
 _BAD_IPV4_RANGES = tuple((int(network.network_address), int(network.broadcast_address), what) for network, what in _BAD_IPV4)
+_BAD_FOR_TAYGA = tuple((int(network.network_address), int(network.broadcast_address), what) for network, what in (
+    *_BAD_IPV4,
+    (IPv4Network("169.254.0.0/16"), "TAYGA takes no link-local address (169.254.0.0/16)"),
+    (IPv4Network("240.0.0.0/4"), "TAYGA takes no reserved address (240.0.0.0/4)"),
+))
 _PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"))
 # The zero octet of RFC 6052 section 2.2: bits 64 to 71.
 _ZERO_OCTET = 0xFF << (128 - 72)
 
 
-def bad_ipv4(first: int, last: int) -> Optional[str]:
+def bad_ipv4(first: int, last: int, engine: Engine) -> Optional[str]:
     """Why addresses from `first` to `last` cannot be used; None when they can."""
-    for low, high, what in _BAD_IPV4_RANGES:
+    for low, high, what in _BAD_FOR_TAYGA if engine is Engine.TAYGA else _BAD_IPV4_RANGES:
         if first <= high and last >= low:
             return what
     return None
 
 
-def bad_ipv6(value: int) -> Optional[str]:
+def bad_ipv6(value: int, engine: Engine) -> Optional[str]:
     """Why an address that hosts are to have cannot be one."""
     top = value >> 118
     if top >= 0x3FC:
@@ -43,6 +51,8 @@ def bad_ipv6(value: int) -> Optional[str]:
         return "::/96 is not used (RFC 4291 section 2.5.5.1)"
     if value >> 32 == 0xFFFF:
         return "it is an IPv4-mapped address, which is never on the wire (RFC 4291 section 2.5.5.2)"
+    if engine is Engine.TAYGA and value >> 120 == 0:
+        return "TAYGA maps no address of ::/8"
     return None
 
 
@@ -50,9 +60,9 @@ def is_private(network: IPv4Network) -> bool:
     return any(network.overlaps(private) for private in _PRIVATE)
 
 
-def check_ipv4(collector: Collector, node: Node, network: IPv4Network) -> None:
+def check_ipv4(collector: Collector, node: Node, network: IPv4Network, engine: Engine) -> None:
     """A leaf's value that hosts are to have."""
-    reason = bad_ipv4(int(network.network_address), int(network.broadcast_address))
+    reason = bad_ipv4(int(network.network_address), int(network.broadcast_address), engine)
     if reason is not None:
         node.break_()
         collector.error(
@@ -60,14 +70,14 @@ def check_ipv4(collector: Collector, node: Node, network: IPv4Network) -> None:
         )
 
 
-def check_ipv6(collector: Collector, node: Node, address: IPv6Address) -> None:
-    reason = bad_ipv6(int(address))
+def check_ipv6(collector: Collector, node: Node, address: IPv6Address, engine: Engine) -> None:
+    reason = bad_ipv6(int(address), engine)
     if reason is not None:
         node.break_()
         collector.error(node.positions[-1], node.path, f"{address} cannot be used", sentence(reason))
 
 
-def check_prefix(collector: Collector, node: Node, prefix: IPv6Network) -> None:
+def check_prefix(collector: Collector, node: Node, prefix: IPv6Network, engine: Engine) -> None:
     """A prefix that IPv4 addresses are put into. That its length is one of RFC 6052 is the tree's business where it says so."""
     if prefix.prefixlen not in (32, 40, 48, 56, 64, 96):
         node.break_()
@@ -84,10 +94,19 @@ def check_prefix(collector: Collector, node: Node, prefix: IPv6Network) -> None:
             f"{IPv6Network((value & ~_ZERO_OCTET, prefix.prefixlen))} would be valid",
         )
         return
-    reason = bad_ipv6(value)
+    reason = _bad_prefix(prefix, engine)
     if reason is not None:
         node.break_()
         collector.error(node.positions[-1], node.path, f"{prefix} cannot be used", sentence(reason), "64:ff9b::/96, or a prefix of the network's own")
+
+
+def _bad_prefix(prefix: IPv6Network, engine: Engine) -> Optional[str]:
+    value = int(prefix.network_address)
+    if prefix != WELL_KNOWN_PREFIX and prefix.overlaps(WELL_KNOWN_PREFIX):
+        return f"the well-known prefix is {WELL_KNOWN_PREFIX}, and has no other length (RFC 6052 section 2.1)"
+    if engine is Engine.TAYGA and value >> 120 == 0 and value >> 96 != _WELL_KNOWN_BITS:
+        return "of ::/8 TAYGA takes only prefixes in 64:ff9b::/32"
+    return bad_ipv6(value, Engine.JOOL)
 
 
 def sentence(reason: str) -> str:

@@ -14,6 +14,7 @@ from .rules import (
     CheckedDestination,
     check_limits,
     check_name,
+    check_options,
     check_port_zero,
     engine_of,
     is_unclear,
@@ -40,13 +41,14 @@ def destination_rule(node: Node, collector: Collector) -> Optional[CheckedDestin
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
     check_name(collector, node, f"nat46-{node.name}")
+    check_options(node, collector)
     address = network_of(_needed(node, collector, "destination", "address"))
     target = network6_of(_needed(node, collector, "translation", "address"))
-    prefix = _prefix(node, collector, "source", "prefix")
+    prefix = _prefix(node, engine, collector, "source", "prefix")
     if address is not None:
-        check_ipv4(collector, leaf_or_self(node, "destination", "address"), address)
+        check_ipv4(collector, leaf_or_self(node, "destination", "address"), address, engine)
     if target is not None:
-        check_ipv6(collector, leaf_or_self(node, "translation", "address"), target.network_address)
+        check_ipv6(collector, leaf_or_self(node, "translation", "address"), target.network_address, engine)
         if prefix is not None and target.overlaps(prefix):
             refuse_value(
                 collector, leaf_or_self(node, "translation", "address"), f"{plain(target)} and the source prefix overlap",
@@ -155,14 +157,14 @@ def clat(node: Node, collector: Collector) -> Optional[CheckedClat]:
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
-    plat = _prefix(node, collector, "plat-prefix")
+    plat = _prefix(node, engine, collector, "plat-prefix")
     ipv4 = network_of(_needed(node, collector, "ipv4", "address"))
     ipv6 = network6_of(_needed(node, collector, "ipv6", "prefix"))
     if ipv4 is not None:
-        check_ipv4(collector, leaf_or_self(node, "ipv4", "address"), ipv4)
+        check_ipv4(collector, leaf_or_self(node, "ipv4", "address"), ipv4, engine)
     if ipv6 is not None:
         leaf = leaf_or_self(node, "ipv6", "prefix")
-        check_ipv6(collector, leaf, ipv6.network_address)
+        check_ipv6(collector, leaf, ipv6.network_address, engine)
         if ipv4 is not None:
             _suffix(collector, leaf, engine, ipv4, ipv6)
         if plat is not None and ipv6.overlaps(plat):
@@ -186,10 +188,10 @@ def _needed(node: Node, collector: Collector, *names: str) -> object:
     return None
 
 
-def _prefix(node: Node, collector: Collector, *names: str) -> Optional[IPv6Network]:
+def _prefix(node: Node, engine: Engine, collector: Collector, *names: str) -> Optional[IPv6Network]:
     value = _needed(node, collector, *names)
     if not isinstance(value, IPv6Network):
         return None
     leaf = leaf_or_self(node, *names)
-    check_prefix(collector, leaf, value)
+    check_prefix(collector, leaf, value, engine)
     return None if leaf.broken else value

@@ -9,6 +9,7 @@ from nat64ctl.problems import Collector
 
 from .facts import RouterFacts
 from .nodes import Node
+from .reserved import check_own_addresses
 from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse, refuse_value
 from .source import ports_of
 from .values import text_of
@@ -29,6 +30,7 @@ def check_router(
         _can_run(facts, checked, collector)
     for source in sources:
         _ephemeral_pools(facts, source, collector)
+        _statics_without_pools(facts, source, collector)
         for pool, node in source.pools:
             if _apart(source):
                 _own_addresses(facts, pool.address, leaf_or_self(node, "address"), collector)
@@ -40,6 +42,7 @@ def check_router(
             _ephemeral(facts, rule.ports, leaf, collector)
         if _apart(destination):
             _own_addresses(facts, rule.address, leaf_or_self(destination.node, "destination", "address"), collector)
+    check_own_addresses(facts, every, collector)
     for node in synchronizations:
         _interface(facts, node.get("interface"), collector)
 
@@ -74,10 +77,47 @@ def _ephemeral_pools(facts: RouterFacts, source: CheckedSource, collector: Colle
     if source.rule.engine is not Engine.JOOL or source.rule.mode is Mode.ISOLATED:
         return
     for pool, node in source.pools:
-        protocols = [protocol for protocol in pool.protocols if pool.ports is not None or protocol is not Protocol.ICMP]
-        if protocols:
+        if pool.protocols != (Protocol.ICMP,):
             leaf = node.get("port") or leaf_or_self(node, "address")
-            _ephemeral(facts, ports_of(pool, protocols[0]), leaf, collector)
+            _ephemeral(facts, ports_of(pool), leaf, collector)
+
+
+def check_port_one(
+    facts: Optional[RouterFacts], sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], collector: Collector,
+) -> None:
+    """A namespace has at least one port for connections of its own, however few it opens; isolated ones have port 1, the lowest that Linux lets be."""
+    version = None if facts is None else facts.jool_version
+    if version is not None and version < REFUSING_JOOL:
+        return
+    held = [
+        (pool.ports, pool.protocols, node.get("port")) for source in sources if _is_isolated(source) for pool, node in source.pools
+    ] + [(each.rule.ports, each.rule.protocols, each.node.get("destination", "port")) for each in destinations if _is_isolated(each)]
+    for ports, protocols, leaf in held:
+        if ports is None or leaf is None or leaf.broken or ports.first > 1 or ports.last < 1 or protocols == (Protocol.ICMP,):
+            continue
+        message, reason = "port 1 is the namespace's own", "In mode isolated %s, which keeps one port of each namespace for connections from there."
+        remedy = f"valid is 2-{ports.last}" if ports.last > 1 else "another port"
+        if version is None:
+            collector.warning(leaf.positions[-1], leaf.path, message, reason % "Jool 4.1.15 and later refuse it", remedy)
+        else:
+            refuse_value(collector, leaf, message, reason % "Jool {} refuses it".format(".".join(str(part) for part in version)), remedy)
+
+
+def _is_isolated(checked: Checked) -> bool:
+    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
+    return (holder.engine, holder.mode) == (Engine.JOOL, Mode.ISOLATED)
+
+
+def _statics_without_pools(facts: RouterFacts, source: CheckedSource, collector: Collector) -> None:
+    """Without a pool Jool has the router's addresses, those of now."""
+    if facts.interfaces is None or source.pools or source.rule.engine is not Engine.JOOL or source.rule.mode is Mode.ISOLATED:
+        return
+    for static, node in source.statics:
+        if static.outside_address not in facts.addresses:
+            refuse_value(
+                collector, leaf_or_self(node, "outside", "address"), f"{static.outside_address} is no address of this router",
+                "The rule has no pool, so Jool takes mappings of the router's own addresses only.", f"a translation pool with {static.outside_address}",
+            )
 
 
 def _ephemeral(facts: RouterFacts, ports: PortRange, leaf: Node, collector: Collector) -> None:

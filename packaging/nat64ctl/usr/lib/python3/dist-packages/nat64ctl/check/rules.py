@@ -9,10 +9,14 @@ from nat64ctl.model import Clat, DestinationRule, Engine, Mode, OptionValue, Poo
 from nat64ctl.problems import Collector, listed
 from nat64ctl.tree import TreeNode, switch_words
 
+from .addresses import plain
 from .nodes import Node, walk
 
 #: Jool's own limit for the name of an instance, and Linux's for that of an interface.
 NAME_AT_MOST = 15
+#: Jool's PLATEAUS_MAX.
+MOST_PLATEAUS = 64
+_SCOPED = tuple(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"))
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,24 @@ def check_port_zero(collector: Collector, node: Node, ports: PortRange, protocol
         collector.warning(node.positions[-1], node.path, "port 0 is never used", "TCP and UDP have no port 0; only ICMP has an identifier 0.")
 
 
+def check_options(node: Node, collector: Collector) -> None:
+    """What Jool refuses though each value is one of the tree's."""
+    plateaus = node.get("option", "mtu-plateaus")
+    if plateaus is not None and len(set(plateaus.values)) > MOST_PLATEAUS:
+        refuse_value(
+            collector, plateaus, f"{len(set(plateaus.values))} are too many", f"Jool keeps at most {MOST_PLATEAUS} of them.", "leave some out",
+        )
+    errors = node.get("option", "rfc6791", "address")
+    network = network_of(node.value("option", "rfc6791", "address"))
+    if errors is not None and network is not None:
+        scoped = next((each for each in _SCOPED if each.overlaps(network)), None)
+        if scoped is not None:
+            refuse_value(
+                collector, errors, f"{plain(network)} cannot be used", f"Jool sends no ICMP errors from {scoped}, which no router passes on.",
+                "addresses that are routed to this router",
+            )
+
+
 def options_of(node: Node) -> Dict[str, OptionValue]:
     """What was written below `option`, by the CLI's name; a node in a node is both names with a blank between."""
     options: Dict[str, OptionValue] = {}
@@ -177,7 +199,7 @@ def _option_value(leaf: Node) -> OptionValue:
     values = leaf.values
     if leaf.schema.multi and all(isinstance(value, int) for value in values):
         # A set of numbers: in what order it was written means nothing.
-        return tuple(sorted((value for value in values if isinstance(value, int)), reverse=True))
+        return tuple(sorted({value for value in values if isinstance(value, int)}, reverse=True))
     value = values[-1]
     switch = switch_words(leaf.schema)
     if switch is not None:

@@ -15,6 +15,7 @@ from .rules import (
     by_number,
     check_limits,
     check_name,
+    check_options,
     check_port_zero,
     engine_of,
     is_unclear,
@@ -31,19 +32,22 @@ from .rules import (
 DEFAULT_PORTS = PortRange(61001, 65535)
 ALL_PORTS = PortRange(0, 65535)
 ALL_PROTOCOLS = tuple(Protocol)
+#: KMALLOC_MAX_SIZE by the size of Jool's struct ipv4_range, less the table's head: db/pool4/db.c has them in one array.
+MOST_ADDRESSES = 349000
 
 
 def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
     """None where something that a rule cannot be without is missing or wrong; then a problem says so."""
     if is_unclear(node):
-        _prefix(node, collector)
+        _prefix(node, Engine.JOOL, collector)
         return None
     engine = engine_of(node)
     mode = mode_of(node, engine, collector)
     check_limits(collector, node, engine, mode)
     check_name(collector, node, f"instance-{node.name}")
     disabled = node.has("disable")
-    prefix = _prefix(node, collector)
+    check_options(node, collector)
+    prefix = _prefix(node, engine, collector)
     _match(node, engine, mode, collector)
     if engine is Engine.TAYGA and node.has("timeout"):
         refuse(
@@ -84,7 +88,7 @@ def source_rule(node: Node, collector: Collector) -> Optional[CheckedSource]:
     return CheckedSource(rule, node, active, statics)
 
 
-def _prefix(node: Node, collector: Collector) -> Optional[IPv6Network]:
+def _prefix(node: Node, engine: Engine, collector: Collector) -> Optional[IPv6Network]:
     leaf = node.get("source", "prefix")
     if leaf is None:
         schema = node.schema.children["source"].children["prefix"]
@@ -95,7 +99,7 @@ def _prefix(node: Node, collector: Collector) -> Optional[IPv6Network]:
     value = node.value("source", "prefix")
     if not isinstance(value, IPv6Network):
         return None
-    check_prefix(collector, leaf, value)
+    check_prefix(collector, leaf, value, engine)
     return None if leaf.broken else value
 
 
@@ -110,6 +114,9 @@ def _match(node: Node, engine: Engine, mode: Mode, collector: Collector) -> None
                 collector, leaf, "not for the mode inline", "Jool's netfilter hook tells packets apart by their mark only.",
                 "valid with the mode isolated or iptables; or match mark"
             )
+    clients = node.value("match", "source-address")
+    if isinstance(clients, IPv6Network) and clients.prefixlen == 0:
+        refuse_value(collector, node.children["match"].children["source-address"], "::/0 is every address", "It tells no packets apart.", "leave it out")
 
 
 def _pools(node: Node, engine: Engine, collector: Collector) -> List[Tuple[Pool, Node]]:
@@ -139,7 +146,7 @@ def _pools(node: Node, engine: Engine, collector: Collector) -> List[Tuple[Pool,
         network = network_of(found.value("address"))
         if network is None:
             continue
-        check_ipv4(collector, address, network)
+        check_ipv4(collector, address, network, engine)
         if address.broken:
             continue
         iterations, description = found.value("max-iterations"), found.value("description")
@@ -201,12 +208,13 @@ def _pools_overlap(pools: Tuple[Tuple[Pool, Node], ...], engine: Engine, collect
             )
         return
     _iterations(pools, collector)
+    _pools_fit(pools, collector)
     blocks: Dict[Protocol, Blocks[Tuple[Pool, Node]]] = {protocol: Blocks(32) for protocol in Protocol}
     # Networks around others come first: see Blocks.
     for pool, found in sorted(pools, key=lambda item: item[0].address.prefixlen):
         told = False
         for protocol in pool.protocols:
-            ports = ports_of(pool, protocol)
+            ports = ports_of(pool)
             block = (int(pool.address.network_address), pool.address.prefixlen, ports.first, ports.last)
             rival = blocks[protocol].find(block)
             if rival is not None and not told:
@@ -217,6 +225,19 @@ def _pools_overlap(pools: Tuple[Tuple[Pool, Node], ...], engine: Engine, collect
                     "Jool takes both as one set of addresses and ports, so what they share counts once.",
                 )
             blocks[protocol].add(block, rival or (pool, found))
+
+
+def _pools_fit(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
+    for protocol in Protocol:
+        addresses = sum(network.num_addresses for network in collapse_addresses(pool.address for pool, _ in pools if protocol in pool.protocols))
+        if addresses > MOST_ADDRESSES:
+            largest = min((item for item in pools if protocol in item[0].protocols), key=lambda item: item[0].address.prefixlen)
+            refuse_value(
+                collector, largest[1].children["address"], f"{addresses} addresses for {protocol.value} are too many",
+                "Jool keeps an entry of 12 bytes for each, all of a mark and protocol in one piece of memory, and Linux gives none above 4 MB.",
+                f"valid are {MOST_ADDRESSES} in all pools, such as a /14 and a /16; a client needs a port, and not an address",
+            )
+            return
 
 
 def _iterations(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
@@ -236,9 +257,9 @@ def _iterations(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> N
                 break
 
 
-def ports_of(pool: Pool, protocol: Protocol) -> PortRange:
-    """What Jool takes of a pool's addresses."""
-    return pool.ports or (ALL_PORTS if protocol is Protocol.ICMP else DEFAULT_PORTS)
+def ports_of(pool: Pool) -> PortRange:
+    """What Jool takes of a pool's addresses, of every protocol."""
+    return pool.ports or DEFAULT_PORTS
 
 
 def _private(pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
@@ -258,7 +279,7 @@ def _statics(node: Node, engine: Engine, collector: Collector) -> Tuple[Tuple[St
     statics: List[Tuple[StaticMapping, Node]] = []
     for found in node.instances("static"):
         static = read(found, collector)
-        if static is not None and _static_addresses(static, found, collector):
+        if static is not None and _static_addresses(static, found, engine, collector):
             statics.append((static, found))
     return tuple(statics)
 
@@ -307,11 +328,11 @@ def _tayga_static(found: Node, collector: Collector) -> Optional[StaticMapping]:
     return StaticMapping(int(found.name), None, inside_address, None, outside_address, None)
 
 
-def _static_addresses(static: StaticMapping, found: Node, collector: Collector) -> bool:
+def _static_addresses(static: StaticMapping, found: Node, engine: Engine, collector: Collector) -> bool:
     """Whether hosts can have both addresses."""
     for side, address, reason in (
-        ("inside", static.inside_address, bad_ipv6(int(static.inside_address))),
-        ("outside", static.outside_address, bad_ipv4(int(static.outside_address), int(static.outside_address))),
+        ("inside", static.inside_address, bad_ipv6(int(static.inside_address), engine)),
+        ("outside", static.outside_address, bad_ipv4(int(static.outside_address), int(static.outside_address), engine)),
     ):
         if reason is not None:
             refuse_value(collector, found.children[side].children["address"], f"{address} cannot be used", sentence(reason))
@@ -335,7 +356,10 @@ def _statics_in_pools(
                     "the address of an IPv6 host"
                 )
     translation = node.children.get("translation")
-    if engine is Engine.TAYGA or may_be_unread(collector, node, ("translation", "pool")) or (translation is not None and translation.broken):
+    if engine is Engine.TAYGA:
+        _statics_beside_the_translator(pools, statics, collector)
+        return
+    if may_be_unread(collector, node, ("translation", "pool")) or (translation is not None and translation.broken):
         return
     if not pools:
         _statics_without_pools(node, mode, statics, collector)
@@ -343,7 +367,7 @@ def _statics_in_pools(
     blocks: Dict[Protocol, Blocks[int]] = {protocol: Blocks(32) for protocol in Protocol}
     for pool, _ in sorted(pools, key=lambda item: item[0].address.prefixlen):
         for protocol in pool.protocols:
-            ports = ports_of(pool, protocol)
+            ports = ports_of(pool)
             blocks[protocol].add((int(pool.address.network_address), pool.address.prefixlen, ports.first, ports.last), pool.number)
     for static, found in statics:
         wanted, port = static.protocol, static.outside_port
@@ -353,6 +377,22 @@ def _statics_in_pools(
             _outside(static, found, wanted, port, pools, collector)
 
 
+def _statics_beside_the_translator(
+    pools: Tuple[Tuple[Pool, Node], ...], statics: Tuple[Tuple[StaticMapping, Node], ...], collector: Collector,
+) -> None:
+    """The first address of a pool is TAYGA's own."""
+    networks = list(collapse_addresses(pool.address for pool, _ in pools))
+    if len(networks) != 1:
+        return
+    own = networks[0].network_address
+    for static, found in statics:
+        if static.outside_address == own:
+            refuse_value(
+                collector, found.children["outside"].children["address"], f"{own} is the first address of the pool",
+                "TAYGA has it for itself, as the source of its ICMP errors.", "another address",
+            )
+
+
 def _outside(static: StaticMapping, found: Node, protocol: Protocol, port: int, pools: Tuple[Tuple[Pool, Node], ...], collector: Collector) -> None:
     if not collector.wants_errors:
         found.break_()
@@ -360,7 +400,7 @@ def _outside(static: StaticMapping, found: Node, protocol: Protocol, port: int, 
         return
     same_address = [pool for pool, _ in pools if static.outside_address in pool.address]
     leaf = found.children["outside"].children["port" if same_address else "address"]
-    taken = sorted({ports_of(pool, protocol) for pool in same_address if protocol in pool.protocols})
+    taken = sorted({ports_of(pool) for pool in same_address if protocol in pool.protocols})
     if taken:
         remedy = "valid is {}".format(listed(f"{ports.first}-{ports.last}" if ports.first < ports.last else str(ports.first) for ports in taken[:5]))
     elif same_address:

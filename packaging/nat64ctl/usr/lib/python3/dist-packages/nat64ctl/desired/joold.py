@@ -30,10 +30,9 @@ def add_synchronization(building: Building, configuration: Configuration) -> Non
             "multicast address": str(synchronization.multicast_address),
             "multicast port": str(port),
             "ttl": 1,
+            "in interface": synchronization.interface,
+            "out interface": synchronization.interface,
         }
-        if synchronization.multicast_address.version == 6:
-            # For IPv4 joold wants an address of the interface here; left out, the kernel's route to the group decides.
-            content.update({"in interface": synchronization.interface, "out interface": synchronization.interface})
         building.daemons[JOOLD_UNIT, key.name] = json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
