@@ -20,6 +20,7 @@ _SCOPED = [IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0
 _TAYGA_RESERVED = [IPv4Network(text) for text in ("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")]
 #: TAYGA compares these 32 bits only.
 _WELL_KNOWN = IPv6Network("64:ff9b::/32")
+_WELL_KNOWN_96 = IPv6Network("64:ff9b::/96")
 
 
 class Refused(Exception):
@@ -137,7 +138,8 @@ def _tayga4(address: IPv4Address, directive: str) -> None:
 
 def _tayga6(address: IPv6Address, directive: str) -> None:
     reserved = int(address) >> 120 in (0, 0xFF) or int(address) >> 118 == 0x3FA
-    if reserved and address not in _WELL_KNOWN:
+    # As seen of 0.9.2-8; 0.9.2-10 takes all of 64:ff9b::/32.
+    if reserved and address not in _WELL_KNOWN_96:
         raise Refused("Cannot use reserved address %s in %s directive, aborting..." % (address, directive))
 
 

@@ -421,7 +421,8 @@ class SourceRules(unittest.TestCase):
             ("::/8", mapped(inside="64::1"), ["5:50: nat64 source rule 10 static 1 inside address: 64::1 cannot be used"]),
             ("which Jool takes as well", source(*static(1, inside="64::1")), []),
             ("a prefix of ::/8", mapped(prefix="64:1::/96"), ["1:40: nat64 source rule 10 source prefix: 64:1::/96 cannot be used"]),
-            ("one that TAYGA knows", mapped(prefix="64:ff9b:1::/96"), []),
+            ("the local-use prefix", mapped(prefix="64:ff9b:1::/96"), ["1:40: nat64 source rule 10 source prefix: 64:ff9b:1::/96 cannot be used"]),
+            ("the well-known one", mapped(prefix="64:ff9b::/96"), []),
         )
 
     def test_mistakes_do_not_hide_or_beget_others(self) -> None:

@@ -10,8 +10,6 @@ from nat64ctl.problems import Collector
 from .nodes import Node
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
-#: TAYGA compares no more bits of it.
-_WELL_KNOWN_BITS = int(WELL_KNOWN_PREFIX.network_address) >> 96
 
 _BAD_IPV4 = tuple((IPv4Network(text), what) for text, what in (
     ("0.0.0.0/8", "it is of this host on this network (RFC 1122 section 3.2.1.3)"),
@@ -104,8 +102,9 @@ def _bad_prefix(prefix: IPv6Network, engine: Engine) -> Optional[str]:
     value = int(prefix.network_address)
     if prefix != WELL_KNOWN_PREFIX and prefix.overlaps(WELL_KNOWN_PREFIX):
         return f"the well-known prefix is {WELL_KNOWN_PREFIX}, and has no other length (RFC 6052 section 2.1)"
-    if engine is Engine.TAYGA and value >> 120 == 0 and value >> 96 != _WELL_KNOWN_BITS:
-        return "of ::/8 TAYGA takes only prefixes in 64:ff9b::/32"
+    if engine is Engine.TAYGA and value >> 120 == 0 and prefix != WELL_KNOWN_PREFIX:
+        # Some later versions take 64:ff9b:1::/48 too.
+        return f"of ::/8 TAYGA takes only {WELL_KNOWN_PREFIX}, as Debian 12 has it"
     return bad_ipv6(value, Engine.JOOL)
 
 
