@@ -321,7 +321,7 @@ const flushBytes = 256 * chunkBytes
 async function sameBytes(one: ByteSource, other: ByteSource, except?: { from: number; to: number }): Promise<boolean> {
   for (let at = 0; at < one.sizeBytes; at += chunkBytes) {
     const length = Math.min(chunkBytes, one.sizeBytes - at)
-    const [left, right] = [await one.read(at, length), await other.read(at, length)]
+    const [left, right] = await Promise.all([one.read(at, length), other.read(at, length)])
     if (except && at === 0) for (const bytes of [left, right]) bytes.fill(0, except.from, except.to)
     if (!left.equals(right)) return false
   }

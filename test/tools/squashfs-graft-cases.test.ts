@@ -54,4 +54,24 @@ describe.skipIf(!tools)('a difference with what is rare', () => {
     const [old, difference] = [(await stat(file('old.squashfs'))).size, (await stat(file('difference.squashfs'))).size]
     expect(sizeBytes).toBeLessThanOrEqual((old + difference) * 1.02)
   })
+
+  test.each(['xz', 'gzip'])('costs no more than two per cent also in an image of little but folders, with %s', async (compressor) => {
+    const dir = await temporaryFolder()
+    const file = (name: string): string => join(dir, name)
+    const pack = (tree: string, image: string): string => `mksquashfs ${tree} ${image} -comp ${compressor} -b 256K -noappend -no-progress -quiet`
+    await writeFile(file('make.sh'), [
+      'set -e', 'mkdir old difference out', 'for outer in $(seq 80); do for inner in $(seq 100); do echo old/some-$outer/folder-$inner; done; done | xargs mkdir -p',
+      // So that folders of a long listing and of a short one are at all depths.
+      'mkdir -p old/deep/$(seq -s / 200) difference/deep/1/new; echo x > old/deep/1/2/3/file; echo y > difference/deep/1/new/file', 'cp -a old merged; cp -a difference/. merged; touch --reference=difference merged; touch --reference=difference/deep merged/deep; touch --reference=difference/deep/1 merged/deep/1',
+      pack('old', 'old.squashfs'), pack('difference', 'difference.squashfs'), '',
+    ].join('\n'))
+    await exec(['bash', 'make.sh'], { cwd: dir })
+    const sizeBytes = await writeGraft({ old: file('old.squashfs'), difference: file('difference.squashfs'), to: file('grafted.squashfs'), workDir: file('out'), exec })
+    const tree = async (path: string): Promise<string> => (await exec(['/usr/bin/python3', listTree, path])).stdout
+    await exec(['unsquashfs', '-quiet', '-no-progress', '-dest', file('unpacked'), file('grafted.squashfs')])
+    expect(await tree(file('unpacked')) === await tree(file('merged'))).toBe(true)
+    await exec(['bash', '-c', 'mkdir -p m && mount -t squashfs -o ro,loop grafted.squashfs m && diff -r m merged'], { cwd: dir, contained: true })
+    const [old, difference] = [(await stat(file('old.squashfs'))).size, (await stat(file('difference.squashfs'))).size]
+    expect(sizeBytes).toBeLessThanOrEqual((old + difference) * 1.02)
+  })
 })

@@ -27,7 +27,7 @@ export async function graft(old: ByteSource, difference: ByteSource, deps: Unpac
   const [kept, added] = [lower.squashfs.superblock.inodeTable, upper.squashfs.superblock.inodeTable]
   const tables = new NewTables({ lower, upper, shift: kept - superblockBytes, deps })
   await tables.addLeaves(new MergedTree(lower, upper))
-  tables.addFolders(new MergedTree(lower, upper))
+  await tables.addFolders(new MergedTree(lower, upper))
   const { superblock, parts } = await tables.written(kept + added - superblockBytes)
   // A copy: a source may give its own memory.
   const head = Buffer.from(await old.read(0, superblockBytes))

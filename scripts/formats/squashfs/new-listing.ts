@@ -2,7 +2,7 @@ import type { GrowingBuffer } from './growing-buffer.ts'
 import { metadataBlockBytes } from './metadata.ts'
 
 /** Where an inode is, in the new table. */
-export interface Written {
+interface Written {
   number: number
   /** In the unpacked table. */
   position: number

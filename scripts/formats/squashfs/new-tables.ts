@@ -7,8 +7,9 @@ import { encodeInode } from './inode-encoding.ts'
 import { kindNumber, type Inode } from './inode.ts'
 import { isOverlayNote, type Layer, type MergedFolder, type MergedLeaf, type MergedTree } from './merged-tree.ts'
 import { metadataBlockBytes } from './metadata.ts'
-import { blockOf, blocksInIndex, writeListing, type Child, type Written } from './new-listing.ts'
-import { packBlocks, storeBlocks, storedBlockBytes, type PackedBlocks } from './pack.ts'
+import { blockOf, blocksInIndex, writeListing, type Child, type NewListing } from './new-listing.ts'
+import { packBlocks, type PackedBlocks } from './pack.ts'
+import { PackedTable } from './packed-table.ts'
 import { noXattrsFlag, type Superblock } from './superblock.ts'
 import { TableArea } from './table-area.ts'
 import { XattrSets } from './xattrs.ts'
@@ -25,27 +26,37 @@ const directory = kindNumber('directory')
 const maxOwners = 65_535
 /** Of an entry of the fragment table: place, packed size. */
 const fragmentBytes = 16
-/** Where folders' inodes, of either kind, name their parent; and where each kind names its listing's block, and where its index begins. */
-const offsets = { parent: 28, block: 16, extendedBlock: 24, index: 40 }
-const extendedFolder = 8
 /** Where inodes name how many names they have: extended files, and all others. */
 const linksOffset = (inode: Inode): number => inode.kind === 'file' ? 40 : 16
 
+/** A folder of the new image, until it is written. */
+interface PlannedFolder {
+  folder: MergedFolder
+  number: number
+  /** The number of the one that it is in. */
+  parent: number
+  /** How many names of what is no folder come before its own. */
+  leaves: number
+  /** In the order of their names. */
+  folders: PlannedFolder[]
+  /** Of its inode, once that is written. */
+  position: number
+}
+
 /**
  * The tables of a new image while they are made. Listings say where inodes lie packed, and folders' inodes where listings do. So all
- * other inodes come first and are packed; the folders' stay as they are, which says where each will be; then listings are written and packed.
+ * other inodes come first, then folders from the deepest on: the listings of all that are equally deep, then their inodes. Either table
+ * is packed as far as its blocks are full before the other goes on, which says where each thing in it lies.
  */
 export class NewTables {
-  readonly #inodes = new GrowingBuffer()
-  readonly #listings = new GrowingBuffer()
-  /** Blocks that have nothing but files and the like in them. */
-  #packedInodes: PackedBlocks = { bytes: Buffer.alloc(0), places: [] }
+  readonly #inodes: PackedTable
+  readonly #listings: PackedTable
   /** By inode number, less one: position in the unpacked inode table. */
   readonly #positions: number[] = []
   /** Inode numbers behind the names of all that is no folder, in the order of the tree. */
   readonly #leaves: number[] = []
-  /** Where folders' inodes have the number of a block of the listings, until its place is known. */
-  readonly #blocks: number[] = []
+  /** All folders, by how deep they are. */
+  readonly #levels: PlannedFolder[][] = []
   readonly #owners = new Map<number, number>()
   readonly #xattrs = new XattrSets()
   /** Of each layer, by the number of its set: that of the new image's. */
@@ -60,6 +71,9 @@ export class NewTables {
 
   constructor(input: NewTablesInput) {
     this.#input = input
+    const pack = (bytes: Buffer): Promise<PackedBlocks> => packBlocks(bytes, input.lower.squashfs.superblock.compressor, input.deps)
+    this.#inodes = new PackedTable(pack)
+    this.#listings = new PackedTable(pack)
     for (const layer of [input.lower, input.upper]) {
       this.#sets.set(layer, new Map())
       this.#shared.set(layer, new Map())
@@ -69,25 +83,39 @@ export class NewTables {
 
   /** Takes in all inodes but those of folders. */
   async addLeaves(tree: MergedTree): Promise<void> {
-    const todo = [tree.root]
-    for (let folder = todo.pop(); folder; folder = todo.pop()) {
-      const folders: MergedFolder[] = []
-      for (const entry of tree.entries(folder.folder)) {
-        if (entry.folder) folders.push(entry)
+    const todo = [{ planned: this.#planned(tree.root, 0), depth: 0 }]
+    for (let next = todo.pop(); next; next = todo.pop()) {
+      const { planned, depth } = next
+      const level = this.#levels[depth] ??= []
+      level.push(planned)
+      planned.leaves = this.#leaves.length
+      for (const entry of tree.entries(planned.folder.folder)) {
+        if (entry.folder) planned.folders.push(this.#planned(entry, planned.number))
         else this.#leaves.push(this.#leaf(entry))
       }
-      todo.push(...folders.reverse())
+      todo.push(...planned.folders.map((folder) => ({ planned: folder, depth: depth + 1 })).reverse())
     }
-    const full = blockOf(this.#inodes.length) * metadataBlockBytes
-    this.#packedInodes = await packBlocks(this.#inodes.bytes.subarray(0, full), this.#input.lower.squashfs.superblock.compressor, this.#input.deps)
+    await this.#inodes.packFull()
+  }
+
+  #planned(folder: MergedFolder, parent: number): PlannedFolder {
+    return { folder, number: this.#nextNumber(), parent, leaves: 0, folders: [], position: 0 }
   }
 
   /** Takes in folders and their listings, once the leaves are there. */
-  addFolders(tree: MergedTree): void {
-    const number = this.#nextNumber()
-    this.#root = this.#folder(tree, tree.root, number, 0, this.#leaves.values()).position
-    // The root's parent has a number that no inode has.
-    this.#inodes.bytes.writeUInt32LE(this.#positions.length + 1, this.#root + offsets.parent)
+  async addFolders(tree: MergedTree): Promise<void> {
+    for (let level = this.#levels.pop(); level; level = this.#levels.pop()) {
+      const listings = level.map((planned) => this.#listing(tree, planned))
+      await this.#listings.packFull()
+      for (const [index, planned] of level.entries()) {
+        const listing = listings[index]
+        if (listing) planned.position = this.#folder(planned, listing)
+        // Those in it are in its listing now.
+        planned.folders = []
+      }
+      await this.#inodes.packFull()
+      this.#root = level[0]?.position ?? 0
+    }
   }
 
   /** The tables, from a position on, and the superblock that says where they are. */
@@ -96,14 +124,12 @@ export class NewTables {
     const { superblock: old } = lower.squashfs
     const pack = (bytes: Buffer): Promise<PackedBlocks> => packBlocks(bytes, old.compressor, deps)
     // No table is empty.
-    const listings = await pack(this.#listings.length === 0 ? Buffer.alloc(1) : this.#listings.bytes)
-    const inodes = this.#inodes.bytes
-    for (const at of this.#blocks) inodes.writeUInt32LE(listings.places[inodes.readUInt32LE(at)] ?? 0, at)
+    if (this.#listings.length === 0) this.#listings.append(Buffer.alloc(1))
     const tables = new TableArea(start)
-    const inodeTable = tables.add(this.#packedInodes.bytes, storeBlocks(inodes.subarray(this.#packedInodes.places.length * metadataBlockBytes)).bytes)
+    const inodeTable = tables.add(await this.#inodes.packAll())
     const superblock: Superblock = {
       ...old, inodes: this.#positions.length, fragments: this.#fragments.length / fragmentBytes, ids: this.#owners.size,
-      rootInode: BigInt(this.#reference(this.#root)), inodeTable, directoryTable: tables.add(listings.bytes),
+      rootInode: BigInt(this.#reference(this.#root)), inodeTable, directoryTable: tables.add(await this.#listings.packAll()),
       fragmentTable: undefined, exportTable: undefined, xattrTable: undefined, idTable: 0, bytesUsed: 0,
     }
     if (superblock.fragments > 0) superblock.fragmentTable = tables.addIndexed(await pack(this.#fragments.bytes))
@@ -151,35 +177,32 @@ export class NewTables {
     return number
   }
 
-  #folder(tree: MergedTree, folder: MergedFolder, number: number, parent: number, leaves: Iterator<number>): Written {
+  #listing(tree: MergedTree, { folder, leaves, folders }: PlannedFolder): NewListing {
     const children: Child[] = []
-    const folders: { child: Child; entry: MergedFolder }[] = []
+    let [leaf, inner] = [leaves, 0]
     for (const entry of tree.entries(folder.folder)) {
-      const { name } = entry
-      const inode = Number(entry.folder ? 0 : leaves.next().value)
-      const child = { name, number: inode, position: this.#positions[inode - 1] ?? 0, type: entry.folder ? directory : entry.entry.type }
-      children.push(child)
-      if (entry.folder) folders.push({ child, entry })
+      if (entry.folder) {
+        const { number, position } = folders[inner++] ?? { number: 0, position: 0 }
+        children.push({ name: entry.name, number, position, type: directory })
+      } else {
+        const number = this.#leaves[leaf++] ?? 0
+        children.push({ name: entry.name, number, position: this.#positions[number - 1] ?? 0, type: entry.entry.type })
+      }
     }
-    for (const { child } of folders) child.number = this.#nextNumber()
-    for (const { child, entry } of folders) child.position = this.#folder(tree, entry, child.number, number, leaves).position
-    const listing = writeListing(this.#listings, children, (block) => this.#placeOf(block))
-    const position = this.#put(number, encodeInode({ ...folder.inode, ...this.#common(folder.layer, folder.inode), number, links: folders.length + 2, parent, ...listing }))
-    const extended = this.#inodes.bytes.readUInt16LE(position) === extendedFolder
-    this.#blocks.push(position + (extended ? offsets.extendedBlock : offsets.block))
-    for (const at of blocksInIndex(listing.index)) this.#blocks.push(position + offsets.index + at)
-    return { number, position, type: directory }
+    return writeListing(this.#listings, children, (block) => this.#inodes.placeOf(block))
   }
 
-  /** Where a block of the inode table lies: those behind the packed ones will be stored as they are. */
-  #placeOf(block: number): number {
-    const { bytes, places } = this.#packedInodes
-    return places[block] ?? bytes.length + (block - places.length) * storedBlockBytes
+  /** Where its inode is. */
+  #folder({ folder, number, parent, folders }: PlannedFolder, listing: NewListing): number {
+    for (const at of blocksInIndex(listing.index)) listing.index.writeUInt32LE(this.#listings.placeOf(listing.index.readUInt32LE(at)), at)
+    // The root's parent has a number that no inode has.
+    const above = parent === 0 ? this.#positions.length + 1 : parent
+    return this.#put(number, encodeInode({ ...folder.inode, ...this.#common(folder.layer, folder.inode), number, links: folders.length + 2, parent: above, ...listing, block: this.#listings.placeOf(listing.block) }))
   }
 
   /** A place as references say it, a number below 2^53. */
   #reference(position: number): number {
-    return this.#placeOf(blockOf(position)) * 65_536 + position % metadataBlockBytes
+    return this.#inodes.placeOf(blockOf(position)) * 65_536 + position % metadataBlockBytes
   }
 
   #common(layer: Layer, inode: Inode): { uidIndex: number; gidIndex: number; xattr: number | undefined } {

@@ -17,8 +17,6 @@ export interface PackedBlocks {
   places: number[]
 }
 
-/** What a block takes that is stored as it is. */
-export const storedBlockBytes = metadataBlockBytes + 2
 const storedFlag = 0x8000
 const filesARun = 2000
 /** Fewer are packed sooner than another process is started. */
@@ -31,13 +29,6 @@ export async function packBlocks(bytes: Buffer, compressor: SquashfsCompressor, 
     if (packed.length < block.length) written.add(packed, 0)
     else written.add(block, storedFlag)
   }
-  return written.blocks
-}
-
-/** Stored as they are: then the place of each block is known before all of them are there. */
-export function storeBlocks(bytes: Buffer): PackedBlocks {
-  const written = new BlockWriter()
-  for (const block of inBlocks(bytes)) written.add(block, storedFlag)
   return written.blocks
 }
 
