@@ -204,4 +204,5 @@ def _synchronization(random: Random, stateful: Sequence[Union[SourceRule, Destin
     if not stateful or any(rule.mode is Mode.ISOLATED for rule in stateful) or random.random() < 0.5:
         return None
     groups = (IPv6Address("ff02::6464"), IPv6Address("ff08::db8:64:64"))
-    return Synchronization("eth7", random.choice(groups), random.choice((1, 6464, 65500)), *(random.choice((None, random.randint(1, 50))) for _ in range(3)))
+    numbers = (random.choice((None, random.randint(1, 50))) for _ in range(3))
+    return Synchronization("eth7", random.choice(groups), random.choice((1, 6464, 65500)), *numbers)
