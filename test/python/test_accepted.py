@@ -11,6 +11,7 @@ from typing import Tuple
 from fake_router import FakeRouter
 from support.checking import result_of
 from support.edge_configuration import OWN_ADDRESSES, edge_configuration
+from support.random_configuration import random_configuration
 
 from nat64ctl.apply import apply
 from nat64ctl.check import RouterFacts
@@ -44,6 +45,14 @@ class Accepted(unittest.TestCase):
         # Enough of each, or the edges are all on one side.
         self.assertGreater(accepted, COUNT // 10)
         self.assertLess(accepted, COUNT // 2)
+
+    def test_valid_configurations_by_chance_run(self) -> None:
+        for seed in range(COUNT // 15):
+            configuration = random_configuration(Random(seed))
+            with self.subTest(seed=seed):
+                router = FakeRouter()
+                apply(router, configuration)
+                self.assertEqual(running_state(router), desired_state(configuration))
 
     def test_it_runs_on_jool_before_4_1_15(self) -> None:
         self.run_all((4, 1, 13))

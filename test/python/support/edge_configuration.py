@@ -20,7 +20,7 @@ _TO = ("0", "1", "80", "1024", "61000", "61001", "65535")
 _NAMES = ("eth0", "eth0", "eth1.7", "eth+", "!eth0", "-i", "a" * 15, "a" * 16, "é" * 15, "eth%d", "..", "x y")
 _PLACES = ("", "", "mode isolated", "mode isolated", "mode iptables", "engine tayga", "engine tayga")
 _NETWORKS = ("::/0", "2001:db8::/32", "2001:db8:a::/48", "2001:db8:b::/48", "2001:db8:a::1/128")
-_PLATEAUS = ((), (), ("0",), ("0", "1500"), ("1500", "1280"), tuple(str(number) for number in range(100, 164)), tuple(str(n) for n in range(100, 165)))
+_PLATEAUS = ((), (), ("0",), ("0", "1500"), ("1500", "1280"), *(tuple(str(each) for each in range(100, last)) for last in (164, 165)))
 _ERRORS = ("198.51.100.0/24", "192.0.2.9", "127.0.0.1", "169.254.0.0/16", "224.0.0.1", "0.0.0.0/8", "255.255.255.255")
 
 

@@ -125,9 +125,9 @@ def _pools(random: Random, space: _Space) -> Tuple[Pool, ...]:
     iterations = random.choice((None, "auto", "infinity", random.randint(1, 4294967295)))
     pools: List[Pool] = []
     for number in sorted(random.sample(range(1, 1000000), random.randint(1, 4))):
-        first = random.randint(1, 65535)
+        first = random.choice((1, 65535, random.randint(1, 65535), random.randint(1, 65535)))
         protocols = tuple(protocol for protocol in Protocol if random.random() < 0.6) or tuple(Protocol)
-        ports = None if random.random() < 0.1 else PortRange(first, random.randint(first, 65535))
+        ports = None if random.random() < 0.2 else PortRange(first, random.choice((first, 65535, random.randint(first, 65535))))
         pools.append(Pool(number, space.ipv4(20, 32), ports, protocols, iterations, random.choice(TEXTS)))
     return tuple(pools)
 
@@ -135,14 +135,15 @@ def _pools(random: Random, space: _Space) -> Tuple[Pool, ...]:
 def _statics(random: Random, space: _Space, pools: Tuple[Pool, ...]) -> Tuple[StaticMapping, ...]:
     statics: List[StaticMapping] = []
     for pool in pools:
-        if pool.ports is not None:
-            address = pool.address.network_address + random.randrange(pool.address.num_addresses)
-            statics.append(
-                StaticMapping(
-                    len(statics) + 1, random.choice(pool.protocols), space.host(), random.randint(1, 65535), address,
-                    random.randint(pool.ports.first, pool.ports.last),
-                ),
-            )
+        # Where none is written: what Jool takes then.
+        ports = pool.ports or PortRange(61001, 65535)
+        address = pool.address.network_address + random.choice((0, pool.address.num_addresses - 1, random.randrange(pool.address.num_addresses)))
+        statics.append(
+            StaticMapping(
+                len(statics) + 1, random.choice(pool.protocols), space.host(), random.choice((1, 65535, random.randint(1, 65535))), address,
+                random.choice((ports.first, ports.last, random.randint(ports.first, ports.last))),
+            ),
+        )
     return tuple(statics)
 
 
@@ -158,7 +159,7 @@ def _log(random: Random) -> Tuple[str, ...]:
 def _options(random: Random) -> Dict[str, OptionValue]:
     values: Dict[str, OptionValue] = {
         "address-dependent-filtering": True, "drop-icmpv6-info": True, "lowest-ipv6-mtu": random.randint(1280, 9000), "f-args": random.randint(0, 15),
-        "mtu-plateaus": tuple(sorted(random.sample(range(68, 65536), random.randint(1, 5)), reverse=True)), "tos": random.randint(0, 255),
+        "mtu-plateaus": tuple(sorted(random.sample(range(1, 65536), random.choice((1, 2, 5, 64))), reverse=True)), "tos": random.randint(0, 255),
         "source-icmpv6-errors-better": random.random() < 0.5, "maximum-simultaneous-opens": random.randint(0, 1000),
     }
     return {name: value for name, value in values.items() if random.random() < 0.2}
@@ -204,4 +205,5 @@ def _synchronization(random: Random, stateful: Sequence[Union[SourceRule, Destin
     if not stateful or any(rule.mode is Mode.ISOLATED for rule in stateful) or random.random() < 0.5:
         return None
     groups = (IPv6Address("ff02::6464"), IPv6Address("ff08::db8:64:64"))
-    return Synchronization("eth7", random.choice(groups), random.choice((1, 6464, 65500)), *(random.choice((None, random.randint(1, 50))) for _ in range(3)))
+    numbers = (random.choice((None, random.randint(1, 50))) for _ in range(3))
+    return Synchronization("eth7", random.choice(groups), random.choice((1, 6464, 65500)), *numbers)

@@ -85,7 +85,7 @@ def _ephemeral_pools(facts: RouterFacts, source: CheckedSource, collector: Colle
 def check_port_one(
     facts: Optional[RouterFacts], sources: Sequence[CheckedSource], destinations: Sequence[CheckedDestination], collector: Collector,
 ) -> None:
-    """A namespace has at least one port for connections of its own, however few it opens; isolated ones have port 1, the lowest that Linux lets be."""
+    """A namespace has at least one port for connections of its own, however few it opens; isolated ones have port 1, the lowest."""
     version = None if facts is None else facts.jool_version
     if version is not None and version < REFUSING_JOOL:
         return
@@ -116,7 +116,8 @@ def _statics_without_pools(facts: RouterFacts, source: CheckedSource, collector:
         if static.outside_address not in facts.addresses:
             refuse_value(
                 collector, leaf_or_self(node, "outside", "address"), f"{static.outside_address} is no address of this router",
-                "The rule has no pool, so Jool takes mappings of the router's own addresses only.", f"a translation pool with {static.outside_address}",
+                "The rule has no pool, so Jool takes mappings of the router's own addresses only.",
+                f"a translation pool with {static.outside_address}",
             )
 
 

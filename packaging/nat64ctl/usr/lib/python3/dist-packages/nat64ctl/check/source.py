@@ -116,7 +116,8 @@ def _match(node: Node, engine: Engine, mode: Mode, collector: Collector) -> None
             )
     clients = node.value("match", "source-address")
     if isinstance(clients, IPv6Network) and clients.prefixlen == 0:
-        refuse_value(collector, node.children["match"].children["source-address"], "::/0 is every address", "It tells no packets apart.", "leave it out")
+        leaf = node.children["match"].children["source-address"]
+        refuse_value(collector, leaf, "::/0 is every address", "It tells no packets apart.", "leave it out")
 
 
 def _pools(node: Node, engine: Engine, collector: Collector) -> List[Tuple[Pool, Node]]:

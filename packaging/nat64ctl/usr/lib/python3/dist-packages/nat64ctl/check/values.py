@@ -14,7 +14,8 @@ Value = Union[int, str, PortRange, IPv4Address, IPv4Network, IPv6Address, IPv6Ne
 Parser = Callable[[str], Value]
 
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})\Z")
-# Linux allows more. But `+` at the end is any rest to iptables and a plus to `ip`, `!` is a negation, `%d` is a number, and a letter may be two bytes.
+# Linux allows more. But `+` at the end is any rest to iptables and a plus to `ip`, `!` is a negation, `%d` is a number, and of
+# 15 bytes a letter may be two.
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@~-]{0,14}\Z", re.ASCII)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
