@@ -52,6 +52,14 @@ class Lines(unittest.TestCase):
             ADDED.replace("|TCP", ""),
             "eth0: " + MAPPED,
             MAPPED.replace("2026/1/5", "2026/1/x"),
+            # Numbers that no time has, which would end whoever prints them.
+            MAPPED.replace("2026", "99999999999"),
+            MAPPED.replace("2026", "0"),
+            MAPPED.replace("2026/1/5", "2026/13/5"),
+            MAPPED.replace("2026/1/5", "2026/2/30"),
+            MAPPED.replace("4:3:2", "4:3:" + "9" * 30),
+            MAPPED.replace("4:3:2", "4:3:²"),
+            MAPPED.replace("#6400", "#" + "9" * 5000),
         ):
             self.assertIsNone(read_event(text), text)
 
@@ -134,6 +142,8 @@ class Journal(unittest.TestCase):
             writer.event(event, 0.0)
         writer.overwritten(4)
         self.assertEqual(len(sent), 2)
+        writer.begin()
+        self.assertIn(b"NAT64_EVENT=begun", sent.pop())
         writer.tell(9.0)
         self.assertEqual(len(sent), 2)
         writer.tell(10.0)
@@ -170,7 +180,11 @@ class Journal(unittest.TestCase):
         writer.tell(20.0)
         full[0] = False
         writer.tell(21.0)
-        self.assertEqual([line for line in sent[0].decode().splitlines() if "LEFT_OUT" in line], ["NAT64_LEFT_OUT=1"])
+        # Also that it begins, which could not be said in time.
+        self.assertEqual([data.split(b"\n")[3] for data in sent], [b"NAT64_EVENT=begun", b"NAT64_EVENT=left-out"])
+        self.assertEqual([line for line in sent[1].decode().splitlines() if "LEFT_OUT" in line], ["NAT64_LEFT_OUT=1"])
+        writer.begin()
+        self.assertEqual(len(sent), 2)
 
     def test_from_the_kernel_to_the_journal(self) -> None:
         kernel, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -190,7 +204,8 @@ class Journal(unittest.TestCase):
 
         with self.assertRaises(Enough):
             run(KernelLog(reader.fileno()), Writer(JOURNAL_SETTINGS, sent.append, 0.0), wait)
-        self.assertEqual([data.split(b"\n")[3] for data in sent], [b"NAT64_EVENT=binding-added", b"NAT64_EVENT=session-added"])
+        events = [data.split(b"\n")[3].partition(b"=")[2] for data in sent]
+        self.assertEqual(events, [b"begun", b"binding-added", b"session-added"])
 
 
 if __name__ == "__main__":

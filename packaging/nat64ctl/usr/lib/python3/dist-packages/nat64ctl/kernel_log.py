@@ -13,15 +13,16 @@ The line does not say which namespace the instance is in.
 
 from __future__ import annotations
 
-import calendar
 import errno
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Iterator, NamedTuple, Optional, Tuple
 
 _LINE = re.compile(
-    r"Jool: (?P<instance>\S+) (?P<year>\d+)/(?P<month>\d+)/(?P<day>\d+) (?P<hour>\d+):(?P<minute>\d+):(?P<second>\d+) \(GMT\) - "
+    r"Jool: (?P<instance>\S+) (?P<year>[0-9]{4})/(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2}) "
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2}) \(GMT\) - "
     r"(?P<event>Mapped|Forgot session|Forgot|Added session) (?P<rest>\S.*)\Z"
 )
 _BINDING = re.compile(r"(?P<inside>\S+) to (?P<outside>\S+) \((?P<protocol>\w+)\)\Z")
@@ -62,16 +63,9 @@ def read_event(text: str) -> Optional[TranslationEvent]:
         if ends is None:
             return None
         protocol, inside, outside, inside_destination, destination = ends
-        when = calendar.timegm(
-            (
-                int(match.group("year")),
-                int(match.group("month")),
-                int(match.group("day")),
-                int(match.group("hour")),
-                int(match.group("minute")),
-                int(match.group("second")),
-            )
-        )
+        # A time that there is, or ValueError: whoever prints it relies on that.
+        year, month, day, hour, minute, second = (int(match.group(part)) for part in ("year", "month", "day", "hour", "minute", "second"))
+        when = int(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp())
     except ValueError:
         return None
     return TranslationEvent(_EVENTS[match.group("event")], match.group("instance"), when, protocol, inside, outside, inside_destination, destination)

@@ -47,6 +47,17 @@ class Writer:
         self._left_out = 0
         self._overwritten = 0
         self._told = now
+        self._begun = False
+
+    def begin(self) -> None:
+        """Says that from here on it is complete: nobody knows what Jool logged between the end of the one before and the start of this one."""
+        fields = {
+            "MESSAGE": "reading of the kernel's log begins; what Jool logged since the entry before this one is not here",
+            "PRIORITY": "5",
+            "SYSLOG_IDENTIFIER": "nat64",
+            "NAT64_EVENT": "begun",
+        }
+        self._begun = self._begun or self._try(entry(fields))
 
     def event(self, event: TranslationEvent, now: float) -> None:
         if not self._limiter.take(now) or not self._try(entry(event_fields(event))):
@@ -58,6 +69,7 @@ class Writer:
 
     def tell(self, now: float) -> None:
         """Says what is missing, not more often than it should."""
+        self.begin()
         if now - self._told < _TELL or not (self._left_out or self._overwritten):
             return
         words = []
@@ -123,6 +135,7 @@ def entry(fields: Dict[str, str]) -> bytes:
 
 def run(log: KernelLog, writer: Writer, wait: Callable[[float], None]) -> None:
     """Does not return."""
+    writer.begin()
     while True:
         for record in log.records():
             if record.lost:
