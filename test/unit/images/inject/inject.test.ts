@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newManifest } from '../../../../images/inject/new-manifest.ts'
 import { pseudoFile } from '../../../../images/inject/new-squashfs.ts'
-import { unmetRelations } from '../../../../images/inject/packages.ts'
+import { heldPackages, packageList, refusalOf, unmetRelations, withoutHolds } from '../../../../images/inject/packages.ts'
 import { whatWasLeftOut } from '../../../../images/inject/unpacked-root.ts'
 import { parseManifest, type InjectManifest } from '../../../../images/inspect/artifact.ts'
 
@@ -61,6 +61,39 @@ describe('what apt says is missing', () => {
 
   test('is nothing when apt failed for another reason', () => {
     expect(unmetRelations(['Setting up x (1) ...', 'dpkg: error processing package x (--configure):'])).toEqual([])
+  })
+})
+
+describe('what is on hold in an image', () => {
+  const status = 'Package: aa\nStatus: hold ok installed\n\nPackage: linux-image-amd64\nStatus: hold ok installed\nDepends: x, linux-image-6.1 (= 1) | y\n\nPackage: meta\nStatus: hold ok installed\nPre-Depends: linux-image-amd64:amd64\n\nPackage: other\nStatus: hold ok installed\nDepends: linux-image-6.10\n'
+
+  test('is not for apt where it is given, and where it depends on a kernel that goes', () => {
+    const held = (text: string): string[] => heldPackages(text)
+    expect(held(status)).toEqual(['aa', 'linux-image-amd64', 'meta', 'other'])
+    expect(held(withoutHolds(status, ['aa'], []))).toEqual(['linux-image-amd64', 'meta', 'other'])
+    expect(held(withoutHolds(status, [], ['linux-image-6.1']))).toEqual(['aa', 'other'])
+    expect(withoutHolds(status, [], [])).toBe(status)
+    expect(withoutHolds(status, ['aa'], [])).toBe(status.replace('hold', 'install'))
+  })
+
+  test('is named where it stands in the way, and what is only missing is not called held', () => {
+    const conflict = ['The following packages have unmet dependencies:', ' rival : Conflicts: heldtool but 1 is to be installed', 'E: Unable to correct problems, you have held broken packages.']
+    expect(refusalOf(conflict, ['heldtool'])).toEqual({ message: 'the packages cannot be beside what stays in the image: rival conflicts with heldtool but 1 is to be installed', hint: expect.stringMatching(/^heldtool on hold in the image/) as string })
+    expect(refusalOf(conflict, ['rest'])?.hint).toMatch(/^two of the given packages exclude each other, or the image protects/)
+    const changed = ['The following held packages will be changed:', '  heldtool (1 => 2)', '0 upgraded', 'E: Held packages were changed and -y was used without --allow-change-held-packages.']
+    expect(refusalOf(changed, ['heldtool'])).toEqual({ message: 'the packages need another version of what is on hold in the image: heldtool (1 => 2)', hint: 'give these packages by name too: what is given is installed, also where it is on hold' })
+    expect(refusalOf(['The following packages have unmet dependencies:', ' wants : Depends: needed but it is not installable'], [])?.message).toBe('the image lacks what the packages need: wants depends on needed but it is not installable')
+    expect(refusalOf(['dpkg: error processing package x'], ['x'])).toBeUndefined()
+  })
+})
+
+describe('a list of packages beside the root', () => {
+  const packages = [{ name: 'libfoo', listed: 'libfoo:amd64', version: '1' }, { name: 'tool', listed: 'tool', version: '2' }]
+
+  test('has names as the old one has them', () => {
+    expect(packageList('libfoo:amd64\t0\n', packages)).toBe('libfoo:amd64\t1\ntool\t2\n')
+    expect(packageList('tool\t1\n', packages)).toBe('libfoo:amd64\t1\ntool\t2\n')
+    expect(packageList('libfoo\t0\n', packages)).toBe('libfoo\t1\ntool\t2\n')
   })
 })
 
