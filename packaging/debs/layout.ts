@@ -112,7 +112,7 @@ const vyosPython = 'usr/lib/python3/dist-packages/vyos_nat64'
 
 /** The files of vyos-nat64 that are written, but for its Python. */
 export const vyosNat64Files: readonly PlannedFile[] = [
-  ...['conf_mode/nat64.py', 'conf_mode/nat46.py', 'op_mode/nat64_nat46.py', 'tests/smoke/cli/test_nat64_nat46.py'].map((name): PlannedFile => (
+  ...['conf_mode/nat64.py', 'conf_mode/nat46.py', 'op_mode/nat64_nat46.py', 'op_mode/nat64_nat46_monitor.py', 'tests/smoke/cli/test_nat64_nat46.py'].map((name): PlannedFile => (
     { path: `usr/libexec/vyos/${name}`, mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/usr/libexec/vyos/${name}` } })),
   { path: 'usr/lib/vyos-nat64/reference.py', mode: 0o644, content: { kind: 'asset', path: `${vyosNat64}/usr/lib/vyos-nat64/reference.py` } },
   { path: 'opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1', mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1` } },

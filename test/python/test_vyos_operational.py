@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import unittest
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from ipaddress import IPv4Address
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 from unittest import mock
@@ -209,6 +209,44 @@ class Templates(unittest.TestCase):
                 needed = {each for each, parameter in parameters.items() if parameter.default is parameter.empty}
                 self.assertLessEqual(needed - {"raw"}, given)
                 self.assertLessEqual(given, set(parameters))
+
+    def test_run_programs_that_operators_may_run_and_that_there_are(self) -> None:
+        # VyOS's sudoers has its operators run what is in op_mode, by any arguments, and none of nat64ctl.
+        golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/vyos-nat64/operational-templates.txt")
+        with open(golden, encoding="utf-8") as file:
+            commands = re.findall(r"^run: (.*)$", file.read(), re.MULTILINE)
+        self.assertGreater(len(commands), 30)
+        for command in commands:
+            with self.subTest(command):
+                match = re.match(r"sudo \$\{vyos_op_scripts_dir\}/(\w+)\.py ", command)
+                assert match is not None
+                self.assertTrue(os.access(script("op_mode", match.group(1)), os.X_OK))
+
+
+class Monitor(unittest.TestCase):
+    """The program that operators may run as root, as `monitor`."""
+
+    def run_command(self, *words: str) -> Tuple[int, List[Tuple[str, List[str]]]]:
+        """Exit status, and what it became."""
+        became: List[Tuple[str, List[str]]] = []
+        with ExitStack() as stack:
+            stack.enter_context(mock.patch("os.execv", lambda path, argv: became.append((path, argv))))
+            stack.enter_context(mock.patch.object(sys, "argv", ["nat64_nat46_monitor.py", *words]))
+            stack.enter_context(redirect_stderr(io.StringIO()))
+            try:
+                runpy.run_path(script("op_mode", "nat64_nat46_monitor"), run_name="__main__")
+            except SystemExit as end:
+                return int(end.code or 0), became
+        return 0, became
+
+    def test_becomes_nat64ctl(self) -> None:
+        for what in ("translations", "log"):
+            self.assertEqual(self.run_command(what), (0, [("/usr/sbin/nat64ctl", ["nat64ctl", "monitor", what])]))
+
+    def test_does_nothing_else_for_an_operator(self) -> None:
+        for words in ((), ("translations", "log"), ("log", "--file", "/etc/shadow"), ("apply",), ("--help",), ("translations log",)):
+            with self.subTest(words):
+                self.assertEqual(self.run_command(*words), (2, []))
 
 
 class Log(unittest.TestCase):

@@ -60,8 +60,14 @@ def run(module: ModuleType) -> Optional[str]:
 def _named(value: Any) -> Any:
     """Names of fields are in small letters, with underscores."""
     if isinstance(value, dict):
-        named = {re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", str(name).lower())).strip("_"): _named(each) for name, each in value.items()}
+        named = {_field(str(name)): _named(each) for name, each in value.items()}
         if len(named) != len(value):
             raise InternalError("two fields would have one name")
         return named
     return [_named(each) for each in value] if isinstance(value, list) else value
+
+
+def _field(name: str) -> str:
+    """What it does to other names (capitals inside, @, %, ~) the stand-in leaves out; a slash stays."""
+    assert not re.search("[a-z][A-Z]|[A-Z][a-z]|[@%~]", name), "VyOS takes %s apart" % name
+    return re.sub("_+", "_", re.sub(r"[\s()\[\]{}\-.,:\"'`]", "_", name.lower())).strip("_")
