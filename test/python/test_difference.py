@@ -63,7 +63,7 @@ class LiveInstance(unittest.TestCase):
     base = configuration(source(1, pool("192.0.2.1", (1024, 65535))))
 
     def changed(self, *pools: object, **more: object) -> Plan:
-        operations = plan(self.base, configuration(source(1, *pools, **more)))
+        operations = plan(self.base, configuration(source(1, *pools, **more)))  # type: ignore[arg-type]
         self.assertFalse([operation for operation in operations if "instance remove" in str(operation.do[0])])
         return tuple(operation for operation in operations if not isinstance(operation.do[0], WriteFile))
 
