@@ -91,6 +91,8 @@ export function nat64ctlFiles(edition: Edition, library: 'lib' | 'usr/lib'): Pla
     asset('etc/dhcp/dhclient-exit-hooks.d/nat64'),
     asset('etc/network/if-up.d/nat64', 0o755),
     asset('etc/networkd-dispatcher/routable.d/50-nat64', 0o755),
+    asset('etc/NetworkManager/dispatcher.d/50-nat64', 0o755),
+    ...['ip-up.d', 'ipv6-up.d'].map((name) => asset(`etc/ppp/${name}/nat64`, 0o755)),
     ...['nat64.service', 'nat64-refresh.service', 'nat64-tayga@.service', 'nat64-joold@.service', 'nat64-log@.service'].map(unit),
     { path: `${library}/systemd/journald@nat64.conf.d/nat64.conf`, mode: 0o644, content: { kind: 'asset', path: `${nat64ctl}/usr/lib/systemd/journald@nat64.conf.d/nat64.conf` } },
     asset('usr/lib/nat64ctl/refresh', 0o755),

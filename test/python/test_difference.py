@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import unittest
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import List, Set
 
 from configurations import configuration, destination, pool, source, static
@@ -14,7 +14,7 @@ from configurations import configuration, destination, pool, source, static
 from nat64ctl.desired import desired_state
 from nat64ctl.difference import difference
 from nat64ctl.engines import jool
-from nat64ctl.model import Configuration, Engine, Mode, Protocol
+from nat64ctl.model import Configuration, Engine, Mode, Protocol, StaticMapping
 from nat64ctl.operations import Plan, RemoveFile, Run, WriteFile
 from nat64ctl.state import InstanceKey, Kind, State
 
@@ -236,6 +236,26 @@ class Recreation(unittest.TestCase):
                 "remove /run/jool/instance-1.json",
             ],
         )
+
+
+class Tayga(unittest.TestCase):
+    def ended(self, **after: object) -> List[str]:
+        fixed = StaticMapping(9, None, IPv6Address("2001:db8::9"), None, IPv4Address("203.0.113.9"), None)
+        before = source(1, pool("100.64.0.0/24", None), engine=Engine.TAYGA, statics=(fixed,))
+        operations = plan(configuration(before), configuration(dataclasses.replace(before, **after)))
+        return [operation.drops_sessions for operation in operations if operation.drops_sessions]
+
+    def test_what_a_new_start_ends_is_said(self) -> None:
+        self.assertEqual(self.ended(persistent=True), ["those of dynamic maps, since its new folder has none (`persistent`)"])
+        self.assertEqual(self.ended(pools=(pool("100.65.0.0/24", None),)), ["those of dynamic maps whose address is not in the new pool"])
+        self.assertEqual(self.ended(prefix=IPv6Network("2001:db8:64::/96")), ["all, since the prefix is another one"])
+        self.assertEqual(self.ended(statics=()), ["those of a static map"])
+
+    def test_where_all_maps_are_read_again_nothing_ends(self) -> None:
+        more = tuple(
+            StaticMapping(number, None, IPv6Address("2001:db8::%d" % number), None, IPv4Address("203.0.113.%d" % number), None) for number in (9, 10)
+        )
+        self.assertEqual(self.ended(statics=more), [])
 
 
 class Strays(unittest.TestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -163,8 +164,16 @@ class Ending(unittest.TestCase):
         words = ["run", self.folder, "monitor", "translations", "--interval", "0.1", "--file", "/nonexistent/file"]
         self.process = subprocess.Popen([sys.executable, "-B", RECORDED_JOOL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(self.process.kill)
-        # A session less, so that it has something to say: then it runs.
-        time.sleep(0.8)
+
+    def shorten_until(self, seen: Callable[[], bool]) -> None:
+        """A session less, so that it has something to say; and another one, where it had not looked yet."""
+        for _ in range(28):
+            time.sleep(0.8)
+            self.shorten()
+            time.sleep(0.2)
+            if seen():
+                return
+        self.fail("it says nothing")
 
     def shorten(self) -> None:
         path = os.path.join(self.folder, "session-tcp.csv")
@@ -176,7 +185,7 @@ class Ending(unittest.TestCase):
 
     def test_ctrl_c(self) -> None:
         assert self.process.stdout is not None
-        self.shorten()
+        self.shorten_until(lambda: bool(select.select([self.process.stdout], [], [], 0)[0]))
         self.assertIn(b" session removed: tcp ", self.process.stdout.readline())
         self.process.send_signal(signal.SIGINT)
         out, errors = self.process.communicate(timeout=20)
@@ -187,7 +196,7 @@ class Ending(unittest.TestCase):
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self.process.stdout.close()
-        self.shorten()
+        self.shorten_until(lambda: self.process.poll() is not None)
         self.assertRegex(self.process.stderr.read(), rb"\A[0-9]+\n\Z")
         self.assertEqual(self.process.wait(20), 0)
         self.process.stderr.close()

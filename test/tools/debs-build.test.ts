@@ -100,7 +100,8 @@ describe.skipIf(!needsTools('dpkg-deb', 'lintian', 'apt-ftparchive', 'xz', 'tar'
     output('dpkg-deb', '--raw-extract', debOf('nat64ctl'), root)
     expect(await readFile(join(root, python, 'tree.json'), 'utf8')).toBe(treeJson(await readCliTree(projectDir)))
     expect(await readFile(join(root, 'DEBIAN/conffiles'), 'utf8')).toBe(
-      '/etc/dhcp/dhclient-exit-hooks.d/nat64\n/etc/nat64/nat64.config\n/etc/network/if-up.d/nat64\n/etc/networkd-dispatcher/routable.d/50-nat64\n')
+      '/etc/NetworkManager/dispatcher.d/50-nat64\n/etc/dhcp/dhclient-exit-hooks.d/nat64\n/etc/nat64/nat64.config\n/etc/network/if-up.d/nat64\n/etc/networkd-dispatcher/routable.d/50-nat64\n'
+      + '/etc/ppp/ip-up.d/nat64\n/etc/ppp/ipv6-up.d/nat64\n')
     expect(output('/usr/bin/python3', '-B', '-I', '-c', `import sys; sys.path.insert(0, sys.argv[1]); import nat64ctl.model; print(nat64ctl.model.__file__)`, join(root, 'usr/lib/python3/dist-packages')))
       .toBe(`${root}/${python}/model.py\n`)
   })

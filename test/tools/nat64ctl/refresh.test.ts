@@ -36,6 +36,18 @@ describe('when an interface comes up', () => {
     expect(await asked(state, status)).toEqual([])
   })
 
+  it('and when a firewall that is reloaded has taken ours with it, it is put back after that', async () => {
+    const unit = await readFile(join(unitsDir, 'nat64.service'), 'utf8')
+    for (const directive of ['After', 'ReloadPropagatedFrom']) expect(unit).toMatch(new RegExp(`^${directive}=nftables\\.service netfilter-persistent\\.service$`, 'm'))
+  })
+
+  it.each([['up', true], ['dhcp4-change', true], ['dhcp6-change', true], ['down', false], ['pre-up', false]])('NetworkManager says %s: refreshed %s', async (action, refreshed) => {
+    const dir = await temporaryFolder()
+    await writeFile(join(dir, 'refresh'), '#!/bin/sh\necho refreshed\n', { mode: 0o755 })
+    const script = (await readFile(join(packageDir, 'etc/NetworkManager/dispatcher.d/50-nat64'), 'utf8')).replaceAll('/usr/lib/nat64ctl/', `${dir}/`)
+    expect((await exec(['/bin/sh', '-c', script, '50-nat64', 'eth0', action], {})).stdout).toBe(refreshed ? 'refreshed\n' : '')
+  })
+
   it('no unit is refused for coming up too often, nor waits for what must run again', async () => {
     for (const unit of await readdir(unitsDir)) {
       expect(await readFile(join(unitsDir, unit), 'utf8'), unit).toMatch(/^\[Unit\]\n(?:[^[].*\n)*StartLimitIntervalSec=0\n/)

@@ -8,6 +8,7 @@ from typing import Dict, FrozenSet, List, Optional, Set, Tuple, Union
 
 from .check import RouterFacts
 from .model import Engine, Mode, PortRange
+from .requirements import module_version, tools_version
 from .running import read_json
 from .state import OUR_LINK, Kind
 from .system import System
@@ -52,6 +53,8 @@ def _unavailable_engines(system: System) -> Dict[Engine, str]:
     reasons: Dict[Engine, str] = {}
     if not system.find_program("tayga"):
         reasons[Engine.TAYGA] = "The program tayga is not installed; the package tayga has it."
+    elif "tun" not in system.list_folder("/dev/net") and system.run(("modprobe", "--dry-run", "tun")).status != 0:
+        reasons[Engine.TAYGA] = "This kernel has no TUN device, which TAYGA needs."
     for kind in Kind:
         if not system.find_program(kind.tool):
             reasons[Engine.JOOL] = "The program %s is not installed; the package jool-tools has it." % kind.tool
@@ -59,6 +62,11 @@ def _unavailable_engines(system: System) -> Dict[Engine, str]:
             found = system.run(("modprobe", "--dry-run", "--first-time", kind.tool))
             if found.status != 0:
                 reasons[Engine.JOOL] = "This kernel has no module %s: %s." % (kind.tool, found.stderr.strip())
+        else:
+            module, tools = module_version(system, kind), tools_version(system, kind)
+            if module != tools:
+                words = "The module %s that is loaded is of version %s, and its tool of version %s; after a reboot they may fit."
+                reasons[Engine.JOOL] = words % (kind.tool, module or "unknown", tools or "unknown")
     return reasons
 
 

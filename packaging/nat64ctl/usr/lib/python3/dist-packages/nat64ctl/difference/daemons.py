@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Set
 
+from ..engines.tayga import UNIT, value_of
 from ..services import Service, restart, start_commands, stop_commands
 from ..state import (
     MAIN,
@@ -28,7 +29,28 @@ def daemons(steps: Steps, running: State, wanted: State, replaced: Set[str]) -> 
             steps.add_all(DAEMON, "%s: start" % service.unit, start_commands(service, text), stop_commands(service))
         elif before != text:
             steps.add_all(
-                DAEMON, "%s: restart with another configuration" % service.unit, start_commands(service, text), start_commands(service, before)
+                DAEMON,
+                "%s: restart with another configuration" % service.unit,
+                start_commands(service, text),
+                start_commands(service, before),
+                drops_sessions=_ended(before, text) if template == UNIT else "",
             )
         elif stale:
             steps.add_all(DAEMON, "%s: restart on a new interface" % service.unit, (restart(service),), (restart(service),))
+
+
+def _ended(before: str, after: str) -> str:
+    """What of TAYGA's does not go on behind its new start, "" where all does: it reads the maps of its folder again, as far as its pool has them."""
+    words = []
+    if value_of(before, "prefix") != value_of(after, "prefix"):
+        words.append("all, since the prefix is another one")
+    pool = value_of(before, "dynamic-pool")
+    if pool:
+        if value_of(before, "data-dir") != value_of(after, "data-dir"):
+            words.append("those of dynamic maps, since its new folder has none (`persistent`)")
+        elif pool != value_of(after, "dynamic-pool"):
+            words.append("those of dynamic maps whose address is not in the new pool")
+    gone = {line for line in before.splitlines() if line.startswith("map ")} - set(after.splitlines())
+    if gone:
+        words.append("those of %d static maps" % len(gone) if len(gone) > 1 else "those of a static map")
+    return "; ".join(words)

@@ -50,6 +50,15 @@ def configuration_text(translator: Translator, persistent_data: str = PERSISTENT
     return "".join(line + "\n" for line in lines)
 
 
+def value_of(text: str, directive: str) -> str:
+    """Of the first such line of a configuration; "" where there is none."""
+    for line in text.splitlines():
+        words = line.split(None, 1)
+        if len(words) == 2 and words[0] == directive:
+            return words[1].strip()
+    return ""
+
+
 def _v4(network: IPv4Network) -> str:
     return str(network.network_address) if network.prefixlen == 32 else str(network)
 

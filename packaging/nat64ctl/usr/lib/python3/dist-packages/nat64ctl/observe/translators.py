@@ -73,12 +73,7 @@ class TaygaDaemon:
         return self.device
 
     def value(self, directive: str) -> str:
-        """Of the first such line."""
-        for line in (self.text or "").splitlines():
-            words = line.split(None, 1)
-            if len(words) == 2 and words[0] == directive:
-                return words[1].strip()
-        return ""
+        return tayga.value_of(self.text or "", directive)
 
     @property
     def pool(self) -> Optional[IPv4Network]:
