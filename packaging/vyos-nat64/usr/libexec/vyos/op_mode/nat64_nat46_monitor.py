@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""`monitor nat64 …`. VyOS lets operators run the programs of this folder through sudo, and nothing else of what they need here; vyos.opmode has no word for it."""
+"""`monitor nat64 …`.
+
+VyOS lets operators run the programs of this folder through sudo, and nothing else of what they need here; vyos.opmode has no word for it.
+"""
 
 from __future__ import annotations
 
@@ -14,4 +17,4 @@ if __name__ == "__main__":
         print("usage: %s {%s}" % (os.path.basename(sys.argv[0]), "|".join(_WHAT)), file=sys.stderr)
         sys.exit(2)
     # Of the same process, so that Ctrl-C and what sudo passes on end it.
-    os.execv("/usr/sbin/nat64ctl", ["nat64ctl", "monitor", sys.argv[1]])
+    os.execv("/usr/sbin/nat64ctl", ["nat64ctl", "monitor", sys.argv[1]])  # noqa: S606 - no shell is wanted
