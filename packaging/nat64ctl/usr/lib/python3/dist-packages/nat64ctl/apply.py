@@ -16,28 +16,17 @@ from typing import Callable, Iterator, List, Optional
 from .desired import desired_state
 from .difference import difference
 from .model import Configuration
-from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
+from .operations import ApplyFailed, Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
 from .running import running_state
 from .state import State
-from .system import Result, System, Unreadable
+from .system import System, Unreadable, said
 
 Progress = Callable[[str], None]
 
 
 def _silent(_text: str) -> None:
     """For whoever wants no progress."""
-
-
-class ApplyFailed(Exception):
-    """An operation failed and what was done has been undone; `remains` says what could not be, if anything."""
-
-    def __init__(self, operation: str, command: str, words: str, remains: List[str]) -> None:
-        super().__init__(operation)
-        self.operation = operation
-        self.command = command
-        self.words = words.strip()
-        self.remains = remains
 
 
 class _Failed(Exception):
@@ -150,11 +139,6 @@ def _carry_out(system: System, command: Command) -> None:
             system.remove_file(command.path)
     except OSError as error:
         raise _Failed(command, "%s: %s" % (error.filename or "", error.strerror or str(error))) from None
-
-
-def said(result: Result) -> str:
-    """A program's own words: what it printed as an error, or at least its exit status."""
-    return (result.stderr.strip() or result.stdout.strip()) + "\n(exit status %d)" % result.status
 
 
 def _journal(system: System, command: Run) -> str:

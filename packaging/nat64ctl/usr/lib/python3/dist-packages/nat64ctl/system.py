@@ -36,6 +36,11 @@ class Result:
     stderr: str
 
 
+def said(result: Result) -> str:
+    """A program's own words: what it printed as an error, or at least its exit status."""
+    return (result.stderr.strip() or result.stdout.strip()) + "\n(exit status %d)" % result.status
+
+
 class Unreadable(Exception):
     """A program that should say what runs, and does not. `result` has its words."""
 
