@@ -10,7 +10,7 @@ import { writeLayout } from './layout.ts'
 import type { ContainerLocked } from './lock.ts'
 import { makeContainerRoot } from './root.ts'
 
-// A container with TAYGA and nat64ctl for VyOS's `container`, and for any podman: what runs in it first is root/usr/local/sbin/nat64-container.
+// A container with TAYGA and nat64ctl for VyOS's `container`, and for any podman: what runs in it first is root/usr/local/lib/nat64-container/nat64_container.py.
 
 export const containerTools: readonly HostTool[] = [
   ...buildRootTools.filter(({ command }) => command !== 'bwrap'),
@@ -59,7 +59,7 @@ export async function writeContainerImage({ packages, locked, projectDir, log, .
   log.step(`write the layout of ${reference}`)
   const dir = join(workDir, 'layout')
   const digest = await writeLayout(dir, root, {
-    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/sbin/nat64-container'],
+    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'],
     environment: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8', 'PYTHONDONTWRITEBYTECODE=1'],
     labels: {
       'org.opencontainers.image.title': 'nat64',

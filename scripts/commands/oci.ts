@@ -1,8 +1,8 @@
 import { copyFile, readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { checkOutput, openOutput } from '../../images/inject/artifact.ts'
-import { containerLocked, resolveContainer, writeContainerImage, type ContainerImage, type ContainerLocked } from '../../packaging/oci/artifact.ts'
+import { checkOutput, checkOutputSpace, openOutput } from '../../images/inject/artifact.ts'
+import { containerLocked, containerNote, resolveContainer, writeContainerImage, type ContainerImage, type ContainerLocked } from '../../packaging/oci/artifact.ts'
 import { suites, type Suite } from '../domain/suite.ts'
 import { requireRoot } from '../lib/build-root.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
@@ -42,6 +42,8 @@ export async function oci(packages: readonly string[], { locked, ...options }: O
   await using session = await openSession({ ...options, out: dirname(resolve(options.output)) }, signal, progress)
   const debs = builds ? (await builtFor(options, wanted, session, progress)).packages : packages
   const lock = given ?? await obtainLock(builds ? await suiteOf(options) : 'bookworm', options.update === true, session)
+  // Packed as they are, packages are about as large as the image.
+  await checkOutputSpace(options.output, lock.packages.reduce((sum, { file }) => sum + file.sizeBytes, 0) / 2)
   const image = await writeContainerImage({ packages: debs, locked: lock, projectDir, exec: session.exec, log: session.log, fetch: session.fetch, workDir: join(session.store.workDir, 'oci') })
     .catch((error: unknown) => { throw fromFileSystem(error, options.store) })
   await publish(image.path, options.output, session)
@@ -56,7 +58,7 @@ async function suiteOf(options: OciOptions): Promise<Suite> {
 
 /** That of the last image, unless it is to be made anew: an image does not change by itself. */
 async function obtainLock(suite: Suite, update: boolean, session: Session): Promise<ContainerLocked> {
-  const note = `oci-${suite}.json`
+  const note = containerNote(suite)
   const known = update ? undefined : await session.store.readNote(note)
   const found = containerLocked.safeParse(known === undefined ? undefined : JSON.parse(known))
   if (found.success) return found.data

@@ -67,7 +67,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
         Digest: image.digest, Created: created, Architecture: 'amd64', Os: 'linux',
         Labels: { 'org.opencontainers.image.title': 'nat64', 'org.opencontainers.image.version': '0.1.0-1', 'org.opencontainers.image.licenses': 'GPL-2.0-or-later', 'org.opencontainers.image.base.name': 'debian:bookworm' },
       })
-      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/sbin/nat64-container'] } })
+      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'] } })
       // Every byte is checked against its digest on the way.
       execFileSync('skopeo', ['copy', `oci-archive:${image.path}`, `dir:${join(all, 'copy')}`], { stdio: 'pipe' })
       const newest = execFileSync('find', [join(bundle, 'rootfs'), '-newermt', created, '-printf', '%P %t\n'], { encoding: 'utf8' })
@@ -126,7 +126,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       try {
         const { status, stderr } = await cli(['oci', deb, '-o', join(small, 'x.tar'), '--locked', join(all, 'lock.json'), ...store])
         expect(status).toBe(69)
-        expect(stderr).toContain(`E_DISK_FULL: the disk of ${join(small, 'x.tar')} is full`)
+        expect(stderr).toMatch(/E_DISK_FULL: the disk of \S+ has 1 MiB free, and the new image takes at least \d\d MiB/)
         expect(readdirSync(small)).toEqual([])
       } finally {
         execFileSync('umount', [small])
@@ -181,7 +181,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
     const nothingLeft = 'left: '
 
     test('and translates for an IPv6-only host; ended, everything is as it was', async () => {
-      const lines = await container('ping_six 2001:db8:64::198.51.100.2; heard "is in force" 1; ours; echo; ping_six 2001:db8:64::198.51.100.2; inside nat64ctl show translations --json | grep -c 2001:db8:1::2; signal TERM')
+      const lines = await container('ping_six 2001:db8:64::198.51.100.2; heard "is in force" 1; ours; echo; ping_six 2001:db8:64::198.51.100.2; inside nat64ctl show rules | grep -c nat64-100; signal TERM')
       expect(lines.slice(0, 5)).toEqual(['not reached 2001:db8:64::198.51.100.2', 'nat64-100;2001:db8:64::/96 dev nat64-100;table ip nat64ctl;', 'reached 2001:db8:64::198.51.100.2', '1', nothingLeft])
       expect(lines).toContain('nat64-container: /etc/nat64/nat64.config is in force: nat64-100')
       expect(lines).toContainEqual(expect.stringMatching(/^tayga\[\d+\]: Using tun device nat64-100/))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The first program of the container: brings the network to what the configuration says, keeps it so, and takes all of it away at the end.
 
-    nat64-container [FILE]      FILE is nat64ctl's configuration; default /etc/nat64/nat64.config
+    nat64_container.py [FILE]      FILE is nat64ctl's configuration; default /etc/nat64/nat64.config
 
 SIGTERM and SIGINT end it, SIGHUP has it read FILE again. Exit statuses are nat64ctl's; 1 also when a translator has died: whoever started the
 container starts it anew. All words go to standard error, and so do TAYGA's, which has a syslog here for them.
