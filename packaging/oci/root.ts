@@ -6,6 +6,9 @@ import type { Argv } from '../../scripts/lib/exec.ts'
 import type { GivenPackage } from './given.ts'
 import type { ContainerLocked } from './lock.ts'
 
+/** Part of mmdebstrap. */
+const mergedUsr = '/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh'
+
 /** Copyright files stay: they are what the licences ask for. */
 const dpkgOptions = [
   'path-exclude=/usr/share/doc/*', 'path-include=/usr/share/doc/*/copyright', 'path-exclude=/usr/share/man/*', 'path-exclude=/usr/share/info/*', 'path-exclude=/usr/share/locale/*',
@@ -35,7 +38,8 @@ export async function makeContainerRoot(root: string, locked: ContainerLocked, g
   const pool = await localPool(fromArchive, join(deps.workDir, 'pool'), deps, given.map(({ path }) => path))
   const { argv, env } = mmdebstrapOptions(locked.sourceDateEpoch)
   await deps.exec(['mmdebstrap', ...argv, ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
-    `--include=${[...fromArchive.map(({ name }) => name), ...names].join(',')}`, locked.suite, root, `deb [trusted=yes] copy:${pool} ./`,
+    // With the folders of a merged /usr from the start there is nothing that would have to be converted, by Perl.
+    `--setup-hook=${mergedUsr}`, `--include=${[...fromArchive.map(({ name }) => name), ...names].join(',')}`, locked.suite, root, `deb [trusted=yes] copy:${pool} ./`,
   ] as unknown as Argv, { env, contained: true, doing: 'install the container\'s packages', timeoutMs: 20 * 60_000 })
   const { stdout: manifest } = await deps.exec(['dpkg-query', `--admindir=${join(root, 'var/lib/dpkg')}`, '--show', '--showformat=${Package} ${Version} ${source:Package} ${source:Version}\\n'], { doing: 'list the container\'s packages' })
   for (const path of traces) await rm(join(root, path), { recursive: true, force: true })
