@@ -19,13 +19,14 @@ module.exports = {
     mayImport('inject-reads-with-inspect', { path: '^images/inject/' }, [...small, '^scripts/formats/', '^images/inject/', '^images/inspect/artifact\\.ts$']),
     mayImport('the-cli-tree-is-data', { path: '^packaging/cli-tree/' }, [...small, '^packaging/cli-tree/']),
     mayImport('the-bundle-packs-packages', { path: '^packaging/bundle/' }, [...small, '^packaging/bundle/', '^packaging/debs/artifact\\.ts$']),
+    mayImport('the-container-packs-packages', { path: '^packaging/oci/' }, [...small, '^packaging/oci/']),
     mayImport('the-catalogue-is-data', { path: '^kernel/catalogue/' }, [...small, '^kernel/catalogue/']),
     mayImport('compiling-and-signing-is-shared', { path: '^kernel/(compile|signing)/' }, [...small, '^scripts/formats/', '^scripts/pipeline/stage\\.ts$', '^kernel/(compile|signing)/']),
     ...stages.map((stage, index) => mayImport(`${stage.split('/')[1]}-reads-earlier-artifacts`, { path: `^${stage}/` }, [
       ...small, '^scripts/formats/', '^scripts/pipeline/stage\\.ts$', `^${stage}/`, '^images/inspect/artifact\\.ts$', ...(/^kernel\/(headers|modules)$/.test(stage) ? ['^kernel/(catalogue|compile|signing)/'] : []), ...(stage === 'images/iso' ? ['^kernel/signing/', '^images/inject/artifact\\.ts$', '^package\\.json$'] : []), ...(stage === 'packaging/debs' ? ['^packaging/cli-tree/', '^package\\.json$'] : []),
       ...stages.slice(0, index).map((earlier) => `^${earlier}/artifact\\.ts$`),
     ])),
-    mayImport('commands-use-everything-below', { path: '^scripts/commands/' }, ['^scripts/(commands|pipeline|lib|domain|formats)/', '^images/(inspect|inject)/artifact\\.ts$', '^kernel/catalogue/', '^packaging/cli-tree/', '^packaging/bundle/artifact\\.ts$', ...stages.map((stage) => `^${stage}/`), '^package\\.json$']),
+    mayImport('commands-use-everything-below', { path: '^scripts/commands/' }, ['^scripts/(commands|pipeline|lib|domain|formats)/', '^images/(inspect|inject)/artifact\\.ts$', '^kernel/catalogue/', '^packaging/cli-tree/', '^packaging/(bundle|oci)/artifact\\.ts$', ...stages.map((stage) => `^${stage}/`), '^package\\.json$']),
     { name: 'nothing-needs-the-tests', severity: 'error', from: { pathNot: '^(test/|vitest\\.config\\.ts$)' }, to: { path: '^test/' } },
     { name: 'nothing-needs-developer-tools', severity: 'error', from: { pathNot: '^(test|scripts/dev)/' }, to: { path: '^scripts/dev/' } },
     {

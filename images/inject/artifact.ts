@@ -1,2 +1,2 @@
-export { checkOutput } from './output.ts'
+export { checkOutput, checkOutputSpace, openOutput } from './output.ts'
 export { inject, injectModes, injectTools, type InjectInput, type Injection, type InjectMode } from './inject.ts'

@@ -10,6 +10,7 @@ import * as packets from './checks/packets.ts'
 import * as router from './checks/router.ts'
 import { userCheck } from './checks/user.ts'
 import { referenceDriver } from './drivers/reference.ts'
+import { vyosDriver } from './drivers/vyos.ts'
 import { SerialShell } from './drivers/serial-shell.ts'
 import type { AcceleratorProbe } from './lab/accelerator.ts'
 import { Guest } from './lab/guest.ts'
@@ -18,13 +19,15 @@ import { makePersistenceDisk } from './lab/persistence.ts'
 import { Timeline } from './lab/timeline.ts'
 import { topology } from './lab/topology.ts'
 import { startTree, type LabTree } from './lab/tree.ts'
-import type { PlannedBoot, SmokePlan } from './plan.ts'
+import { loginOf, type PlannedBoot, type SmokePlan } from './plan.ts'
 
 export interface BootDeps {
   medium: { iso: string } | { installedDisk: string }
   /** PEM: what the firmware trusts under Secure Boot. */
   certificate?: string | undefined
   plan: SmokePlan
+  /** What the router is. */
+  driver: 'reference' | 'vyos'
   probe: AcceleratorProbe
   exec: Exec
   log: Log
@@ -57,7 +60,8 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   const captures = await capture(tree, firmware, outDir)
 
   const shell = new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal })
-  const driver = referenceDriver(shell, { user: plan.login.user, password: plan.login.password ?? '' })
+  const login = loginOf(plan, deps.driver)
+  const driver = (deps.driver === 'vyos' ? vyosDriver : referenceDriver)(shell, login)
   const scaled = (ms: number): number => Math.ceil(ms * probe.speedFactor)
   const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
 
@@ -89,7 +93,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   await builtIn('configure', async () => {
     await driver.login()
     await driver.configure()
-    return `as ${plan.login.user}, on the serial console`
+    return `as ${login.user}, on the serial console`
   })
   await builtIn('kernel', router.kernel)
   await builtIn('lockdown', router.lockdown)
@@ -139,7 +143,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
     const exchange = await packets.tcpSmall(context)
     const after = await driver.run(bootId)
     demand(before.status === 0 && after.status === 0 && before.output !== after.output, 'the kernel is still the same boot')
-    return `packets flow again ${(ms / 1000).toFixed(0)} s after the command${byItself ? '' : ' (no service starts Jool here: started by hand)'}; ${exchange}`
+    return `packets flow again ${(ms / 1000).toFixed(0)} s after the command${byItself ? '' : ' (nothing starts NAT64 by itself here: started by hand)'}; ${exchange}`
   })
   await builtIn('units-after-reboot', router.units)
   await builtIn('kernel-log-after-reboot', router.kernelLog)

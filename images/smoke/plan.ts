@@ -11,7 +11,7 @@ export interface PlannedBoot {
 
 export interface SmokePlan {
   driver: SmokeSpec['driver']
-  login: { user: string; password?: string }
+  login: { user?: string; password?: string }
   memoryMiB: number
   cpus: number
   /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
@@ -27,9 +27,15 @@ export interface SmokeBefore {
 }
 
 /** @throws ForgeError E_TARGET when nobody could log in */
-export function requirePassword({ login }: SmokePlan): void {
-  if (login.password !== undefined) return
-  throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${login.user} logs in`, { hint: 'write smoke.login with user and password of the image; or build only as far as the image (--until iso)' })
+export function requirePassword({ driver, login }: SmokePlan): void {
+  if (login.password !== undefined || driver === 'vyos') return
+  throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${login.user ?? 'root'} logs in`, { hint: 'write smoke.login with user and password of the image, or for VyOS with its usual ones smoke.driver: vyos; or build only as far as the image (--until iso)' })
+}
+
+/** As whom to log in, when it is known what the router is. */
+export function loginOf({ login }: Pick<SmokePlan, 'login'>, driver: 'reference' | 'vyos'): { user: string; password: string } {
+  const usual = driver === 'vyos' ? { user: 'vyos', password: 'vyos' } : { user: 'root', password: '' }
+  return { ...usual, ...login }
 }
 
 /** Everything is asked of the first boot; the other firmware has to boot, translate and no more. */
@@ -39,10 +45,10 @@ export function planSmoke({ spec }: Pick<PlanInput<SmokeSpec, unknown>, 'spec'>,
 
 /** The same for somebody's ISO, of which less may be known. `imagePassword` is tried when the section names none. */
 export function planBoots(spec: SmokeSpec, imagePassword: string | undefined, expected: SmokePlan['expected']): SmokePlan {
-  const password = spec.login.password ?? imagePassword
+  const password = spec.login.password ?? (spec.driver === 'vyos' ? undefined : imagePassword)
   return {
     driver: spec.driver,
-    login: { user: spec.login.user, ...(password === undefined ? {} : { password }) },
+    login: { ...(spec.login.user === undefined ? {} : { user: spec.login.user }), ...(password === undefined ? {} : { password }) },
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     expected,

@@ -4,6 +4,7 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
+import { openRouterImage, systemOf } from '../inspect/artifact.ts'
 import type { BootResult, SmokeArtifact } from './artifact.ts'
 import { smokeBoot } from './boot.ts'
 import { probeAccelerator } from './lab/accelerator.ts'
@@ -39,7 +40,8 @@ export async function smokeIso(input: SmokeIsoInput): Promise<SmokeArtifact> {
 
 async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   const { plan, exec, log, workDir } = input
-  requirePassword(plan)
+  const driver = plan.driver === 'auto' ? await driverFor(input.medium, exec, log) : plan.driver
+  requirePassword({ ...plan, driver })
   log.step('find out whether KVM boots a guest here')
   let probe = await probeAccelerator(exec, workDir)
   log.note(`${probe.accelerator === 'kvm' ? 'KVM' : 'no KVM that boots: emulating (TCG)'}, speed factor ${String(probe.speedFactor)}`)
@@ -48,7 +50,7 @@ async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
     const ownDir = join(workDir, boot.firmware)
     const attempt = async (): Promise<BootResult> => {
       await mkdir(ownDir, { recursive: true })
-      return await smokeBoot(boot, { ...input, probe, workDir: ownDir })
+      return await smokeBoot(boot, { ...input, driver, probe, workDir: ownDir })
     }
     if (probe.accelerator === 'kvm') {
       const result = await attempt().catch((error: unknown) => {
@@ -68,6 +70,23 @@ async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   }
   const passed = boots.every(({ checks }) => checks.every(({ verdict }) => verdict !== 'fail'))
   return { accelerator: probe.accelerator, speedFactor: probe.speedFactor, verdict: passed ? 'pass' : 'fail', boots }
+}
+
+/** VyOS is what has VyOS's command line; a name alone makes none. A disk that something was installed on is not looked into. */
+async function driverFor(medium: SmokeIsoInput['medium'], exec: Exec, log: Log): Promise<'reference' | 'vyos'> {
+  if (!('iso' in medium)) return 'reference'
+  try {
+    await using image = await openRouterImage(medium.iso, { exec })
+    const { packages, vyosVersion } = await systemOf(image)
+    if (packages?.some(({ name }) => name === 'vyos-1x') !== true) return 'reference'
+    log.note(`the image is VyOS ${vyosVersion ?? ''}: it is configured in its command line`)
+    return 'vyos'
+  } catch (error) {
+    // What cannot be read may boot all the same, and then says more.
+    if (!(error instanceof ForgeError)) throw error
+    log.warn(`the image cannot be looked into, so it is taken for a Debian (smoke.driver says otherwise): ${error.message}`)
+    return 'reference'
+  }
 }
 
 /** Whether a boot came further than its boot loader. */

@@ -45,11 +45,10 @@ export const smokeSpec = z.strictObject({
   memoryMiB: z.number().int().min(256).max(65536).default(768),
   cpus: z.number().int().min(1).max(64).default(2),
   login: z.strictObject({
-    user: z.string().default('root'),
-    password: z.string().optional().describe('Default: the target\'s iso.rootPassword; needed for an image that was not made here.'),
+    user: z.string().optional().describe('Default: root; vyos on VyOS.'),
+    password: z.string().optional().describe('Default: the target\'s iso.rootPassword; vyos on VyOS; needed for another image that was not made here.'),
   }).prefault({}),
-  /** Who speaks to the router on its console. */
-  driver: z.enum(['reference']).default('reference'),
+  driver: z.enum(['auto', 'reference', 'vyos']).default('auto').describe('Who speaks to the router on its console: reference, as to a Debian with systemd-networkd; vyos, in VyOS\'s command line; auto: whichever the image is.'),
   checks: z.array(z.union([trafficCheck, routerCheck])).default([])
     .refine((checks) => new Set(checks.map((check) => check.id)).size === checks.length, 'two checks have the same id'),
 }).prefault({})

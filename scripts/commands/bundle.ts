@@ -46,7 +46,7 @@ export async function bundle(packages: readonly string[], options: BundleOptions
 }
 
 /** Runs a target's stages up to its packages; its image is not made. */
-async function builtFor(options: BundleOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<{ packages: string[]; sources: string[] }> {
+export async function builtFor(options: BundleOptions, wanted: readonly AnyStage[], session: Session, progress: Progress): Promise<{ packages: string[]; sources: string[] }> {
   const loaded = await loadTarget(await findTarget(options.target, projectDir), stages)
   const spec = loaded.target.iso as IsoSpec
   // Where Jool's module does not load, TAYGA keeps the network up; the lock says which one. The reference router has it anyway, so there the lock is that of a build.

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { injectTools } from '../../images/inject/artifact.ts'
 import { inspectTools } from '../../images/inspect/artifact.ts'
+import { containerTools } from '../../packaging/oci/artifact.ts'
 import type { StageName } from '../domain/stage-name.ts'
 import { ForgeError } from '../lib/errors.ts'
 import { createExec } from '../lib/exec.ts'
@@ -34,6 +35,9 @@ export const testTools: readonly HostTool[] = [
   { command: 'iptables-save', package: 'iptables', why: 'carries out nat64ctl\'s plans in namespaces' },
   { command: 'tayga', package: 'tayga', why: 'carries out nat64ctl\'s plans in namespaces' },
   { command: 'systemd-analyze', package: 'systemd', why: 'tells how exposed nat64ctl\'s units are' },
+  { command: 'skopeo', package: 'skopeo', why: 'reads a container image as podman does' },
+  { command: 'umoci', package: 'umoci', why: 'unpacks a container image' },
+  { command: 'crun', package: 'crun', why: 'runs a container' },
   { command: 'lb', package: 'live-build', why: 'makes an ISO as VyOS\'s are made' },
   { command: 'sfdisk', package: 'fdisk', why: 'installs a router on a disk' },
   { command: '/usr/lib/grub/i386-pc/boot.img', package: 'grub-pc-bin', why: 'boots an installed router under BIOS' },
@@ -41,12 +45,12 @@ export const testTools: readonly HostTool[] = [
 ]
 
 export interface ToolState extends HostTool {
-  stages: (StageName | 'all' | 'inspect' | 'inject' | 'tests')[]
+  stages: (StageName | 'all' | 'inspect' | 'inject' | 'oci' | 'tests')[]
   present: boolean
 }
 
 /** Every host program that the stages call, and whether it is there; with `images`, also those that looking into an image, or putting packages into it, may need. */
-export async function hostTools(wanted: readonly AnyStage[], { tests = false, images = false }: { tests?: boolean; images?: boolean } = {}): Promise<ToolState[]> {
+export async function hostTools(wanted: readonly AnyStage[], { tests = false, images = false, container = false }: { tests?: boolean; images?: boolean; container?: boolean } = {}): Promise<ToolState[]> {
   const tools = new Map<string, ToolState>()
   const add = async (tool: HostTool, user: ToolState['stages'][number]): Promise<void> => {
     const known = tools.get(tool.command)
@@ -59,12 +63,13 @@ export async function hostTools(wanted: readonly AnyStage[], { tests = false, im
     for (const tool of inspectTools) await add(tool, 'inspect')
     for (const tool of injectTools) await add(tool, 'inject')
   }
+  if (container) for (const tool of containerTools) await add(tool, 'oci')
   if (tests) for (const tool of testTools) await add(tool, 'tests')
   return [...tools.values()]
 }
 
 /** @throws ForgeError E_HOST_PACKAGES with the one apt line that helps */
-export async function requireHostTools(wanted: readonly AnyStage[], options: { images?: boolean } = {}): Promise<void> {
+export async function requireHostTools(wanted: readonly AnyStage[], options: { images?: boolean; container?: boolean } = {}): Promise<void> {
   const missing = (await hostTools(wanted, options)).filter((tool) => !tool.present)
   if (missing.length === 0) return
   throw new ForgeError('E_HOST_PACKAGES', `${String(missing.length)} programs that this build calls are not installed`, {
@@ -74,7 +79,7 @@ export async function requireHostTools(wanted: readonly AnyStage[], options: { i
 }
 
 export async function doctor({ json = false, install = false, tests = false }: { json?: boolean; install?: boolean; tests?: boolean }): Promise<void> {
-  const tools = await hostTools(stages, { tests, images: true })
+  const tools = await hostTools(stages, { tests, images: true, container: true })
   const missing = tools.filter((tool) => !tool.present)
   if (json) process.stdout.write(`${JSON.stringify({ tools, aptLine: missing.length > 0 ? aptLine(missing) : null }, null, 2)}\n`)
   else if (!install) for (const tool of tools) process.stdout.write(`${tool.present ? 'ok      ' : 'MISSING '} ${tool.package.padEnd(24)} ${tool.why} (${tool.stages.join(', ')})\n`)

@@ -12,6 +12,7 @@ import { explain } from './explain.ts'
 import { injectPackages, type InjectOptions } from './inject.ts'
 import { inheriting, inspectVerb } from './inspect-verb.ts'
 import { storeOption, withBuildOptions, withMirrorOptions, withResolveOptions, withTargetOption, type BuildOptions } from './options.ts'
+import { oci, type OciOptions } from './oci.ts'
 import { printReference } from './reference.ts'
 import { smokeAny } from './smoke.ts'
 import { storeCollect, storeShow } from './store.ts'
@@ -86,6 +87,19 @@ export function createProgram(interrupt: AbortSignal): Command {
       ['tar -xf nat64-bundle.tar -C /config && /config/nat64-forge/install', 'on the router, as root'],
     ]))
     .action((debs: string[], options: BundleOptions) => bundle(debs, options, interrupt))
+
+  const containing = program.command('oci').description('Make a container image with TAYGA and nat64ctl, for VyOS\'s `container` and other users of podman')
+    .argument('[debs...]', '.deb files: nat64ctl, and tayga where it is not to be the suite\'s; default: what a target\'s stages make')
+    .requiredOption('-o, --output <file>', 'the image, an OCI layout in a tar; must not exist').addOption(storeOption())
+    .addOption(new Option('--locked <file>', 'take exactly the packages of an earlier image: what --json printed').conflicts('update'))
+    .option('--json', 'print the result as JSON').option('--verbose', 'show every command, copy-pasteable, and what it prints')
+  withMirrorOptions(withResolveOptions(withTargetOption(containing, 'where no packages are given, ./nat64-forge.yaml if there is one, else debian-12')))
+    .addHelpText('after', examples([
+      ['nat64-forge oci -o nat64-oci.tar', 'build nat64ctl, and make the image'],
+      ['nat64-forge oci out/debian-12/packages/nat64ctl_*.deb -o nat64-oci.tar', 'with what was built before'],
+      ['sudo podman load -i nat64-oci.tar', 'on the router'],
+    ]))
+    .action((debs: string[], options: OciOptions) => oci(debs, options, interrupt))
 
   program.command('doctor').description('Show which host programs a build calls, which are missing, and why they are needed')
     .option('--json', 'print as JSON')

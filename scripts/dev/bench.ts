@@ -16,6 +16,7 @@ import { modulesVersusDkms } from './bench/modules-vs-dkms.ts'
 import { nat64ctlOnLargeData } from './bench/nat64ctl.ts'
 import { noopBuild } from './bench/noop-build.ts'
 import { smokeMilestones } from './bench/smoke.ts'
+import { vyosScripts } from './bench/vyos-scripts.ts'
 import type { BenchContext, Figure, Measure } from './bench/figure.ts'
 
 // Measures what the project promises, against what a person would do by hand, in one run.
@@ -30,6 +31,7 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['inspect', 'inspect-rss', 'inspect-vs-unsquashfs'], run: inspectImage },
   { ids: ['matrix', 'matrix/wall'], run: matrix },
   { ids: ['check-100k', 'show-100k-rss'], run: nat64ctlOnLargeData },
+  { ids: ['commit-overhead', 'op-command'], run: vyosScripts },
   { ids: ['apply-noop', 'apply-delta'], run: applyOfManyMappings },
   { ids: ['datapath', 'datapath-isolated-vs-inline'], run: datapaths },
   { ids: ['datapath-instructions'], run: datapathInstructions },

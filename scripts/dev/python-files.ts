@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 
 /** Where the Python lies that runs on routers, and its tests; relative to the project. */
 export const pythonFolders = {
-  package: ['packaging/nat64ctl/usr/lib/python3/dist-packages', 'packaging/vyos-nat64/usr/lib/python3/dist-packages', 'packaging/vyos-nat64/usr/libexec/vyos', 'packaging/vyos-nat64/usr/lib/vyos-nat64'],
+  package: ['packaging/nat64ctl/usr/lib/python3/dist-packages', 'packaging/vyos-nat64/usr/lib/python3/dist-packages', 'packaging/vyos-nat64/usr/libexec/vyos', 'packaging/vyos-nat64/usr/lib/vyos-nat64', 'packaging/oci/root/usr/local/lib/nat64-container'],
   test: ['test/python'],
 } as const
 export type PythonKind = keyof typeof pythonFolders

@@ -18,11 +18,12 @@ from typing import List, Optional, Sequence, Tuple
 from configurations import random_configuration
 from fake_router import FakeRouter, Refused
 
-from nat64ctl.apply import ApplyFailed, apply
+from nat64ctl.apply import apply
 from nat64ctl.desired import desired_state
 from nat64ctl.difference import difference
 from nat64ctl.model import Configuration
 from nat64ctl.names import keep_names
+from nat64ctl.operations import ApplyFailed
 from nat64ctl.running import running_state
 from nat64ctl.state import State
 from nat64ctl.system import LocalSystem, Process, Result

@@ -11,9 +11,10 @@ from typing import Any, Dict, List, Optional, Sequence
 from configurations import configuration, destination, pool, source, static
 from fake_router import FakeRouter, Killed, Refused
 
-from nat64ctl.apply import ApplyFailed, apply
+from nat64ctl.apply import apply
 from nat64ctl.desired import desired_state
 from nat64ctl.model import Clat, Configuration, Engine, Mode, Protocol, Synchronization
+from nat64ctl.operations import ApplyFailed
 from nat64ctl.requirements import Missing
 from nat64ctl.running import running_state
 from nat64ctl.system import Result

@@ -357,7 +357,7 @@ class Whole(unittest.TestCase):
             commands(operations),
             [
                 "ip tuntap add dev nat64-7 mode tun",
-                "sysctl -q -w net.ipv6.conf.nat64-7.disable_ipv6=0 net.ipv6.conf.nat64-7.accept_ra=0",
+                "sysctl -q -w net.ipv6.conf.nat64-7.disable_ipv6=0",
                 "ip link set dev nat64-7 up",
                 "write /run/nat64/nat64-tayga/nat64-7.conf",
                 "systemctl restart nat64-tayga@nat64-7.service",

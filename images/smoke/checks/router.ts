@@ -106,7 +106,7 @@ export const kernelLog: Check = async ({ driver, timeline }) => {
 
 /** The router's own view of the parallel connections: one established session each. */
 export async function sessionsShown({ driver }: CheckContext, opened: number): Promise<string> {
-  const { status, output } = await driver.run(`jool -i ${topology.instance} session display --tcp --numeric --csv`, 120_000)
+  const { status, output } = await driver.run(`jool -i ${driver.instance} session display --tcp --numeric --csv`, 120_000)
   demand(status === 0, `jool session display: exit status ${String(status)}: ${output.slice(-200)}`)
   const established = parseJoolCsv(output).filter((row) => Object.values(row).some((value) => /^established$/i.test(value)))
   const ours = established.filter((row) => Object.values(row).includes(topology.v6.host) && Object.values(row).includes(topology.pool4))

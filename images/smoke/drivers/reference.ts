@@ -35,6 +35,7 @@ export function referenceDriver(shell: SerialShell, login: { user: string; passw
   const hasService = async (): Promise<boolean> => (await shell.run('systemctl cat jool.service')).status === 0
   const starting = async (): Promise<string> => await hasService() ? 'systemctl restart jool || { systemctl status --no-pager jool; false; }' : 'modprobe jool && jool file handle /etc/jool/jool.conf'
   return {
+    instance,
     login: async () => {
       await shell.login(login.user, login.password)
       // Until the last job of the boot has ended, systemd writes about jobs to this console, between anybody's lines.

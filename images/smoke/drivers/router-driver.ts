@@ -7,6 +7,8 @@ export interface CommandResult {
 
 /** How a family of routers is spoken to on its serial console. The configuration is `topology`'s, saved for the next boot. */
 export interface RouterDriver {
+  /** Jool's name for what `configure` makes. */
+  readonly instance: string
   /** Called when the login prompt is there. @throws ForgeError E_BOOT */
   login(): Promise<void>
   /** One command line, as an administrator would type it. @throws ForgeError E_BOOT when it does not come back */

@@ -25,8 +25,14 @@ export class SerialShell {
     this.#options = options
   }
 
-  /** Answers the login prompt that is on the screen. @throws ForgeError E_BOOT */
+  /** Answers the login prompt that is on the screen, and makes a plain shell of the user's. @throws ForgeError E_BOOT */
   async login(user: string, password: string): Promise<void> {
+    await this.authenticate(user, password, { says: 'smoke.login must match the image\'s iso.rootPassword', hint: 'set smoke.login.password to the same as iso.rootPassword' })
+    await this.plain('exec')
+  }
+
+  /** Answers the login prompt that is on the screen; the user's own shell is there then. @throws ForgeError E_BOOT */
+  async authenticate(user: string, password: string, refused: { says: string; hint: string }): Promise<void> {
     this.#console.attended = true
     this.#from = this.#console.text.length
     this.#console.type(`${user}\r`)
@@ -38,12 +44,18 @@ export class SerialShell {
     }
     const greeted = await this.#until(/Login incorrect|[#$%>] ?$/, 60_000, 'a shell prompt', '\r')
     if (greeted.startsWith('Login')) {
-      throw new ForgeError('E_BOOT', `the router refused the login as ${user}: smoke.login must match the image's iso.rootPassword`, { hint: 'set smoke.login.password to the same as iso.rootPassword' })
+      throw new ForgeError('E_BOOT', `the router refused the login as ${user}: ${refused.says}`, { hint: refused.hint })
     }
-    // A plain shell without line editing: what is typed is read as it is. Its prompt is awaited, because the shell that
-    // goes away drops what was typed ahead. Kernel messages go to the journal from here on.
+  }
+
+  /**
+   * A plain shell without line editing: what is typed is read as it is. Kernel messages go to the journal from here on.
+   * `through`: what starts it from the shell that is there, `exec` in its place. @throws ForgeError E_BOOT
+   */
+  async plain(through: string): Promise<void> {
+    // Its prompt is awaited, because the shell that goes away drops what was typed ahead.
     this.#from = this.#console.text.length
-    this.#console.type("exec env PS1='@@''sh ' sh\r")
+    this.#console.type(`${through} env PS1='@@''sh ' sh\r`)
     await this.#until(/@@sh /, 60_000, 'a plain shell\'s prompt', '\r')
     this.#console.type('stty -echo cols 1000; export TERM=dumb PAGER=cat SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 LC_ALL=C; PS1= PS2=; dmesg -n 1\r')
     await this.run('true', 30_000)
@@ -58,6 +70,18 @@ export class SerialShell {
     await this.#until(pattern, timeoutMs, `the end of "${command}"`)
     const match = pattern.exec(this.#console.text.slice(this.#from))
     return { status: Number(match?.[2]), output: (match?.[1] ?? '').replace(/\n$/, '') }
+  }
+
+  /**
+   * Types a line to whatever reads it, for programs that have prompts of their own.
+   * @returns all that was printed since, up to the end of what matched
+   * @throws ForgeError E_BOOT when nothing matches in time
+   */
+  async answer(line: string, prompt: RegExp, timeoutMs: number): Promise<string> {
+    this.#from = this.#console.text.length
+    this.#console.type(`${line}\r`)
+    await this.#until(prompt, timeoutMs, `the prompt after "${line}"`)
+    return this.#console.text.slice(this.#from)
   }
 
   /** Types a command that ends the session. */

@@ -7,7 +7,7 @@ import { silentLog } from '../../lib/log.ts'
 export interface Figure {
   id: string
   value: number
-  unit: 's' | 'min' | 'ratio' | 'MB' | 'kpps' | 'Mbit/s' | 'each' | 'exponent'
+  unit: 's' | 'ms' | 'min' | 'ratio' | 'MB' | 'kpps' | 'Mbit/s' | 'each' | 'exponent'
   /** What the value is compared with, or the bound it must keep. */
   against: string
 }

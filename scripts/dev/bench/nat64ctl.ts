@@ -12,13 +12,15 @@ const runs = 3
 export async function nat64ctlOnLargeData(context: BenchContext): Promise<Figure[]> {
   const work = join(context.workDir, 'nat64ctl')
   await mkdir(work, { recursive: true })
-  const packages = await installed(join(work, 'packages'))
+  const packages = await installedPython(join(work, 'packages'))
   return [await check(work, packages, context), await show(work, packages, context)]
 }
 
-/** A folder for PYTHONPATH with nat64ctl as it is on a router, its own bytecode included. */
-async function installed(dir: string): Promise<string> {
-  await cp(join(projectDir, 'packaging/nat64ctl/usr/lib/python3/dist-packages'), dir, { recursive: true, filter: (path) => !path.endsWith('__pycache__') })
+/** A folder for PYTHONPATH with nat64ctl and what VyOS gets as they are on a router, their own bytecode included. */
+export async function installedPython(dir: string): Promise<string> {
+  for (const name of ['nat64ctl', 'vyos-nat64']) {
+    await cp(join(projectDir, `packaging/${name}/usr/lib/python3/dist-packages`), dir, { recursive: true, filter: (path) => !path.endsWith('__pycache__') })
+  }
   await writeFile(join(dir, 'nat64ctl/tree.json'), treeJson(await readCliTree(projectDir)))
   await exec(['/usr/bin/python3', '-m', 'compileall', '-q', dir])
   return dir

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { planBoots, planSmoke } from '../../../../images/smoke/plan.ts'
+import { loginOf, planBoots, planSmoke, requirePassword } from '../../../../images/smoke/plan.ts'
 import { refuseUnsigned } from '../../../../images/smoke/resolve.ts'
 import { kernelStarted } from '../../../../images/smoke/run.ts'
 import { smoke } from '../../../../images/smoke/stage.ts'
@@ -65,14 +65,13 @@ it('the default plan asks everything of the BIOS boot, and a short set of the UE
         },
       ],
       "cpus": 2,
-      "driver": "reference",
+      "driver": "auto",
       "expected": {
         "joolVersion": "4.1.13",
         "kernelRelease": "6.1.0-56-amd64",
       },
       "login": {
         "password": "of-the-image",
-        "user": "root",
       },
       "memoryMiB": 768,
     }
@@ -110,10 +109,17 @@ it('the report is flat, and its names say which boot', () => {
 })
 
 it('logs in with the image\'s password unless the section names another', () => {
-  expect(planSmoke({ spec: smokeSpec.parse({}) }, before).login).toEqual({ user: 'root', password: 'of-the-image' })
+  expect(loginOf(planSmoke({ spec: smokeSpec.parse({}) }, before), 'reference')).toEqual({ user: 'root', password: 'of-the-image' })
   expect(planSmoke({ spec: smokeSpec.parse({ login: { user: 'vyos', password: 'vyos' } }) }, before).login).toEqual({ user: 'vyos', password: 'vyos' })
   // Of an image that was not made here, nobody knows it.
-  expect(planSmoke({ spec: smokeSpec.parse({}) }, { ...before, iso: { isoName: 'r.iso' } }).login).toEqual({ user: 'root' })
+  expect(planSmoke({ spec: smokeSpec.parse({}) }, { ...before, iso: { isoName: 'r.iso' } }).login).toEqual({})
+})
+
+it('logs in to VyOS with VyOS\'s own words unless the section has others, and never with those of an image that is made here', () => {
+  const plan = planSmoke({ spec: smokeSpec.parse({ driver: 'vyos' }) }, before)
+  expect(() => { requirePassword(plan) }).not.toThrow()
+  expect(loginOf(plan, 'vyos')).toEqual({ user: 'vyos', password: 'vyos' })
+  expect(loginOf(planSmoke({ spec: smokeSpec.parse({ driver: 'vyos', login: { user: 'me', password: 'p' } }) }, before), 'vyos')).toEqual({ user: 'me', password: 'p' })
 })
 
 it('tells a boot that stopped before its kernel from one that came further', () => {

@@ -15,28 +15,17 @@ from typing import Callable, Iterator, List
 from .desired import desired_state
 from .difference import difference
 from .model import Configuration
-from .operations import Command, Operation, Plan, RemoveFile, Run, WriteFile
+from .operations import ApplyFailed, Command, Operation, Plan, RemoveFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
 from .running import running_state
 from .state import State
-from .system import Result, System, Unreadable, hearing_signals
+from .system import System, Unreadable, hearing_signals, said
 
 Progress = Callable[[str], None]
 
 
 def _silent(_text: str) -> None:
     """For whoever wants no progress."""
-
-
-class ApplyFailed(Exception):
-    """An operation failed and what was done has been undone; `remains` says what could not be, if anything."""
-
-    def __init__(self, operation: str, command: str, words: str, remains: List[str]) -> None:
-        super().__init__(operation)
-        self.operation = operation
-        self.command = command
-        self.words = words.strip()
-        self.remains = remains
 
 
 class _Failed(Exception):
@@ -167,11 +156,6 @@ def _carry_out(system: System, command: Command) -> None:
 
 def _os_words(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-
-
-def said(result: Result) -> str:
-    """A program's own words: what it printed as an error, or at least its exit status."""
-    return (result.stderr.strip() or result.stdout.strip()) + "\n(exit status %d)" % result.status
 
 
 def _journal(system: System, command: Run) -> str:

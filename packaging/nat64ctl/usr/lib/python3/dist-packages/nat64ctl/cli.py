@@ -12,9 +12,9 @@ from pkgutil import iter_modules
 from typing import Dict, List, Optional
 
 from . import commands
-from .apply import ApplyFailed
 from .commands.command import BAD_CONFIGURATION, BUG, FAILED, MISSING, USAGE, BadConfiguration, BadUsage, CommandLine
 from .failures import FAILURES, failure_lines
+from .operations import ApplyFailed
 
 #: As shells say of a program that SIGINT has ended.
 _INTERRUPTED = 130

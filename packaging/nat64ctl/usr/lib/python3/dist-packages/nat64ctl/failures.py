@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import List
 
-from .apply import ApplyFailed, said
 from .engines.jool_tables import UnknownTable
 from .observe.statistics import BadBaseline
+from .operations import ApplyFailed
 from .requirements import Missing
-from .system import Unreadable
+from .system import Unreadable, said
 
 #: All of them.
 FAILURES = (Missing, Unreadable, ApplyFailed, UnknownTable, BadBaseline, OSError)

@@ -113,10 +113,12 @@ def sysctls(name: str) -> Dict[Tuple[str, str], str]:
 
 def link_sysctls(name: str) -> Dict[Tuple[str, str], str]:
     """Of the router's own end, whatever its defaults say."""
-    return {
-        (MAIN, "net.ipv6.conf.%s.disable_ipv6" % name): "0",
-        (MAIN, "net.ipv6.conf.%s.accept_ra" % name): "0",
-    }
+    return {**tun_sysctls(name), (MAIN, "net.ipv6.conf.%s.accept_ra" % name): "0"}
+
+
+def tun_sysctls(name: str) -> Dict[Tuple[str, str], str]:
+    """No more than must be: nobody advertises routers into TAYGA's interface, and in a container settings can only be read."""
+    return {(MAIN, "net.ipv6.conf.%s.disable_ipv6" % name): "0"}
 
 
 def inner_routes(name: str, pair: Pair) -> Dict[RouteKey, Route]:

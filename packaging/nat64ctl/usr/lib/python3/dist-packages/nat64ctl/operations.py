@@ -59,6 +59,17 @@ class Operation:
 Plan = Tuple[Operation, ...]
 
 
+class ApplyFailed(Exception):
+    """An operation failed and what was done has been undone; `remains` says what could not be, if anything."""
+
+    def __init__(self, operation: str, command: str, words: str, remains: List[str]) -> None:
+        super().__init__(operation)
+        self.operation = operation
+        self.command = command
+        self.words = words.strip()
+        self.remains = remains
+
+
 def operation_json(operation: Operation) -> object:
     """As `diff --json` prints it."""
     return {

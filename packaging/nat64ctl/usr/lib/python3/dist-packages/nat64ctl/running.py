@@ -156,7 +156,7 @@ def _sysctls(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, 
     for (namespace, name), link in sorted(links.items()):
         if namespace != MAIN:
             continue
-        settings = isolated.sysctls(name) if link.kind is LinkKind.VETH else isolated.link_sysctls(name)
+        settings = isolated.sysctls(name) if link.kind is LinkKind.VETH else isolated.tun_sysctls(name)
         for where, key in settings:
             if where == MAIN:
                 text = system.read_file("/proc/sys/" + "/".join(_sysctl_path(key, name)))

@@ -40,6 +40,11 @@ class Result:
     stderr: str
 
 
+def said(result: Result) -> str:
+    """A program's own words: what it printed as an error, or at least its exit status."""
+    return (result.stderr.strip() or result.stdout.strip()) + "\n(exit status %d)" % result.status
+
+
 class Process(NamedTuple):
     words: Tuple[str, ...]
     #: The system's unit that started it; "" for any other process.

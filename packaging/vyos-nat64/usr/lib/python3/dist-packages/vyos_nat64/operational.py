@@ -2,6 +2,8 @@
 
 What is plain is a table as VyOS has them, what is raw is what nat64ctl prints with --json. `family` is nat64 or nat46. What runs is asked of the
 translators; the configuration is the one that was committed last.
+
+Each command is a process of its own, and most of its time is spent on what it imports: what only some of them need is imported there.
 """
 
 from __future__ import annotations
@@ -14,22 +16,15 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Unio
 
 import vyos.opmode
 
-from nat64ctl.applicable import check_applicable
-from nat64ctl.apply import ApplyFailed
-from nat64ctl.apply import apply as bring_about
-from nat64ctl.archive import archive_name, write_archive
+from nat64ctl.check import check_text
 from nat64ctl.configuration_file import VYOS_FILE
 from nat64ctl.failures import FAILURES, failure_lines
 from nat64ctl.model import Configuration
-from nat64ctl.observe import pools, rules, statistics, status, timeouts, translations
 from nat64ctl.observe.filters import BadFilter, Filter, make_filter
 from nat64ctl.observe.printing import print_table
-from nat64ctl.observe.synchronization import daemon_rows, synchronization_cells, synchronization_json
-from nat64ctl.reset import outcome_words
-from nat64ctl.reset import reset_translations as forget
-from nat64ctl.system import LocalSystem, System, locked, write_new_file
+from nat64ctl.operations import ApplyFailed
+from nat64ctl.system import LocalSystem, System, locked
 
-from . import log
 from .configuration import FAMILIES
 
 Shown = Union[str, Dict[str, Any], List[Any]]
@@ -39,12 +34,16 @@ _ARCHIVES = "/tmp"  # noqa: S108 - the name is new and the file is made with O_E
 
 
 def show_rules(raw: bool, family: str) -> Shown:
+    from nat64ctl.observe import rules
+
     with _router(family) as (system, configuration):
         rows = [row for row in rules.rule_rows(system, configuration) if _of(row.rule, family)]
         return [rules.rule_json(row) for row in rows] if raw else _table(rules.HEADER, map(rules.rule_cells, rows))
 
 
 def show_statistics(raw: bool, family: str) -> Shown:
+    from nat64ctl.observe import statistics
+
     with _router(family) as (system, configuration):
         found = [each for each in statistics.statistics(system, Filter(), configuration) if _of_any(each.rules, family)]
         if raw:
@@ -66,6 +65,8 @@ def show_bib(
 
 
 def _translations(raw: bool, family: str, chosen: Filter, only_bindings: bool) -> Shown:
+    from nat64ctl.observe import translations
+
     with _router(family) as (system, configuration):
         found = translations.translations(system, chosen, configuration, time.time(), only_bindings)
         rows = (row for row in found if _of(row.rule, family) and (not only_bindings or row.kind.endswith("binding")))
@@ -73,12 +74,16 @@ def _translations(raw: bool, family: str, chosen: Filter, only_bindings: bool) -
 
 
 def show_pools(raw: bool, family: str) -> Shown:
+    from nat64ctl.observe import pools
+
     with _router(family) as (system, configuration):
         rows = (row for row in pools.pool_rows(system, Filter(), configuration) if _of(row.rule, family))
         return [pools.pool_json(row) for row in rows] if raw else _table(pools.HEADER, map(pools.pool_cells, rows))
 
 
 def show_timeouts(raw: bool, family: str) -> Shown:
+    from nat64ctl.observe import timeouts
+
     with _router(family) as (system, configuration):
         rows = [row for row in timeouts.timeout_rows(system, Filter(), configuration) if _of_any(row.rules, family)]
         return [timeouts.timeout_json(row) for row in rows] if raw else _table(timeouts.HEADER, map(timeouts.timeout_cells, rows))
@@ -86,6 +91,8 @@ def show_timeouts(raw: bool, family: str) -> Shown:
 
 def show_status(raw: bool, family: str) -> Shown:
     """Also where nothing is configured: then it says so."""
+    from nat64ctl.observe import status
+
     _expect(family)
     with _failures():
         system = LocalSystem()
@@ -95,6 +102,8 @@ def show_status(raw: bool, family: str) -> Shown:
 
 
 def show_synchronization(raw: bool, family: str) -> Shown:
+    from nat64ctl.observe.synchronization import daemon_rows, synchronization_cells, synchronization_json
+
     with _router(family) as (system, configuration):
         own = None if configuration is None else getattr(configuration, family + "_synchronization")
         if own is None:
@@ -105,6 +114,8 @@ def show_synchronization(raw: bool, family: str) -> Shown:
 
 def show_log(raw: bool, family: str) -> Shown:
     """Also of translators that are configured no more."""
+    from . import log
+
     _expect(family)
     with _failures():
         entries = log.entries(LocalSystem(), family)
@@ -120,8 +131,10 @@ def reset_rule(family: str, rule: str) -> None:
 
 
 def _forget(family: str, chosen: Filter) -> None:
+    from nat64ctl.reset import outcome_words, reset_translations
+
     with _router(family, *FAMILIES) as (system, configuration), locked():
-        outcomes = forget(system, chosen, configuration, False, print)
+        outcomes = reset_translations(system, chosen, configuration, False, print)
     for outcome in outcomes:
         print(outcome_words(outcome))
     if not outcomes:
@@ -129,6 +142,8 @@ def _forget(family: str, chosen: Filter) -> None:
 
 
 def reset_statistics(family: str) -> None:
+    from nat64ctl.observe import statistics
+
     with _router(family, *FAMILIES) as (system, _), locked():
         names = statistics.reset_statistics(system, int(time.time()))
     print("from now on statistics count from zero for %s" % ", ".join(names) if names else "nothing translates, so there is nothing to count")
@@ -136,15 +151,22 @@ def reset_statistics(family: str) -> None:
 
 def restart_translators(family: str) -> None:
     """Takes all of it away and makes it anew. What TAYGA keeps over restarts stays."""
+    from nat64ctl.applicable import check_applicable
+    from nat64ctl.apply import apply
+
     # The lock comes first: a commit that ends meanwhile must not be undone by what was read before it.
-    with _failures(), locked(), _router(family, *FAMILIES) as (system, configuration):
+    with _failures(), locked(), _router(family, *FAMILIES) as (system, _):
+        configuration = check_applicable((system.read_file(VYOS_FILE) or "").encode(), VYOS_FILE).configuration
         if configuration is None:
             raise vyos.opmode.DataUnavailable("%s has errors: `nat64ctl check` names them" % VYOS_FILE)
-        bring_about(system, Configuration())
-        bring_about(system, configuration)
+        apply(system, Configuration())
+        apply(system, configuration)
 
 
 def generate_debug_archive(raw: bool) -> Shown:
+    from nat64ctl.archive import archive_name, write_archive
+    from nat64ctl.system import write_new_file
+
     with _failures():
         when = int(time.time())
         root, name = archive_name(when)
@@ -184,7 +206,8 @@ def _router(family: str, *others: str) -> Iterator[Any]:
 
 
 def _configuration(text: Optional[str]) -> Optional[Configuration]:
-    return None if text is None else check_applicable(text.encode(), VYOS_FILE).configuration
+    # That a plan can be made of it was found out when it was committed.
+    return None if text is None else check_text(text.encode(), VYOS_FILE).configuration
 
 
 def _expect(family: str) -> None:

@@ -68,5 +68,5 @@ def add_tayga(building: Building, translator: tayga.Translator, persistent_data:
     if translator.prefix == tayga.WELL_KNOWN_PREFIX:
         building.routes[RouteKey(MAIN, 6, "main", isolated.own6(translator.address))] = Route(name)
     building.links[MAIN, name] = Link(LinkKind.TUN, "", 0, True)
-    building.sysctls.update(isolated.link_sysctls(name))
+    building.sysctls.update(isolated.tun_sysctls(name))
     building.daemons[tayga.UNIT, name] = tayga.configuration_text(translator, persistent_data)
