@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`monitor nat64 …`. VyOS lets operators run the programs of this folder through sudo, and nothing else of what they need here; vyos.opmode has no word for it."""
+"""`monitor nat64 …`, for which vyos.opmode has no word. VyOS lets its operators run the programs of this folder through sudo, and not nat64ctl."""
 
 from __future__ import annotations
 
