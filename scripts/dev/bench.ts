@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { describeError } from '../lib/describe-error.ts'
 import { applyOfManyMappings } from './bench/apply.ts'
 import { coldBuild } from './bench/cold-build.ts'
@@ -18,6 +17,7 @@ import { noopBuild } from './bench/noop-build.ts'
 import { smokeMilestones } from './bench/smoke.ts'
 import { vyosScripts } from './bench/vyos-scripts.ts'
 import type { BenchContext, Figure, Measure } from './bench/figure.ts'
+import { readArguments } from './read-arguments.ts'
 
 // Measures what the project promises, against what a person would do by hand, in one run.
 //
@@ -41,7 +41,7 @@ const measures: readonly { ids: readonly string[]; run: Measure }[] = [
   { ids: ['kernel-source-cold', 'kernel-source-ccache'], run: kernelSource },
 ]
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' }, image: { type: 'string' } } })
+const { values } = readArguments('npm run bench -- [--json] [--only ID] [--store DIR] [--image ISO]', { options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' }, image: { type: 'string' } } })
 const known = measures.flatMap((measure) => measure.ids)
 if (values.only !== undefined && !known.includes(values.only)) {
   process.stderr.write(`there is no benchmark ${values.only}; there are ${known.join(', ')}\n`)

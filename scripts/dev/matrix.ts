@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { readCatalogue } from '../../kernel/catalogue/catalogue.ts'
 import { defaultStore } from '../commands/options.ts'
 import { describeError } from '../lib/describe-error.ts'
 import { cellsOf } from './matrix/cells.ts'
 import { disagreement, record } from './matrix/record.ts'
 import { runMatrix, type CellResult } from './matrix/run.ts'
+import { readArguments } from './read-arguments.ts'
 
 // Builds Jool's modules for every kernel of the catalogue whose packages are in Debian's archive, and compares with what the
 // catalogue says.
@@ -17,7 +17,7 @@ import { runMatrix, type CellResult } from './matrix/run.ts'
 //   npm run test:matrix -- --record         writes what was found into kernel/catalogue
 //   npm run test:matrix -- --only debian-12 --store DIR --json
 
-const { values } = parseArgs({
+const { values } = readArguments('npm run test:matrix -- [--all] [--record] …; see the head of scripts/dev/matrix.ts', {
   options: { all: { type: 'boolean', default: false }, record: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' }, store: { type: 'string' } },
 })
 const interrupt = new AbortController()

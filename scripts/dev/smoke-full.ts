@@ -3,7 +3,6 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import type { CheckResult } from '../../images/smoke/artifact.ts'
 import { runConformance, type ConformanceRun } from '../../images/smoke/conformance/boot.ts'
 import { table } from '../../images/smoke/conformance/table.ts'
@@ -20,6 +19,7 @@ import { renderHtml } from '../pipeline/report/html.ts'
 import { renderJUnit } from '../pipeline/report/junit.ts'
 import type { BuildReport } from '../pipeline/report/report.ts'
 import { randomConfigurations } from './random-configurations.ts'
+import { readArguments } from './read-arguments.ts'
 
 // The whole conformance table on a router image, in one boot: what the RFCs ask of a translator, packet by packet. Then, in another boot, what
 // a router with nat64ctl has to come through: firewalls, flaps, failures, reboots.
@@ -35,7 +35,7 @@ const modes = ['isolated', 'inline', 'iptables'] as const
 const kinds = ['nat46', 'nat64'] as const
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readArguments('npm run smoke:full -- [ISO] [--out DIR] [--mode MODE]… [--kind KIND]… [--only PART]… [--scenario PART]… [--password PASSWORD] [--limit SECONDS]', {
   allowPositionals: true,
   options: {
     out: { type: 'string', default: 'out' }, mode: { type: 'string', multiple: true, default: [...modes, 'tayga'] }, kind: { type: 'string', multiple: true, default: [...kinds] },

@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ForgeError } from '../lib/errors.ts'
 import { createExec, type Exec, type ExecOptions } from '../lib/exec.ts'
 import { silentLog } from '../lib/log.ts'
 import { checks, type Check } from './checks.ts'
 import { failureRecap, sum, totalsLine, vitestTotals, type Totals } from './test-totals.ts'
+import { readArguments } from './read-arguments.ts'
 
 // All of the project's tests: the static checks, each counted as one test, then the three suites. The last line is the
 // totals, and the exit status is 1 when anything failed.
@@ -20,7 +20,7 @@ import { failureRecap, sum, totalsLine, vitestTotals, type Totals } from './test
 const suites = ['check', 'unit', 'tools', 'qemu']
 const hourMs = 60 * 60_000
 
-const { values } = parseArgs({ options: { suite: { type: 'string', multiple: true, default: suites }, full: { type: 'boolean', default: false } } })
+const { values } = readArguments('npm test -- [--suite SUITE]… [--full]', { options: { suite: { type: 'string', multiple: true, default: suites }, full: { type: 'boolean', default: false } } })
 const unknown = values.suite.filter((name) => !suites.includes(name))
 if (unknown.length > 0) {
   process.stderr.write(`no such suite: ${unknown.join(', ')}; there are ${suites.join(', ')}\n`)

@@ -1,18 +1,18 @@
 import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { sha256File } from '../lib/digest.ts'
 import { createExec, type Argv } from '../lib/exec.ts'
 import { silentLog } from '../lib/log.ts'
+import { readArguments } from './read-arguments.ts'
 
 // Builds one lock twice, with everything around it different (folder, store, time, umask, user name, home, locale,
 // time zone, a copy of the project elsewhere), and compares every package, the repository and the image byte for byte.
 //
 //   npm run verify:reproducible -- [--target NAME] [--until debs|iso] [--keep]
 
-const { values } = parseArgs({ options: { target: { type: 'string', default: 'debian-12' }, until: { type: 'string', default: 'iso' }, keep: { type: 'boolean', default: false } } })
+const { values } = readArguments('npm run verify:reproducible -- [--target TARGET] [--until STAGE] [--keep]', { options: { target: { type: 'string', default: 'debian-12' }, until: { type: 'string', default: 'iso' }, keep: { type: 'boolean', default: false } } })
 const projectDir = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const work = await mkdtemp(join(tmpdir(), 'nat64-forge-reproducible-'))
 const exec = createExec({ log: silentLog })
