@@ -20,7 +20,8 @@ export async function digestsOf<Algorithm extends string>(file: NewFile, algorit
 
 /** All bytes of one piece after the other. While one chunk is used, the next is read. Each is overwritten once the one behind it is asked for. */
 export async function* chunksOf(parts: readonly ByteSource[]): AsyncGenerator<Buffer> {
-  const buffers = [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)]
+  const largest = Math.min(chunkBytes, parts.reduce((most, { sizeBytes }) => Math.max(most, sizeBytes), 0))
+  const buffers = [Buffer.allocUnsafe(largest), Buffer.allocUnsafe(largest)]
   let next: Promise<Buffer> | undefined
   for (const part of parts) {
     for (let from = 0; from < part.sizeBytes; from += chunkBytes) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readFile, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { checksumFiles, isoFacts, openRouterImage, type RouterImage } from '../inspect/artifact.ts'
@@ -98,8 +98,13 @@ export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string;
     }
   }
   await refreshLists()
-  const sha256 = await fillIn(input, files, volumes)
-  return { sha256, notes: await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched) }
+  await putBack(output, volumes, await iso.source.read(diskSignature.at, diskSignature.bytes))
+  await using handle = await open(output, 'r+')
+  const { sha256, flushed } = await fillIn(handle, input, files)
+  // The disk has its time while all of it is looked at.
+  const notes = await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched)
+  await flushed
+  return { sha256, notes }
 }
 
 /** Writes the ISO, with holes for what is streamed. */
@@ -128,11 +133,9 @@ async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespa
   })
 }
 
-/** Writes what is not in the ISO yet: what is streamed, the lists that have its checksums, what xorriso does not keep. Resolves to the SHA-256 of all of it. */
-async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>, volumes: VolumeTexts): Promise<string> {
-  await putBack(output, volumes, await iso.source.read(diskSignature.at, diskSignature.bytes))
+/** Writes what is not in the ISO yet: what is streamed, and the lists that have its checksums. Resolves to the SHA-256 of all of it, and to when most of it is on the disk. */
+async function fillIn(handle: FileHandle, { output, streamed }: NewIsoInput, files: ReadonlyMap<string, string>): Promise<{ sha256: string; flushed: Promise<unknown> }> {
   await using source = await openByteSource(output)
-  await using handle = await open(output, 'r+')
   const { file } = await readIso9660(source)
   const place = (path: string, sizeBytes: number): number => {
     const entry = file(path)
@@ -166,9 +169,10 @@ async function fillIn({ iso, output, streamed }: NewIsoInput, files: ReadonlyMap
       }
     }
   }
+  flushing = Promise.all([flushing, handle.datasync()])
+  flushing.catch(() => undefined)
   await asItIs(source.sizeBytes)
-  await flushing
-  return hash.digest('hex')
+  return { sha256: hash.digest('hex'), flushed: flushing }
 }
 
 async function digestsOfAll(files: ReadonlyMap<string, NewFile>, algorithms: readonly Algorithm[]): Promise<Map<string, ReadonlyMap<Algorithm, string>>> {
@@ -319,11 +323,14 @@ const chunkBytes = 1048576
 const flushBytes = 256 * chunkBytes
 
 async function sameBytes(one: ByteSource, other: ByteSource, except?: { from: number; to: number }): Promise<boolean> {
-  for (let at = 0; at < one.sizeBytes; at += chunkBytes) {
-    const length = Math.min(chunkBytes, one.sizeBytes - at)
-    const [left, right] = await Promise.all([one.read(at, length), other.read(at, length)])
-    if (except && at === 0) for (const bytes of [left, right]) bytes.fill(0, except.from, except.to)
-    if (!left.equals(right)) return false
+  if (one.sizeBytes !== other.sizeBytes) return false
+  const others = chunksOf([other])
+  let first = true
+  for await (const left of chunksOf([one])) {
+    const { value: right } = await others.next() as IteratorResult<Buffer, undefined>
+    if (except && first) for (const bytes of [left, right]) bytes?.fill(0, except.from, except.to)
+    first = false
+    if (!right || !left.equals(right)) return false
   }
   return true
 }

@@ -64,9 +64,9 @@ def _unavailable_engines(system: System) -> Dict[Engine, str]:
                 reasons[Engine.JOOL] = "This kernel has no module %s: %s." % (kind.tool, found.stderr.strip())
         else:
             module, tools = module_version(system, kind), tools_version(system, kind)
-            if module != tools:
+            if module is not None and module != tools:
                 words = "The module %s that is loaded is of version %s, and its tool of version %s; after a reboot they may fit."
-                reasons[Engine.JOOL] = words % (kind.tool, module or "unknown", tools or "unknown")
+                reasons[Engine.JOOL] = words % (kind.tool, module, tools or "unknown")
     return reasons
 
 
