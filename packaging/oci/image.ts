@@ -59,7 +59,7 @@ export async function writeContainerImage({ packages, locked, projectDir, log, .
   log.step(`write the layout of ${reference}`)
   const dir = join(workDir, 'layout')
   const digest = await writeLayout(dir, root, {
-    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'],
+    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/lib/nat64-container/first'],
     environment: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8', 'PYTHONDONTWRITEBYTECODE=1'],
     labels: {
       'org.opencontainers.image.title': 'nat64',

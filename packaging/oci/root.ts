@@ -66,7 +66,7 @@ async function layOut(from: string, to: string): Promise<void> {
 }
 
 async function expectWhole(root: string): Promise<void> {
-  for (const path of ['usr/sbin/tayga', 'usr/sbin/nat64ctl', 'usr/sbin/nft', 'usr/bin/python3', 'usr/local/lib/nat64-container/nat64_container.py']) {
+  for (const path of ['usr/sbin/tayga', 'usr/sbin/nat64ctl', 'usr/sbin/nft', 'usr/bin/python3', 'usr/local/lib/nat64-container/first', 'usr/local/lib/nat64-container/nat64_container.py']) {
     await readFile(join(root, path)).catch((cause: unknown) => { throw new ForgeError('E_BUG', `the container's root has no ${path} although all packages were installed`, { cause }) })
   }
 }

@@ -67,7 +67,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
         Digest: image.digest, Created: created, Architecture: 'amd64', Os: 'linux',
         Labels: { 'org.opencontainers.image.title': 'nat64', 'org.opencontainers.image.version': '0.1.0-1', 'org.opencontainers.image.licenses': 'GPL-2.0-or-later', 'org.opencontainers.image.base.name': 'debian:bookworm' },
       })
-      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'] } })
+      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/lib/nat64-container/first'] } })
       // Every byte is checked against its digest on the way.
       execFileSync('skopeo', ['copy', `oci-archive:${image.path}`, `dir:${join(all, 'copy')}`], { stdio: 'pipe' })
       const newest = execFileSync('find', [join(bundle, 'rootfs'), '-newermt', created, '-printf', '%P %t\n'], { encoding: 'utf8' })
@@ -212,6 +212,37 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       expect(lines[0]).toBe('nat64-100;2001:db8:64::/96 dev nat64-100;table ip nat64ctl;')
       expect(lines.slice(1, 3)).toEqual(['reached 2001:db8:64::198.51.100.2', nothingLeft])
       expect(lines.at(-1)).toBe('exit status 0')
+    })
+
+    /** The same container, with its files, in new processes. */
+    const again = ': >"$said"; crun --cgroup-manager=disabled run --bundle "$bundle" nat64 >"$said" 2>&1 & container=$!'
+
+    test('after it was killed, with another rule: what was left of the one before is no translator that has died', async () => {
+      const other = masquerading.replaceAll('rule 100', 'rule 200')
+      const lines = await container(`heard "is in force" 1; signal KILL; wait "$container" || true; printf '%s' '${other}' > ${dir}/config/nat64.config
+        ${again}
+        heard "is in force" 1; signal HUP; heard "is in force" 2; ours; echo; signal TERM`)
+      expect(lines.slice(0, 2)).toEqual(['nat64-200;2001:db8:64::/96 dev nat64-200;table ip nat64ctl;', nothingLeft])
+      expect(lines.at(-1)).toBe('exit status 0')
+    })
+
+    test('after it was killed, with a configuration that is wrong: nothing stays that would take packets and translate none', async () => {
+      const lines = await container(`heard "is in force" 1; signal KILL; wait "$container" || true; echo 'set nat64 source rule 100 engine none' > ${dir}/config/nat64.config
+        ${again}`)
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toBe('exit status 65')
+    })
+
+    test('and hears in its first moment that it is to end', async () => {
+      const lines = await container('until signal TERM 2>/dev/null; do :; done')
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toMatch(/^exit status (?:0|143)$/)
+    })
+
+    test('and takes everything away where only its Python is killed', async () => {
+      const lines = await container('heard "is in force" 1; inside sh -c "kill -9 \\$(grep -l nat64_container /proc/[0-9]*/comm | grep -o \'[0-9]*\')"')
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toBe('exit status 1')
     })
 
     test.each<[string, Parameters<typeof container>[1], number, readonly string[]]>([
