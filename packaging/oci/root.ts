@@ -44,6 +44,8 @@ export async function makeContainerRoot(root: string, locked: ContainerLocked, g
   const { stdout: manifest } = await deps.exec(['dpkg-query', `--admindir=${join(root, 'var/lib/dpkg')}`, '--show', '--showformat=${Package} ${Version} ${source:Package} ${source:Version}\\n'], { doing: 'list the container\'s packages' })
   for (const path of traces) await rm(join(root, path), { recursive: true, force: true })
   for (const path of emptied) for (const name of await readdir(join(root, path))) await rm(join(root, path, name), { recursive: true })
+  // Its only process is root with what the runtime leaves it; whoever enters it as somebody else is to stay that.
+  await deps.exec(['find', root, '-perm', '/6000', '-exec', 'chmod', 'a-s', '--', '{}', '+'], { doing: 'take setuid and setgid away' })
   await layOut(assets, root)
   await expectWhole(root)
   return manifest
