@@ -240,7 +240,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
     })
 
     test('and hears in its first moment that it is to end', async () => {
-      const lines = await container('until signal TERM 2>/dev/null; do :; done')
+      const lines = await container('until signal TERM 2>/dev/null || ! kill -0 "$container"; do :; done')
       expect(lines[0]).toBe(nothingLeft)
       expect(lines.at(-1)).toMatch(/^exit status (?:0|143)$/)
     })
