@@ -11,7 +11,10 @@ export interface PlannedBoot {
 
 export interface SmokePlan {
   driver: SmokeSpec['driver']
+  /** What the section says. */
   login: { user?: string; password?: string }
+  /** Of root of an image that is made here: nobody's on a VyOS, and what the image is may be known only when it is looked into. */
+  imagePassword?: string
   memoryMiB: number
   cpus: number
   /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
@@ -27,14 +30,14 @@ export interface SmokeBefore {
 }
 
 /** @throws ForgeError E_TARGET when nobody could log in */
-export function requirePassword({ driver, login }: SmokePlan): void {
-  if (login.password !== undefined || driver === 'vyos') return
+export function requirePassword({ driver, login, imagePassword }: SmokePlan): void {
+  if ((login.password ?? imagePassword) !== undefined || driver === 'vyos') return
   throw new ForgeError('E_TARGET', `smoke.login.password is needed: the image was not made here, and nothing says with which password ${login.user ?? 'root'} logs in`, { hint: 'write smoke.login with user and password of the image, or for VyOS with its usual ones smoke.driver: vyos; or build only as far as the image (--until iso)' })
 }
 
 /** As whom to log in, when it is known what the router is. */
-export function loginOf({ login }: Pick<SmokePlan, 'login'>, driver: 'reference' | 'vyos'): { user: string; password: string } {
-  const usual = driver === 'vyos' ? { user: 'vyos', password: 'vyos' } : { user: 'root', password: '' }
+export function loginOf({ login, imagePassword = '' }: Pick<SmokePlan, 'login' | 'imagePassword'>, driver: 'reference' | 'vyos'): { user: string; password: string } {
+  const usual = driver === 'vyos' ? { user: 'vyos', password: 'vyos' } : { user: 'root', password: imagePassword }
   return { ...usual, ...login }
 }
 
@@ -43,12 +46,13 @@ export function planSmoke({ spec }: Pick<PlanInput<SmokeSpec, unknown>, 'spec'>,
   return planBoots(spec, before.iso.rootPassword, { joolVersion: before.source.joolVersion, kernelRelease: before.headers.release })
 }
 
-/** The same for somebody's ISO, of which less may be known. `imagePassword` is tried when the section names none. */
+/** The same for somebody's ISO, of which less may be known. `imagePassword` is tried when the section names none, and the image is no VyOS. */
 export function planBoots(spec: SmokeSpec, imagePassword: string | undefined, expected: SmokePlan['expected']): SmokePlan {
-  const password = spec.login.password ?? (spec.driver === 'vyos' ? undefined : imagePassword)
+  const { user, password } = spec.login
   return {
     driver: spec.driver,
-    login: { ...(spec.login.user === undefined ? {} : { user: spec.login.user }), ...(password === undefined ? {} : { password }) },
+    login: { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) },
+    ...(imagePassword === undefined ? {} : { imagePassword }),
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     expected,

@@ -4,9 +4,9 @@ import { ForgeError } from '../../scripts/lib/errors.ts'
 import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import type { RunDeps, Stored } from '../../scripts/pipeline/stage.ts'
-import { openRouterImage, systemOf } from '../inspect/artifact.ts'
 import type { BootResult, SmokeArtifact } from './artifact.ts'
 import { smokeBoot } from './boot.ts'
+import { driverFor } from './driver-for.ts'
 import { probeAccelerator } from './lab/accelerator.ts'
 import { requirePassword, type SmokePlan } from './plan.ts'
 
@@ -70,23 +70,6 @@ async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
   }
   const passed = boots.every(({ checks }) => checks.every(({ verdict }) => verdict !== 'fail'))
   return { accelerator: probe.accelerator, speedFactor: probe.speedFactor, verdict: passed ? 'pass' : 'fail', boots }
-}
-
-/** VyOS is what has VyOS's command line; a name alone makes none. A disk that something was installed on is not looked into. */
-async function driverFor(medium: SmokeIsoInput['medium'], exec: Exec, log: Log): Promise<'reference' | 'vyos'> {
-  if (!('iso' in medium)) return 'reference'
-  try {
-    await using image = await openRouterImage(medium.iso, { exec })
-    const { packages, vyosVersion } = await systemOf(image)
-    if (packages?.some(({ name }) => name === 'vyos-1x') !== true) return 'reference'
-    log.note(`the image is VyOS ${vyosVersion ?? ''}: it is configured in its command line`)
-    return 'vyos'
-  } catch (error) {
-    // What cannot be read may boot all the same, and then says more.
-    if (!(error instanceof ForgeError)) throw error
-    log.warn(`the image cannot be looked into, so it is taken for a Debian (smoke.driver says otherwise): ${error.message}`)
-    return 'reference'
-  }
 }
 
 /** Whether a boot came further than its boot loader. */

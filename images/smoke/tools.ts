@@ -1,8 +1,11 @@
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
+import { inspectTools } from '../inspect/artifact.ts'
 import { ovmfCode, ovmfSecureCode } from './lab/qemu-argv.ts'
 
 /** Host programs the lab calls. */
 export const smokeTools: readonly HostTool[] = [
+  // It is looked into for whether it is VyOS.
+  ...inspectTools,
   { command: 'qemu-system-x86_64', package: 'qemu-system-x86', why: 'boots the ISO' },
   { command: ovmfCode, package: 'ovmf', why: 'UEFI firmware for the guest' },
   { command: ovmfSecureCode, package: 'ovmf', why: 'UEFI firmware with Secure Boot for the guest' },

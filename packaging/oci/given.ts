@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises'
+import { z } from 'zod'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 
-export interface GivenPackage {
-  name: string
-  version: string
+export const givenFact = z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() })
+export type GivenFact = z.infer<typeof givenFact>
+
+export interface GivenPackage extends GivenFact {
   architecture: string
   path: string
-  sha256: string
 }
 
 /** Packages that are of use in a container, of those that a build makes: there is no loading of modules, and no VyOS. */
@@ -24,6 +25,16 @@ export async function readGiven(paths: readonly string[], exec: Exec): Promise<{
   }
   if (!taken.some(({ name }) => name === 'nat64ctl')) throw new ForgeError('E_USAGE', 'nat64ctl is not among the packages', { hint: 'give the package of a build: out/TARGET/packages/nat64ctl_*.deb' })
   return { taken, leftOut }
+}
+
+/** @throws ForgeError E_LOCK naming each that differs */
+export function expectGiven(given: readonly GivenFact[], expected: readonly GivenFact[]): void {
+  const said = (facts: readonly GivenFact[], wanted: string): string => facts.filter(({ name }) => name === wanted).map(({ version, sha256 }) => `${version}, SHA-256 ${sha256}`)[0] ?? 'not there'
+  const differences = [...new Set([...expected, ...given].map(({ name }) => name))].filter((name) => said(given, name) !== said(expected, name))
+  if (differences.length === 0) return
+  throw new ForgeError('E_LOCK', `the lock is of other packages: ${differences.join(', ')}`, {
+    hint: 'give the packages that the image of the lock was made of, or leave --locked out', details: differences.map((name) => `${name}: in the lock ${said(expected, name)}; given ${said(given, name)}`).join('\n'),
+  })
 }
 
 async function readPackage(path: string, exec: Exec): Promise<GivenPackage> {

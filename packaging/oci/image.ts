@@ -5,7 +5,7 @@ import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
-import { readGiven } from './given.ts'
+import { expectGiven, readGiven, type GivenFact } from './given.ts'
 import { writeLayout } from './layout.ts'
 import type { ContainerLocked } from './lock.ts'
 import { makeContainerRoot } from './root.ts'
@@ -26,6 +26,8 @@ export interface ContainerImage {
   reference: string
   /** Of the manifest: what a registry knows it by. */
   digest: string
+  /** The packages of a build that it was made of: with the lock, all that decides its bytes. */
+  given: GivenFact[]
   /** One line a package: name, version, source package, its version. */
   packages: string[]
   /** Given, but of no use in a container. */
@@ -36,6 +38,8 @@ export interface ContainerInput extends RootDeps {
   /** `.deb` files: nat64ctl, and where it is not to be the suite's, tayga. */
   packages: readonly string[]
   locked: ContainerLocked
+  /** What has to be given, where that is fixed. */
+  expected?: readonly GivenFact[] | undefined
   projectDir: string
   log: Log
 }
@@ -44,10 +48,12 @@ export interface ContainerInput extends RootDeps {
  * Writes the image below `workDir`, which must be empty and on a disk with room for it. The same packages and lock give the same bytes.
  * @throws ForgeError E_DEB and E_USAGE for wrong packages, E_NOT_ROOT, E_COMMAND; what the file system says of a full disk
  */
-export async function writeContainerImage({ packages, locked, projectDir, log, ...deps }: ContainerInput): Promise<ContainerImage> {
+export async function writeContainerImage({ packages, locked, expected, projectDir, log, ...deps }: ContainerInput): Promise<ContainerImage> {
   const { exec, workDir } = deps
   log.step('read the packages')
   const { taken, leftOut } = await readGiven(packages, exec)
+  const given = taken.map(({ name, version, sha256 }) => ({ name, version, sha256 }))
+  if (expected) expectGiven(given, expected)
   if (![...taken, ...locked.packages].some(({ name }) => name === 'tayga')) throw new ForgeError('E_USAGE', 'tayga is neither among the packages nor in the lock', { hint: 'give tayga_*_amd64.deb too, or leave --locked out' })
   await mkdir(workDir, { recursive: true })
   const root = join(workDir, 'root')
@@ -59,14 +65,12 @@ export async function writeContainerImage({ packages, locked, projectDir, log, .
   log.step(`write the layout of ${reference}`)
   const dir = join(workDir, 'layout')
   const digest = await writeLayout(dir, root, {
-    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'],
+    reference, createdEpochSeconds: locked.sourceDateEpoch, entrypoint: ['/usr/local/lib/nat64-container/first'],
     environment: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8', 'PYTHONDONTWRITEBYTECODE=1'],
     labels: {
       'org.opencontainers.image.title': 'nat64',
       'org.opencontainers.image.description': 'NAT64 and NAT46 by TAYGA, from one configuration, in the network of the router that runs it',
       'org.opencontainers.image.version': version,
-      'org.opencontainers.image.licenses': 'GPL-2.0-or-later',
-      'org.opencontainers.image.base.name': `debian:${locked.suite}`,
     },
   }, exec, workDir)
   const path = join(workDir, 'image.tar')
@@ -74,5 +78,5 @@ export async function writeContainerImage({ packages, locked, projectDir, log, .
     'tar', '--create', `--file=${path}`, `--directory=${dir}`, '--format=gnu', '--sort=name', `--mtime=@${String(locked.sourceDateEpoch)}`,
     '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', '--', 'blobs', 'index.json', 'oci-layout',
   ], { doing: 'pack the image' })
-  return { path, sha256: await sha256File(path), sizeBytes: (await stat(path)).size, reference, digest, packages: manifest.trimEnd().split('\n'), leftOut }
+  return { path, sha256: await sha256File(path), sizeBytes: (await stat(path)).size, reference, digest, given, packages: manifest.trimEnd().split('\n'), leftOut }
 }

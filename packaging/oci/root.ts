@@ -44,6 +44,8 @@ export async function makeContainerRoot(root: string, locked: ContainerLocked, g
   const { stdout: manifest } = await deps.exec(['dpkg-query', `--admindir=${join(root, 'var/lib/dpkg')}`, '--show', '--showformat=${Package} ${Version} ${source:Package} ${source:Version}\\n'], { doing: 'list the container\'s packages' })
   for (const path of traces) await rm(join(root, path), { recursive: true, force: true })
   for (const path of emptied) for (const name of await readdir(join(root, path))) await rm(join(root, path, name), { recursive: true })
+  // Its only process is root with what the runtime leaves it; whoever enters it as somebody else is to stay that.
+  await deps.exec(['find', root, '-perm', '/6000', '-exec', 'chmod', 'a-s', '--', '{}', '+'], { doing: 'take setuid and setgid away' })
   await layOut(assets, root)
   await expectWhole(root)
   return manifest
@@ -66,7 +68,7 @@ async function layOut(from: string, to: string): Promise<void> {
 }
 
 async function expectWhole(root: string): Promise<void> {
-  for (const path of ['usr/sbin/tayga', 'usr/sbin/nat64ctl', 'usr/sbin/nft', 'usr/bin/python3', 'usr/local/lib/nat64-container/nat64_container.py']) {
+  for (const path of ['usr/sbin/tayga', 'usr/sbin/nat64ctl', 'usr/sbin/nft', 'usr/bin/python3', 'usr/local/lib/nat64-container/first', 'usr/local/lib/nat64-container/nat64_container.py']) {
     await readFile(join(root, path)).catch((cause: unknown) => { throw new ForgeError('E_BUG', `the container's root has no ${path} although all packages were installed`, { cause }) })
   }
 }

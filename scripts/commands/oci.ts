@@ -2,7 +2,7 @@ import { copyFile, readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { checkOutput, checkOutputSpace, openOutput } from '../../images/inject/artifact.ts'
-import { containerLocked, containerNote, resolveContainer, writeContainerImage, type ContainerImage, type ContainerLocked } from '../../packaging/oci/artifact.ts'
+import { containerLocked, containerNote, givenFact, resolveContainer, writeContainerImage, type ContainerImage, type ContainerLocked, type GivenFact } from '../../packaging/oci/artifact.ts'
 import { suites, type Suite } from '../domain/suite.ts'
 import { requireRoot } from '../lib/build-root.ts'
 import { ForgeError, isErrno } from '../lib/errors.ts'
@@ -37,14 +37,14 @@ export async function oci(packages: readonly string[], { locked, ...options }: O
   await requireHostTools(wanted, { container: true })
   // What would stop the run at its end is better said before it starts.
   await checkOutput(options.output, '', 0)
-  const given = locked === undefined ? undefined : await readLocked(locked)
+  const fixed = locked === undefined ? undefined : await readLocked(locked)
   using progress = createProgress({ stream: process.stderr, isTerminal: builds && process.stderr.isTTY, verbose: options.verbose === true })
   await using session = await openSession({ ...options, out: dirname(resolve(options.output)) }, signal, progress)
   const debs = builds ? (await builtFor(options, wanted, session, progress)).packages : packages
-  const lock = given ?? await obtainLock(builds ? await suiteOf(options) : 'bookworm', options.update === true, session)
+  const lock = fixed?.lock ?? await obtainLock(builds ? await suiteOf(options) : 'bookworm', options.update === true, session)
   // Packed as they are, packages are about as large as the image.
   await checkOutputSpace(options.output, lock.packages.reduce((sum, { file }) => sum + file.sizeBytes, 0) / 2)
-  const image = await writeContainerImage({ packages: debs, locked: lock, projectDir, exec: session.exec, log: session.log, fetch: session.fetch, workDir: join(session.store.workDir, 'oci') })
+  const image = await writeContainerImage({ packages: debs, locked: lock, expected: fixed?.given, projectDir, exec: session.exec, log: session.log, fetch: session.fetch, workDir: join(session.store.workDir, 'oci') })
     .catch((error: unknown) => { throw fromFileSystem(error, options.store) })
   await publish(image.path, options.output, session)
   const done: Result = { ...image, path: options.output, lock }
@@ -68,9 +68,9 @@ async function obtainLock(suite: Suite, update: boolean, session: Session): Prom
 }
 
 /** What `--json` printed. */
-async function readLocked(file: string): Promise<ContainerLocked> {
+async function readLocked(file: string): Promise<{ lock: ContainerLocked; given: GivenFact[] }> {
   const content = await readFile(file, 'utf8').catch((cause: unknown) => { throw new ForgeError('E_LOCK', `the lock ${file} cannot be read`, { hint: 'give what `nat64-forge oci --json` printed', cause }) })
-  return parseSpec(content, basename(file), z.looseObject({ lock: containerLocked }), 'E_LOCK').lock
+  return parseSpec(content, basename(file), z.looseObject({ lock: containerLocked, given: z.array(givenFact) }), 'E_LOCK')
 }
 
 /** Whole or not at all, also when this program is killed. */

@@ -61,7 +61,7 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
   /** The checks of a boot under BIOS and one under UEFI that did not pass. The reference router's own tests ask for more: here it is about the image. */
   const smoke = async (medium: Parameters<typeof smokeIso>[0]['medium'], expected: { kernelRelease: string; joolVersion: string }, also: readonly CheckId[] = ['reboot', 'units-after-reboot']): Promise<string[]> => {
     const [workDir, outDir] = [await mkdtemp(path('lab-')), await mkdtemp(path('evidence-'))]
-    const plan = planBoots(smokeSpec.parse({}), 'router', expected)
+    const plan = planBoots(smokeSpec.parse({ driver: 'reference' }), 'router', expected)
     const asked: ReadonlySet<CheckId> = new Set([...shortSet, 'units', ...also])
     const { boots } = await smokeIso({
       medium, plan: { ...plan, boots: plan.boots.map((boot) => ({ ...boot, checks: boot.checks.filter((id) => asked.has(id)) })) },

@@ -29,7 +29,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     const signal = new AbortController().signal
     const started = performance.now()
     const artifact = await smokeIso({
-      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
+      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'], driver: 'reference' }), 'router', {}),
       exec: createExec({ log: silentLog, signal }), log: silentLog, signal, workDir, outDir,
     })
     expect(artifact.verdict).toBe('fail')
@@ -47,7 +47,7 @@ describe.skipIf(withoutTools)('the lab', () => {
   it.skipIf(!needsTools('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {
     const dir = await temporaryFolder()
     const iso = await discThatNeverEnds(dir)
-    await writeFile(join(dir, 'nat64-forge.yaml'), 'target: lab\nsuite: bookworm\nsmoke: { firmware: [bios] }\n')
+    await writeFile(join(dir, 'nat64-forge.yaml'), 'target: lab\nsuite: bookworm\nsmoke: { firmware: [bios], driver: reference }\n')
     const out = join(dir, 'out')
     const { child, ended } = startCli(['smoke', iso, '--verbose', '--store', join(dir, 'store'), '--out', out], { cwd: dir })
     const inBoot = new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     for (const folder of [outDir, workDir]) await mkdir(folder)
     const { signal } = new AbortController()
     const run = smokeIso({
-      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'] }), 'router', {}),
+      medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'], driver: 'reference' }), 'router', {}),
       exec: createExec({ log: silentLog, signal }), log: silentLog, signal, outDir, workDir,
     })
     const outcome = run.then(() => undefined, (error: unknown) => error)

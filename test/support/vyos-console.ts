@@ -8,7 +8,12 @@ export interface VyosConsoleOptions {
   refusals?: Readonly<Record<string, string>>
   /** What `commit` says, where it says something. */
   commitSays?: string
+  /** What `save` says: nothing when all is well, but for VyOS 1.3. */
   saveSays?: string
+  /** A commit that says nothing of it, and does nothing. */
+  commitLies?: boolean
+  /** Lines that no answer comes to, the first time. */
+  silent?: readonly string[]
   /** A command in the root shell to its status and output; by default 0 and nothing. */
   commands?: Readonly<Record<string, readonly [number, string]>>
   /** Operational commands. */
@@ -30,11 +35,14 @@ export class VyosConsole extends Duplex {
   #changes: string[] = []
   #held = ''
   #pager = true
+  readonly #configured = new Set<string>()
+  readonly #silent: Set<string>
   readonly #options: Required<VyosConsoleOptions>
 
   constructor(options: VyosConsoleOptions = {}) {
     super()
-    this.#options = { user: 'vyos', password: 'vyos', refusals: {}, commitSays: '', saveSays: 'Saving configuration to \'/config/config.boot\'...\nDone\n', commands: {}, shows: {}, ...options }
+    this.#options = { user: 'vyos', password: 'vyos', refusals: {}, commitSays: '', saveSays: '', commitLies: false, silent: [], commands: {}, shows: {}, ...options }
+    this.#silent = new Set(this.#options.silent)
   }
 
   override _read(): void {
@@ -85,6 +93,7 @@ export class VyosConsole extends Duplex {
         break
       case 'configuration':
         this.#say(`${line}\n\x1b[?2004l\r`)
+        if (this.#silent.delete(line)) return
         this.#configure(line)
         break
       case 'root':
@@ -104,6 +113,9 @@ export class VyosConsole extends Duplex {
       this.mode = 'configuration'
     } else if (line === 'export VYATTA_PAGER=cat') {
       this.#pager = false
+    } else if (line === 'show configuration commands') {
+      // Values are in quotes.
+      this.#say([...this.#configured].map((one) => `${one.replace(/ (\S+)$/, ' \'$1\'')}\n`).join(''))
     } else if (line !== '') {
       const shown = this.#options.shows[line]
       this.#say(shown === undefined ? '\n  Invalid command: [' + line + ']\n\n' : this.#pager ? `${shown.split('\n')[0] ?? ''}\n:` : `${shown}\n`)
@@ -115,10 +127,11 @@ export class VyosConsole extends Duplex {
     if (line.startsWith('set ') || line.startsWith('delete ')) {
       if (refusal === undefined) this.#changes.push(line)
       else this.#say(refusal)
+      if (refusal?.includes('already exists') === true) this.#configured.add(line)
     } else if (line === 'commit') {
       this.#say(this.#options.commitSays)
       if (!this.#options.commitSays.includes('failed')) {
-        this.commits.push(this.#changes)
+        if (!this.#options.commitLies) this.#commit(this.#changes)
         this.#changes = []
       }
     } else if (line === 'save') {
@@ -130,6 +143,14 @@ export class VyosConsole extends Duplex {
       this.#say('exit\n')
       this.#changes = []
       this.mode = 'operational'
+    }
+  }
+
+  #commit(changes: string[]): void {
+    this.commits.push(changes)
+    for (const line of changes) {
+      if (line.startsWith('delete ')) this.#configured.delete(line.replace(/^delete/, 'set'))
+      else this.#configured.add(line)
     }
   }
 

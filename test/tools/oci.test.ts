@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,8 +17,9 @@ import { needsTools } from '../support/tools.ts'
 const projectDir = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 const exec = createExec({ log: silentLog })
 const run = promisify(execFile)
+const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
 
-interface Printed { path: string; sha256: string; sizeBytes: number; reference: string; digest: string; packages: string[]; leftOut: string[]; lock: { suite: string; sourceDateEpoch: number; packages: unknown[] } }
+interface Printed { given: { name: string; version: string; sha256: string }[]; path: string; sha256: string; sizeBytes: number; reference: string; digest: string; packages: string[]; leftOut: string[]; lock: { suite: string; sourceDateEpoch: number; packages: unknown[] } }
 
 const rule = 'set nat64 source rule 100 '
 const masquerading = `${rule}engine tayga\n${rule}source prefix 2001:db8:64::/96\n${rule}masquerade\n`
@@ -65,9 +67,9 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       const created = new Date(image.lock.sourceDateEpoch * 1000).toISOString().replace('.000Z', 'Z')
       expect(seen).toMatchObject({
         Digest: image.digest, Created: created, Architecture: 'amd64', Os: 'linux',
-        Labels: { 'org.opencontainers.image.title': 'nat64', 'org.opencontainers.image.version': '0.1.0-1', 'org.opencontainers.image.licenses': 'GPL-2.0-or-later', 'org.opencontainers.image.base.name': 'debian:bookworm' },
+        Labels: { 'org.opencontainers.image.title': 'nat64', 'org.opencontainers.image.version': '0.1.0-1' },
       })
-      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/lib/nat64-container/nat64_container.py'] } })
+      expect(JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${image.path}`], { encoding: 'utf8' }))).toMatchObject({ config: { Entrypoint: ['/usr/local/lib/nat64-container/first'] } })
       // Every byte is checked against its digest on the way.
       execFileSync('skopeo', ['copy', `oci-archive:${image.path}`, `dir:${join(all, 'copy')}`], { stdio: 'pipe' })
       const newest = execFileSync('find', [join(bundle, 'rootfs'), '-newermt', created, '-printf', '%P %t\n'], { encoding: 'utf8' })
@@ -83,6 +85,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       expect(['dev', 'run', 'tmp', 'var/log'].flatMap((folder) => readdirSync(join(root, folder)))).toEqual([])
       for (const path of ['etc/resolv.conf', 'etc/hostname', 'etc/machine-id', 'etc/apt']) expect(() => statSync(join(root, path))).toThrow()
       expect(readFileSync(join(root, 'usr/share/doc/tayga/copyright'), 'utf8')).toContain('GPL')
+      expect(execFileSync('find', [root, '-perm', '/6000'], { encoding: 'utf8' })).toBe('')
       expect(image.sizeBytes).toBeLessThan(70e6)
     })
   })
@@ -109,10 +112,13 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
     test('with a lock that is none, or has no TAYGA', async () => {
       const lock = join(all, 'bad.json')
       expect(await refused([deb, '--locked', lock])).toEqual({ status: 65, said: `nat64-forge: E_LOCK: the lock ${lock} cannot be read` })
-      writeFileSync(lock, '{"lock": {"suite": "bookworm"}}')
+      writeFileSync(lock, '{"lock": {"suite": "bookworm"}, "given": []}')
       expect((await refused([deb, '--locked', lock])).said).toMatch(/^nat64-forge: E_LOCK: bad\.json:1:\d+ lock\.sourceDateEpoch/)
-      const { lock: good } = image
-      writeFileSync(lock, JSON.stringify({ lock: { ...good, packages: good.packages.filter((one) => (one as { name: string }).name !== 'tayga') } }))
+      const { lock: good, given } = image
+      expect(given).toEqual([{ name: 'nat64ctl', version: '0.1.0-1', sha256: sha256(deb) }])
+      writeFileSync(lock, JSON.stringify({ lock: good, given: given.map((one) => ({ ...one, sha256: '0'.repeat(64) })) }))
+      expect(await refused([deb, '--locked', lock])).toEqual({ status: 65, said: 'nat64-forge: E_LOCK: the lock is of other packages: nat64ctl' })
+      writeFileSync(lock, JSON.stringify({ given, lock: { ...good, packages: good.packages.filter((one) => (one as { name: string }).name !== 'tayga') } }))
       expect(await refused([deb, '--locked', lock])).toEqual({ status: 64, said: 'nat64-forge: E_USAGE: tayga is neither among the packages nor in the lock' })
     })
 
@@ -212,6 +218,37 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       expect(lines[0]).toBe('nat64-100;2001:db8:64::/96 dev nat64-100;table ip nat64ctl;')
       expect(lines.slice(1, 3)).toEqual(['reached 2001:db8:64::198.51.100.2', nothingLeft])
       expect(lines.at(-1)).toBe('exit status 0')
+    })
+
+    /** The same container, with its files, in new processes. */
+    const again = ': >"$said"; crun --cgroup-manager=disabled run --bundle "$bundle" nat64 >"$said" 2>&1 & container=$!'
+
+    test('after it was killed, with another rule: what was left of the one before is no translator that has died', async () => {
+      const other = masquerading.replaceAll('rule 100', 'rule 200')
+      const lines = await container(`heard "is in force" 1; signal KILL; wait "$container" || true; printf '%s' '${other}' > ${dir}/config/nat64.config
+        ${again}
+        heard "is in force" 1; signal HUP; heard "is in force" 2; ours; echo; signal TERM`)
+      expect(lines.slice(0, 2)).toEqual(['nat64-200;2001:db8:64::/96 dev nat64-200;table ip nat64ctl;', nothingLeft])
+      expect(lines.at(-1)).toBe('exit status 0')
+    })
+
+    test('after it was killed, with a configuration that is wrong: nothing stays that would take packets and translate none', async () => {
+      const lines = await container(`heard "is in force" 1; signal KILL; wait "$container" || true; echo 'set nat64 source rule 100 engine none' > ${dir}/config/nat64.config
+        ${again}`)
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toBe('exit status 65')
+    })
+
+    test('and hears in its first moment that it is to end', async () => {
+      const lines = await container('until signal TERM 2>/dev/null || ! kill -0 "$container"; do :; done')
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toMatch(/^exit status (?:0|143)$/)
+    })
+
+    test('and takes everything away where only its Python is killed', async () => {
+      const lines = await container('heard "is in force" 1; inside sh -c "kill -9 \\$(grep -l nat64_container /proc/[0-9]*/comm | grep -o \'[0-9]*\')"')
+      expect(lines[0]).toBe(nothingLeft)
+      expect(lines.at(-1)).toBe('exit status 1')
     })
 
     test.each<[string, Parameters<typeof container>[1], number, readonly string[]]>([

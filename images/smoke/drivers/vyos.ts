@@ -8,11 +8,16 @@ const rule = 100
 
 /** Prompts of VyOS's shell. In configuration mode there is a line before, which says where in the tree one is. */
 const prompts = { operational: /(?:^|\n)[^\s@]+@[^\s@]+:\S*[$#] $/, configuration: /\[edit[^\]\n]*\]\n[^\s@]+@[^\s@]+# $/ } as const
+const anyPrompt = new RegExp(`${prompts.operational.source}|${prompts.configuration.source}`)
 
 /** What the shell says of a line that it does not take. A node that is there already is none of these. */
 const refusedLine = /^\s*(?:Set failed|Delete failed|Invalid command: .*|Invalid value|Value validation failed|Configuration path: .* is not valid|Ambiguous command: .*|.*\bcommand not found)\s*$/m
 /** `[[nat64]] failed`, below whatever a script has said, and then `Commit failed`. */
 const failedCommit = /^\s*(?:Commit failed|\[\[.*\]\] failed|Configuration system temporarily locked.*)\s*$/m
+/** Of saving, only what went wrong has words; VyOS 1.3 says `Done`, which later ones do not. */
+const failedSave = /^\s*(?:Traceback \(most recent call last\).*|\S*Error\b.*|\[Errno \d+\].*|sudo: .*|.*\bcommand not found|.*: Permission denied)\s*$/m
+/** That it is kept is seen where the next boot reads it. */
+const kept = `sed -n '/^nat64 {/,/^}/p' /config/config.boot | grep --quiet '^ *rule ${String(rule)} {'`
 
 /** The operational script of the package vyos-nat64; VyOS's own nat64 has none. */
 const operationalScript = '/usr/libexec/vyos/op_mode/nat64_nat46.py'
@@ -44,22 +49,33 @@ export function vyosLines({ interfaces, ephemeralPorts: [first, last] }: VyosFac
  * `show` and the like in VyOS's shell, JSON from the scripts behind them.
  */
 export function vyosDriver(shell: SerialShell, login: { user: string; password: string }): RouterDriver {
-  let inRootShell = false
+  /** What reads the next line; `unknown` while something is awaited, and after it did not come. */
+  let where: 'operational' | 'root' | 'unknown' = 'unknown'
   let lines: string[] = []
   let disabled = false
 
   async function toRootShell(): Promise<void> {
-    if (inRootShell) return
+    if (where === 'root') return
+    await toCommandLine()
+    where = 'unknown'
     await shell.plain('sudo')
-    inRootShell = true
+    where = 'root'
   }
 
   async function toCommandLine(): Promise<void> {
-    if (!inRootShell) return
-    await shell.answer('stty echo; exit', prompts.operational, 30_000)
-    inRootShell = false
+    if (where === 'operational') return
+    const before = where
+    where = 'unknown'
+    if (before === 'root') {
+      await shell.answer('stty echo; exit', prompts.operational, 30_000)
+    } else {
+      // An empty line changes nothing, wherever it is typed. What was not committed is of a run that has failed; a plain `exit` would refuse to leave it.
+      const prompt = await shell.answer('', anyPrompt, 60_000)
+      if (!prompts.operational.test(prompt)) await shell.answer('exit discard', prompts.operational, 30_000)
+    }
     // Without it a long answer waits for a key.
     await shell.answer('export VYATTA_PAGER=cat', prompts.operational, 30_000)
+    where = 'operational'
   }
 
   async function run(command: string, timeoutMs?: number): Promise<CommandResult> {
@@ -77,30 +93,33 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
   async function commit(changes: readonly string[], { save = false } = {}): Promise<CommandResult> {
     await toCommandLine()
     const typed = async (line: string, prompt: RegExp, timeoutMs = 60_000): Promise<string> => said(await shell.answer(line, prompt, timeoutMs))
+    where = 'unknown'
     await typed('configure', prompts.configuration)
+    const result = await inConfigurationMode(typed, changes, save)
+    // Whatever is not committed now is of something that failed.
+    await typed('exit discard', prompts.operational)
+    const shown = result.status === 0 ? await typed('show configuration commands', prompts.operational) : undefined
+    where = 'operational'
+    if (shown === undefined) return result
+    // The words for a failure are VyOS's to change; what is configured now is a fact.
+    const missing = notInForce(changes, shown)
+    if (missing.length > 0) return { status: 1, output: [result.output, 'the commit did not say that it failed, and these are not in force:', ...missing].join('\n').trim() }
+    if (save && (await run(kept)).status !== 0) return { status: 1, output: [result.output, `after \`save\`, /config/config.boot has no rule ${String(rule)} of nat64`].join('\n').trim() }
+    return result
+  }
+
+  async function inConfigurationMode(typed: (line: string, prompt: RegExp, timeoutMs?: number) => Promise<string>, changes: readonly string[], save: boolean): Promise<CommandResult> {
     const refusals: string[] = []
     for (const line of changes) {
       const output = await typed(line, prompts.configuration)
       if (refusedLine.test(output)) refusals.push(`${line}\n${output}`)
     }
-    if (refusals.length > 0) {
-      await typed('exit discard', prompts.operational)
-      return { status: 1, output: refusals.join('\n') }
-    }
+    if (refusals.length > 0) return { status: 1, output: refusals.join('\n') }
     const output = await typed('commit', prompts.configuration, 180_000)
-    if (failedCommit.test(output)) {
-      await typed('exit discard', prompts.operational)
-      return { status: 1, output }
-    }
-    if (save) {
-      const saved = await typed('save', prompts.configuration, 120_000)
-      if (!/^\s*Done\s*$/m.test(saved)) {
-        await typed('exit', prompts.operational)
-        return { status: 1, output: saved }
-      }
-    }
-    await typed('exit', prompts.operational)
-    return { status: 0, output }
+    if (failedCommit.test(output)) return { status: 1, output }
+    if (!save) return { status: 0, output }
+    const saved = await typed('save', prompts.configuration, 120_000)
+    return failedSave.test(saved) ? { status: 1, output: saved } : { status: 0, output: [output, saved].join('\n').trim() }
   }
 
   async function factsOf(): Promise<VyosFacts> {
@@ -117,7 +136,14 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
   /** Where the package vyos-nat64 is installed, its operational mode has to know the rule: for people, and for programs. */
   async function expectShown(): Promise<void> {
     if ((await run(`test -e ${operationalScript}`)).status !== 0) return
-    const rows: unknown = JSON.parse(await must(`${operationalScript} show_rules --family nat64 --raw`))
+    // A warning of Python's is none of its answer.
+    const answer = await must(`${operationalScript} show_rules --family nat64 --raw 2>/dev/null`)
+    let rows: unknown
+    try {
+      rows = JSON.parse(answer)
+    } catch (cause) {
+      throw new ForgeError('E_BOOT', 'on the router: show_rules --raw answers with what is no JSON', { details: answer, cause })
+    }
     if (!Array.isArray(rows) || !rows.some((row: { rule?: unknown }) => row.rule === `nat64-${String(rule)}`)) {
       throw new ForgeError('E_BOOT', `on the router: show_rules --raw knows no rule nat64-${String(rule)}`, { details: JSON.stringify(rows) })
     }
@@ -130,7 +156,7 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
     instance: `instance-${String(rule)}`,
     login: async () => {
       await shell.authenticate(login.user, login.password, { says: 'VyOS\'s own are vyos and vyos', hint: 'write smoke.login with user and password of the image, and --target that file' })
-      inRootShell = false
+      where = 'operational'
       await toRootShell()
       // Until its configuration is loaded, VyOS's shell takes none.
       await shell.run('systemctl is-system-running --wait', 300_000)
@@ -156,11 +182,19 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
     // Booted from its ISO, VyOS keeps /config in memory.
     startsAtBoot: async () => (await run('findmnt --noheadings --output FSTYPE --target /config | grep --quiet --invert-match --extended-regexp "^(tmpfs|overlay)$"')).status === 0,
     reboot: () => {
-      shell.leave(inRootShell ? 'dmesg -n 5; systemctl reboot' : 'reboot now')
+      shell.leave(where === 'root' ? 'dmesg -n 5; systemctl reboot' : 'reboot now')
+      where = 'unknown'
       // It was not saved.
       disabled = false
     },
   }
+}
+
+/** Of lines that were committed, those of which `show configuration commands` says something else: values are in quotes there. */
+function notInForce(changes: readonly string[], shown: string): string[] {
+  const there = shown.split('\n').map((line) => line.replaceAll('\'', '').trim())
+  const configured = (path: string): boolean => there.some((line) => line === path || line.startsWith(`${path} `))
+  return changes.filter((line) => line.startsWith('delete ') ? configured(line.replace(/^delete/, 'set')) : !configured(line))
 }
 
 /** Of what came after a line was typed: without its echo, and without the prompt. */

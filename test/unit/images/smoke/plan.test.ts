@@ -70,9 +70,8 @@ it('the default plan asks everything of the BIOS boot, and a short set of the UE
         "joolVersion": "4.1.13",
         "kernelRelease": "6.1.0-56-amd64",
       },
-      "login": {
-        "password": "of-the-image",
-      },
+      "imagePassword": "of-the-image",
+      "login": {},
       "memoryMiB": 768,
     }
   `)
@@ -120,6 +119,12 @@ it('logs in to VyOS with VyOS\'s own words unless the section has others, and ne
   expect(() => { requirePassword(plan) }).not.toThrow()
   expect(loginOf(plan, 'vyos')).toEqual({ user: 'vyos', password: 'vyos' })
   expect(loginOf(planSmoke({ spec: smokeSpec.parse({ driver: 'vyos', login: { user: 'me', password: 'p' } }) }, before), 'vyos')).toEqual({ user: 'me', password: 'p' })
+})
+
+it('keeps the password of the images that it makes from a VyOS that is only found out to be one', () => {
+  const plan = planBoots(smokeSpec.parse({}), 'router', {})
+  expect([loginOf(plan, 'vyos'), loginOf(plan, 'reference')]).toEqual([{ user: 'vyos', password: 'vyos' }, { user: 'root', password: 'router' }])
+  expect(() => { requirePassword({ ...plan, driver: 'reference' }) }).not.toThrow()
 })
 
 it('tells a boot that stopped before its kernel from one that came further', () => {

@@ -86,17 +86,49 @@ it('a configuration that could not be saved is an error', async () => {
   expect(await rejection(driver.configure())).toMatchObject({ code: 'E_BOOT', details: expect.stringContaining('No space left') as string })
 })
 
+it('whether it was saved is seen in the file, since `save` says nothing', async () => {
+  const looks = 'sed -n \'/^nat64 {/,/^}/p\' /config/config.boot | grep --quiet \'^ *rule 100 {\''
+  const { driver } = await router({ commands: { [looks]: [1, ''] } })
+  await driver.login()
+  expect(await rejection(driver.configure())).toMatchObject({ code: 'E_BOOT', details: 'after `save`, /config/config.boot has no rule 100 of nat64' })
+  // VyOS 1.3 does say something.
+  const talking = await router({ saveSays: 'Saving configuration to \'/config/config.boot\'...\nDone\n' })
+  await talking.driver.login()
+  await talking.driver.configure()
+  expect(talking.vyos.saved).toBe(true)
+})
+
+it('a commit that says nothing, and after which nothing is configured, has failed', async () => {
+  const { driver } = await router({ commitLies: true, commitSays: 'A traceback that nobody knows\n' })
+  await driver.login()
+  const { details } = await rejection(driver.configure()) as { details?: string }
+  expect(details).toMatch(/^A traceback that nobody knows\nthe commit did not say that it failed, and these are not in force:\nset interfaces/)
+  expect(details).toContain(expected[5])
+})
+
+it('a line without an answer is an error, and what is asked next finds its way out of configuration mode', async () => {
+  const { driver, vyos } = await router({ silent: [expected[2] ?? ''], commands: { 'uname -r': [0, '6.6.54-vyos'] } })
+  await driver.login()
+  expect(await rejection(driver.configure())).toMatchObject({ code: 'E_BOOT', message: expect.stringContaining(`the prompt after "${expected[2] ?? ''}"`) as string })
+  expect(await driver.run('uname -r')).toEqual({ status: 0, output: '6.6.54-vyos' })
+  await driver.configure()
+  expect(vyos.commits).toEqual([expected])
+})
+
 it('where the package is installed, operational mode has to show the rule, as JSON and as a table that no pager holds back', async () => {
-  const installed = { [`test -e ${script}`]: [0, ''] as const, [`${script} show_rules --family nat64 --raw`]: [0, '[{"rule": "nat64-100"}]'] as const }
+  const installed = { [`test -e ${script}`]: [0, ''] as const, [`${script} show_rules --family nat64 --raw 2>/dev/null`]: [0, '[{"rule": "nat64-100"}]'] as const }
   const table = 'Rule       Engine  State\n---------  ------  -----\nnat64-100  jool    up'
   const { driver, vyos } = await router({ commands: installed, shows: { 'show nat64 source rules': table } })
   await driver.login()
   await driver.configure()
   expect(vyos.typed.at(-1)).toBe('show nat64 source rules')
 
-  const none = await router({ commands: { ...installed, [`${script} show_rules --family nat64 --raw`]: [0, '[]'] }, shows: { 'show nat64 source rules': table } })
+  const none = await router({ commands: { ...installed, [`${script} show_rules --family nat64 --raw 2>/dev/null`]: [0, '[]'] }, shows: { 'show nat64 source rules': table } })
   await none.driver.login()
   expect(await rejection(none.driver.configure())).toMatchObject({ message: 'on the router: show_rules --raw knows no rule nat64-100' })
+  const broken = await router({ commands: { ...installed, [`${script} show_rules --family nat64 --raw 2>/dev/null`]: [0, 'Traceback'] } })
+  await broken.driver.login()
+  expect(await rejection(broken.driver.configure())).toMatchObject({ code: 'E_BOOT', message: 'on the router: show_rules --raw answers with what is no JSON', details: 'Traceback' })
   const unknown = await router({ commands: installed })
   await unknown.driver.login()
   expect(await rejection(unknown.driver.configure())).toMatchObject({ message: 'on the router: "show nat64 source rules" does not show rule 100', details: expect.stringContaining('Invalid command') as string })
