@@ -167,13 +167,13 @@ describe.skipIf(!tools)('a target that names an ISO', () => {
     expect(await rejection(prepared('  from: missing.iso\n', { name: 'refused' }))).toMatchObject({ code: 'E_IMAGE', hint: expect.stringContaining('correct iso.from') as string })
   })
 
-  const resolveFor = async (suite: string): Promise<unknown> => isoStage.resolve({ target: { name: 't', suite: suite as never, architecture: 'amd64' }, spec: isoStage.spec.parse({ kind: 'existing', from: iso }), before: { source: debianSource, headers: { provider: 'debian', release: oldRelease } as never } }, { ...fakeDeps({}).deps, exec, targetDir: dir })
+  const resolveFor = async (suite: string): Promise<unknown> => isoStage.resolve({ target: { name: 't', suite: suite as never, architecture: 'amd64' }, spec: isoStage.spec.parse({ kind: 'existing', from: iso }), before: { source: debianSource, headers: { provider: 'debian', release: oldRelease } as never } }, { ...fakeDeps({}).deps, exec, targetDir: dir, workDir: dir })
 
   test('offers what the suite has and the image lacks, and nothing under a name that the image has', async () => {
     const closure = ['dpkg', 'libnl-3-200', 'tool'].map((name) => ({ name, version: '9', architecture: 'amd64', file: { fileName: `${name}.deb`, sizeBytes: 1, sha256: '1'.repeat(64), from: { archive: 'debian', path: 'x' } } }))
     const { deps, asked } = fakeDeps({ packages: closure as never })
     const resolved = async (packages: string[]): Promise<string[]> => {
-      const locked = await isoStage.resolve({ target: { name: 't', suite: 'bookworm', architecture: 'amd64' }, spec: isoStage.spec.parse({ kind: 'existing', from: iso, packages }), before: { source: debianSource, headers: { provider: 'debian', release: oldRelease } as never } }, { ...deps, exec, targetDir: dir })
+      const locked = await isoStage.resolve({ target: { name: 't', suite: 'bookworm', architecture: 'amd64' }, spec: isoStage.spec.parse({ kind: 'existing', from: iso, packages }), before: { source: debianSource, headers: { provider: 'debian', release: oldRelease } as never } }, { ...deps, exec, targetDir: dir, workDir: dir })
       return locked.packages.map(({ name }) => name)
     }
     expect(await resolved([])).toEqual(['libnl-3-200'])
