@@ -66,7 +66,7 @@ def read_event(text: str) -> Optional[TranslationEvent]:
         # A time that there is, or ValueError: whoever prints it relies on that.
         year, month, day, hour, minute, second = (int(match.group(part)) for part in ("year", "month", "day", "hour", "minute", "second"))
         when = int(datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return TranslationEvent(_EVENTS[match.group("event")], match.group("instance"), when, protocol, inside, outside, inside_destination, destination)
 
@@ -84,7 +84,10 @@ def _ends(event: str, rest: str) -> Optional[Tuple[str, End, End, Optional[End],
 def _end(text: str) -> End:
     """@raises ValueError"""
     address, _, port = text.partition("#")
-    return End(address, int(port))
+    number = int(port)
+    if not 0 <= number <= 65535:
+        raise ValueError(port)
+    return End(address, number)
 
 
 class Record(NamedTuple):
