@@ -182,6 +182,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       }
       writeFileSync(join(dir, 'config.json'), JSON.stringify(spec))
       const { stdout } = await run('timeout', ['90', 'unshare', '--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', join(projectDir, 'test/support/container-lab.sh'), dir, script])
+        .catch((error: unknown) => { throw new Error(`the lab ended early, and has said:\n${(error as { stdout: string }).stdout}`, { cause: error }) })
       return stdout.trimEnd().split('\n')
     }
     const nothingLeft = 'left: '
