@@ -15,7 +15,7 @@ from typing import List, Tuple
 from unittest import mock
 
 from nat64ctl import system
-from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_of, write_new_file
+from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_by_words, unit_of, write_new_file
 
 
 class Programs(unittest.TestCase):
@@ -84,6 +84,21 @@ class Programs(unittest.TestCase):
         for path in ("/user.slice/user-1000.slice/user@1000.service/app.slice/" + unit, "/machine/user@1000.service/" + unit, "", "/"):
             self.assertEqual(unit_of("0::%s\n" % path), "", path)
         self.assertEqual(unit_of("nonsense\n"), "")
+
+    def test_without_systemd_it_is_told_by_the_file_that_root_s_process_reads(self) -> None:
+        words = ("tayga", "-c", "/run/nat64/nat64-tayga/nat64-100.running", "--nodetach")
+        self.assertEqual(unit_by_words(words, 0), "nat64-tayga@nat64-100.service")
+        self.assertEqual(unit_by_words(words, 1000), "")
+        self.assertEqual(unit_by_words(("tayga", "-c", "/tmp/run/nat64/nat64-tayga/nat64-100.running"), 0), "")
+        program = [sys.executable, "-c", "import time; time.sleep(60)", words[2]]
+        with mock.patch.object(system, "SYSTEMD", "/nonexistent"), subprocess.Popen(program) as process:
+            try:
+                with open("/proc/%d/comm" % process.pid, encoding="ascii") as file:
+                    name = file.read().rstrip("\n")
+                found = {each.unit for each in self.router.processes(name) if words[2] in each.words}
+            finally:
+                process.kill()
+        self.assertEqual(found, {"nat64-tayga@nat64-100.service" if os.getuid() == 0 else ""})
 
 
 def _stat(pid: int) -> str:

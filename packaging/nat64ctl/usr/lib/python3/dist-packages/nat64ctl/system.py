@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import select
 import shutil
 import signal
@@ -21,6 +22,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+#: There where systemd runs.
+SYSTEMD = "/run/systemd/system"
+_RUNNING = re.compile(r"/run/nat64/([a-z0-9-]+)/([^/]+)\.running")
 LOCK_FILE = "/run/nat64/lock"
 
 #: Seconds. The longest honest run is `jool file handle` with ten thousand entries on a slow router.
@@ -234,8 +238,11 @@ class LocalSystem(System):
                         continue
                 with open("/proc/%s/cmdline" % entry, encoding="utf-8", errors="replace") as file:
                     words = file.read().split("\0")[:-1]
-                with open("/proc/%s/cgroup" % entry, encoding="utf-8", errors="replace") as file:
-                    unit = unit_of(file.read())
+                if os.path.isdir(SYSTEMD):
+                    with open("/proc/%s/cgroup" % entry, encoding="utf-8", errors="replace") as file:
+                        unit = unit_of(file.read())
+                else:
+                    unit = unit_by_words(words, os.stat("/proc/" + entry).st_uid)
             except OSError:
                 # It has ended meanwhile.
                 continue
@@ -252,6 +259,12 @@ def unit_of(cgroups: str) -> str:
         paths[controllers] = path
     parts = paths.get("name=systemd", paths.get("", "")).split("/")
     return parts[-1] if not any(part == "user.slice" or part.startswith("user@") for part in parts) else ""
+
+
+def unit_by_words(words: Sequence[str], user: int) -> str:
+    """The same where there is no systemd, in a container: the one whose file root's process was given."""
+    matches = (_RUNNING.fullmatch(word) for word in words)
+    return next(("%s@%s.service" % match.groups() for match in matches if match is not None and user == 0), "")
 
 
 @contextmanager
