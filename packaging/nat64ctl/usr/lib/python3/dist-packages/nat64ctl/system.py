@@ -125,7 +125,8 @@ class LocalSystem(System):
                     stderr=subprocess.PIPE,
                     env=_environment(),
                     start_new_session=True,
-                    pass_fds=_lock_descriptors,
+                    # What outlives nat64ctl keeps the lock. But not daemons: where systemctl starts them itself, in a container, they would for ever.
+                    pass_fds=() if words[0] == "systemctl" else _lock_descriptors,
                     encoding="utf-8",
                     errors="replace",
                 )
