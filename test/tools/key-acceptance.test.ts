@@ -61,7 +61,7 @@ describe.skipIf(!needsTools('dpkg-deb', 'mksquashfs', 'openssl'))('the key for a
   }
 
   async function resolved(section: object, key: string): Promise<ModulesLocked> {
-    const deps = { ...fakeDeps({ records: { 'gcc-12': { Package: 'gcc-12' } } }).deps, exec, workDir: join(dir, 'work'), targetDir: dir }
+    const deps = { ...fakeDeps({ records: { 'gcc-12': { Package: 'gcc-12' } } }).deps, exec, workDir: dir, targetDir: dir }
     const before = { source: debianSource, headers: await resolveHeaders({ spec: headersSpec.parse(section), target, before: {} }, deps) }
     return resolveModules({ spec: modulesSpec.parse({ signing: { key: `${key}.key`, certificate: `${key}.pem` } }), target, before }, deps)
   }
