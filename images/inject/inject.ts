@@ -18,7 +18,7 @@ import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { architectureName, expectInstalled, heldPackages, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, expectInstalled, heldPackages, leaveOut, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 
@@ -200,6 +200,8 @@ async function listLayer(iso: OpenIso, files: Map<string, string>, workDir: stri
 
 interface Request {
   offer: Offer
+  /** Why each of what was given is not to be installed. */
+  leftOut: readonly string[]
   before: readonly { name: string; version: string; architecture: string }[]
   given: ReadonlySet<string>
   kernels: readonly ImageKernel[]
@@ -219,7 +221,9 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   if (squashfs.superblock.compressor === 'lzma') throw new ForgeError('E_INJECT', `${image.path} has a squashfs that is compressed with lzma, which no kernel mounts`, { hint: 'pack it anew with xz' })
   for (const folder of ['lower', 'upper', 'merged', 'request', 'run']) await mkdir(join(workDir, folder))
   const write = (name: string, lines: readonly string[]): Promise<void> => writeFile(join(workDir, 'request', name), lines.map((line) => `${line}\n`).join(''))
-  const offer = await offerPackages({ packages, folders, architectures, workDir, exec })
+  const offered = await offerPackages({ packages, folders, architectures, workDir, exec })
+  const { given, why: leftOut } = leaveOut(offered, system.packages.map(({ name }) => name))
+  const offer = { ...offered, given }
   const kernels = await kernelsIn(image)
   const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
   const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
@@ -242,7 +246,7 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   }
   if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
   await write('initrds', newKernel === undefined ? await initrdsOf(image, kernels, workDir) : [`${newKernel} new`])
-  return { offer, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
+  return { offer, leftOut, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
 }
 
 function kernelOf({ given }: Offer): string {
@@ -378,6 +382,7 @@ async function notesOf({ answer, mode, request, outcome, difference }: NotesInpu
   const notKept = await linesOf(join(answer, 'not-kept'))
   const kernels = request.offer.given.flatMap(({ kernel }) => kernel ?? []).filter((release) => !request.kernels.some((known) => known.release === release))
   return [
+    ...request.leftOut,
     ...(noted.has('own-relations-broken') ? ['packages of the image itself have unmet dependencies, so apt was not asked: dpkg installed what was given, and no more'] : []),
     ...(noted.has('no-initramfs-tools') ? ['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'] : []),
     ...(notKept.length === 0 ? [] : [`packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (${shortly(notKept)})`]),

@@ -57,7 +57,8 @@ export async function openOutput(output: string, exec: Exec): Promise<Output> {
       path,
       publish: async () => {
         await nameless.sync()
-        await exec(['ln', '--logical', '--no-target-directory', path, target], { doing: `put ${output} in its place`, errorCode: 'E_USAGE', hint: appeared })
+        await exec(['ln', '--logical', '--no-target-directory', path, target], { doing: `put ${output} in its place`, errorCode: 'E_OUT', hint: 'the last words above say why: look at that disk' })
+          .catch(async (cause: unknown) => { throw await stat(target).then(() => new ForgeError('E_USAGE', `${output} exists`, { hint: appeared, cause }), () => cause) })
       },
       [Symbol.asyncDispose]: () => nameless.close(),
     }

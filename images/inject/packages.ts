@@ -87,11 +87,23 @@ async function index(dir: string, repository: string, origin: string, exec: Exec
   })
 }
 
+/**
+ * Of what is built together, two packages are only for some images. Given with all the others, such a one is left out where it cannot be, with the reason;
+ * given alone it is meant.
+ */
+export function leaveOut({ given, all }: Offer, present: readonly string[]): { given: OfferedPackage[]; why: string[] } {
+  const why = new Map(given.flatMap(({ name }) => {
+    const needed = name === 'vyos-nat64' ? 'vyos-1x' : /^jool-modules-([a-z].*)$/.exec(name)?.[1]?.replace(/^/, 'linux-image-')
+    return needed === undefined || present.includes(needed) || all.some((one) => one.name === needed) ? [] : [[name, `${name} is left out: it is for images with ${needed}, which this one has not`]]
+  }))
+  return why.size === given.length ? { given, why: [] } : { given: given.filter(({ name }) => !why.has(name)), why: [...why.values()] }
+}
+
 async function writeAptConfiguration(workDir: string, sources: readonly string[], architectures: readonly string[]): Promise<void> {
   const request = join(workDir, 'request')
   for (const folder of ['etc/apt.conf.d', 'etc/preferences.d', 'etc/trusted.gpg.d', 'state/lists/partial', 'cache', 'log']) await mkdir(join(request, folder), { recursive: true })
   await mkdir(join(workDir, 'archives/partial'), { recursive: true })
-  await writeFile(join(request, 'etc/sources.list'), sources.map((dir) => `deb [trusted=yes] copy:${dir} ./\n`).join(''))
+  await writeFile(join(request, 'etc/sources.list'), sources.map((dir) => `deb [trusted=yes] copy:${encodeURI(dir)} ./\n`).join(''))
   // What was given is what is meant, also where it is older than the image's own.
   await writeFile(join(request, 'etc/preferences'), 'Package: *\nPin: release o=given\nPin-Priority: 1001\n')
   // DPkg::Install::Recursive: five files or more apt puts into a folder of its own, which only it sees, whatever the option itself says.

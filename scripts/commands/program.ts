@@ -70,7 +70,7 @@ export function createProgram(interrupt: AbortSignal): Command {
     .addHelpText('after', examples([
       ['nat64-forge inject router.iso -o router-nat64.iso', 'build what the target says for the image\'s kernel, and put it in'],
       ['nat64-forge inject vyos.iso --target vyos.yaml -o vyos-nat64.iso', 'the same with another target; its headers are those of the image'],
-      ['nat64-forge inject vyos.iso out/debian-12/packages/*.deb -o vyos-nat64.iso', 'put what was built before into an image'],
+      ['nat64-forge inject router.iso out/debian-12/packages/*.deb -o router-nat64.iso', 'put what was built before into an image'],
       ['nat64-forge inject vyos.iso nat64ctl.deb --packages out/debian-12/apt --diff', 'what would change, with what it needs'],
       ['nat64-forge inject router.iso linux-image-*.deb --kernel replace -o new.iso', 'another kernel'],
     ]))

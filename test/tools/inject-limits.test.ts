@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
+import { openOutput } from '../../images/inject/output.ts'
 import { openByteSource } from '../../scripts/formats/byte-source.ts'
 import { readIso9660 } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
@@ -11,6 +12,7 @@ import { createExec } from '../../scripts/lib/exec.ts'
 import { silentLog } from '../../scripts/lib/log.ts'
 import { program, start, type Ended } from '../support/cli.ts'
 import { debianLikeIso, debianLikeTools, debianPackage, efiAppended } from '../support/debian-like-iso.ts'
+import { rejection } from '../support/rejection.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
@@ -36,6 +38,14 @@ describe.skipIf(!tools)('an injection', () => {
   beforeAll(async () => {
     dir = await temporaryFolder({ keepUntil: 'file' })
     iso = await debianLikeIso({ dir, exec })
+  })
+
+  test('whose output\'s folder is gone when all is done has made no mistake in its command', async () => {
+    const folder = join(dir, 'goes')
+    await mkdir(folder)
+    await using output = await openOutput(join(folder, 'new.iso'), exec)
+    await rm(folder, { recursive: true })
+    expect(await rejection(output.publish())).toMatchObject({ code: 'E_OUT', message: expect.stringContaining('could not put') as string })
   })
 
   // Disks of their own, in a mount namespace that ends with the programs in it.

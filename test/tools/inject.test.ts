@@ -98,6 +98,26 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect((await cli(['inspect', one.path])).stdout).toContain('injected     extra 1.0')
   })
 
+  test('need not all belong in every image: a whole folder can be given, and what is left out is told; alone it is an error', async () => {
+    const [extra, vyos, follows] = [await pkg({ name: 'whole', files: { 'usr/share/whole': '\n' } }), await pkg({ name: 'vyos-nat64', control: 'Pre-Depends: vyos-1x\n' }), await pkg({ name: 'jool-modules-amd64', control: 'Depends: linux-image-amd64\n' })]
+    const { result, stderr } = await inject([extra, vyos, follows])
+    expect(stderr).toBe('')
+    expect(result.packages.map(({ name }) => name)).toEqual(['whole'])
+    expect(result.notes).toEqual(['jool-modules-amd64 is left out: it is for images with linux-image-amd64, which this one has not', 'vyos-nat64 is left out: it is for images with vyos-1x, which this one has not'])
+    const alone = await inject([vyos])
+    expect(alone).toMatchObject({ status: 65, stderr: expect.stringContaining('vyos-1x') as string })
+    // Where the other package comes too, or is in a folder, nothing is left out.
+    const kernel = await pkg({ name: 'linux-image-amd64' })
+    expect((await inject([extra, follows, kernel])).result.packages.map(({ name }) => name)).toEqual(['jool-modules-amd64', 'linux-image-amd64', 'whole'])
+  })
+
+  test('are installed from a store whose path has blanks and signs', async () => {
+    const workDir = join(dir, 'a store [of 50 %] &')
+    await mkdir(workDir)
+    const { stderr } = await inject([await pkg({ name: 'blank' })], { workDir })
+    expect(stderr).toBe('')
+  })
+
   test('may be many: apt would hand five files and more to dpkg in a folder that the image has not', async () => {
     const names = Array.from({ length: 9 }, (_, index) => `many${String(index)}`)
     const debs = await Promise.all(names.map((name, index) => pkg({ name, files: { [`usr/share/${name}`]: '\n' }, ...(index > 4 ? { control: `Depends: ${names.slice(0, 4).join(', ')}\n` } : {}) })))

@@ -30,7 +30,7 @@ export async function makeReferenceRoot(root: string, plan: ReferencePlan, deps:
     // In place before any package: dpkg's exclusions and the initrd's contents are decided while packages install.
     `--setup-hook=copy-in ${overlay}/etc /`,
     `--include=${include}`, plan.target.suite, root,
-    `deb [trusted=yes] copy:${pool} ./`, `deb [trusted=yes] copy:${join(debs.dir, debs.aptDir)} ./`,
+    ...[pool, join(debs.dir, debs.aptDir)].map((dir) => `deb [trusted=yes] copy:${encodeURI(dir)} ./`),
   ] as unknown as Argv, { env, contained: true, doing: 'install the router\'s packages', errorCode: 'E_ISO', timeoutMs: 30 * 60_000 })
 
   deps.log.step('configuring the router\'s root')
