@@ -38,7 +38,9 @@ try {
   if (values.record) await record(results)
   else for (const text of wrong) say(`the catalogue disagrees: ${text}`)
   if (wrong.length > 0 && !values.record) say('next: npm run test:matrix -- --record, then read the difference')
-  if (values.record ? results.some(({ verdict }) => verdict === 'broken') : wrong.length > 0) process.exitCode = 1
+  const built = results.some(({ verdict }) => verdict === 'built')
+  if (!built) say('nothing was built: look at the mirror in the host\'s apt configuration')
+  if (!built || (values.record ? results.some(({ verdict }) => verdict === 'broken') : wrong.length > 0)) process.exitCode = 1
 } catch (error) {
   say(describeError(error))
   process.exitCode = 1

@@ -10,7 +10,8 @@ export function disagreement({ cell, verdict, jool, release, words }: CellResult
   const recorded = row.failures.find((failure) => failure.jool === jool && sameLine(failure.release, release, row.kernels))
   switch (verdict) {
     case 'unreachable':
-      return undefined
+      // What was built once and is gone from the archive may as well be a wrong mirror.
+      return !trial && row.verified !== 'no' ? `${row.name} has no kernel in the archive, and the row says it is verified` : undefined
     case 'broken':
       return `${row.name} could not be tried with Jool ${jool === '' ? `of ${cell.joolSuite}` : jool}`
     case 'built':
