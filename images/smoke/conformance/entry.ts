@@ -26,6 +26,8 @@ export interface Entry {
   /** Entries whose configurations are equal share one. */
   config: (kind: TranslationKind) => TranslatorConfig
   limits?: readonly Limit[]
+  /** Asked of stateful translators only, and yet a translator without sessions does it too. */
+  needsNoSessions?: true
   /** Seconds that the entry waits for, when time is what it is about. */
   waits?: number
   /** Resolves to what was seen, in a few words. @throws CheckFailed, CheckSkipped */
@@ -49,4 +51,6 @@ export function joolSource(place: string): string {
 export function taygaSource(place: string): string {
   return `https://github.com/apalrd/tayga/blob/0.9.2-10/${place}`
 }
+/** Of IPv4's datagrams. */
+export const unchecked: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA drops datagrams without a checksum, without a word', source: taygaSource('nat64.c#L194') }]
 export const joolUntranslatable = 'https://nicmx.github.io/Jool/en/intro-jool.html#untranslatable-packets'

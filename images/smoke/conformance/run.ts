@@ -84,12 +84,12 @@ export function judged({ verdict, detail }: Pick<ConformanceResult, 'verdict' | 
   return { verdict: verdict === 'fail' ? 'known-limit' : limit.sometimes === true ? verdict : 'limit-gone', detail }
 }
 
-/** What is asked of NAT64 only is asked of its sessions and ports, and it has none: some of it comes true all the same. */
-const withoutSessions: Limit = { engine: 'tayga', what: 'TAYGA translates addresses, no ports, and keeps no sessions', source: 'https://github.com/apalrd/tayga/blob/0.9.2-10/README', sometimes: true }
+/** What is asked of NAT64 only is asked of its sessions and ports, and it has none. */
+const withoutSessions: Limit = { engine: 'tayga', what: 'TAYGA translates addresses, no ports, and keeps no sessions', source: 'https://github.com/apalrd/tayga/blob/0.9.2-10/README' }
 
-function limitOf({ limits = [], kinds }: Entry, { engine, mode }: TranslatorSetup, kind: TranslationKind): Limit | undefined {
-  const statefulOnly = engine === 'tayga' && kind === 'nat64' && !kinds.includes('nat46') ? withoutSessions : undefined
-  return statefulOnly ?? limits.find((limit) => limit.engine === engine && (limit.modes?.includes(mode) ?? true) && (limit.kinds?.includes(kind) ?? true))
+export function limitOf({ limits = [], kinds, needsNoSessions }: Entry, { engine, mode }: Pick<TranslatorSetup, 'engine' | 'mode'>, kind: TranslationKind): Limit | undefined {
+  const known = limits.find((limit) => limit.engine === engine && (limit.modes?.includes(mode) ?? true) && (limit.kinds?.includes(kind) ?? true))
+  return known ?? (engine === 'tayga' && kind === 'nat64' && !kinds.includes('nat46') && needsNoSessions !== true ? withoutSessions : undefined)
 }
 
 function raised(error: unknown): string {

@@ -101,7 +101,7 @@ export const others = entries([
     },
   },
   {
-    id: 'rfc6146-error-far-router', rfc: 6146, section: '3.5', title: 'an ICMPv6 error of a router on the path comes from the address of the mapping', kinds: stateful, config: plainConfig,
+    id: 'rfc6146-error-far-router', rfc: 6146, section: '3.5', title: 'an ICMPv6 error of a router on the path comes from the address of the mapping', kinds: stateful, config: plainConfig, limits: unmappedRouter,
     run: async (bench) => {
       await bench.translates('v6', complaint, told(a4, bench.hop(64)))
       return `from ${a4}`

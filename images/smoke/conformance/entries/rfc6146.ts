@@ -4,7 +4,7 @@ import { encode } from '../../packets/encode.ts'
 import { differences, innerPacket } from '../../packets/difference.ts'
 import { echoRest, icmp, ip4, ip6, pattern, tcp, udp, type IPv6, type Packet, type Payload } from '../../packets/packet.ts'
 import { kernelsOwn, shown, type Bench, type Seen } from '../bench.ts'
-import { entries, stateful, type Entry } from '../entry.ts'
+import { entries, stateful, taygaSource, type Entry } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 import type { Protocol } from '../translator.ts'
 
@@ -83,7 +83,7 @@ const protocolEntries = (['udp', 'tcp', 'icmp'] as const).flatMap((protocol, ind
       },
     },
     {
-      ...header, id: `rfc6146-static-${protocol}`, section, title: `${name}: a packet from IPv4 enters through a static mapping, and is answered from it`,
+      ...header, id: `rfc6146-static-${protocol}`, section, needsNoSessions: true, title: `${name}: a packet from IPv4 enters through a static mapping, and is answered from it`,
       run: async (bench) => {
         const query = (version: 4 | 6): Payload => protocol === 'icmp' ? icmp(version === 4 ? 8 : 128, 0, echoRest(port, 5), 'x') : outgoing(protocol, peerPort + 5, port, version)
         await bench.translates('v4', ip4({ src: t4, dst: b4, payload: query(4) }), ip6({ src: t6, dst: b6, hopLimit: bench.hop(64), payload: query(6) }))
@@ -277,6 +277,7 @@ export const rfc6146 = entries([
   },
   {
     ...header, id: 'rfc6146-loop', section: '3.5', title: 'a packet from IPv6 whose source is in the translator\'s own prefix is dropped',
+    limits: [{ engine: 'tayga', what: 'TAYGA translates what comes from its own prefix like anything else', source: taygaSource('README') }],
     run: async (bench) => {
       await bench.drops('v6', ip6({ src: t6, dst: s6, payload: udp(1, 2, 'loop') }))
       return 'nothing came of it'

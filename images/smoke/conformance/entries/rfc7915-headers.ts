@@ -1,7 +1,7 @@
 import { demand } from '../../checks/check.ts'
 import { pattern, tcp, udp, type Extension } from '../../packets/packet.ts'
 import { as4, as6, from4, from6 } from '../flow.ts'
-import { both, entries, joolSource, stateless, taygaSource, type Limit } from '../entry.ts'
+import { both, entries, joolSource, stateless, taygaSource, unchecked, type Limit } from '../entry.ts'
 import { plainConfig, world } from '../world.ts'
 
 const { port, peerPort } = world
@@ -13,7 +13,6 @@ const destination: Extension = { kind: 'destination', data: Buffer.from('0104000
 const routing = (segmentsLeft: number): Extension => ({ kind: 'routing', data: Buffer.concat([Buffer.from([0, segmentsLeft, 0, 0, 0, 0]), Buffer.alloc(16, 0x20)]) })
 
 const sourceRouted: readonly Limit[] = (['jool', 'tayga'] as const).map((engine) => ({ engine, modes: ['isolated'], what: 'the router before the translator drops source-routed packets without a word (accept_source_route)', source: 'https://docs.kernel.org/networking/ip-sysctl.html' }))
-const unchecked: readonly Limit[] = [{ engine: 'tayga', what: 'TAYGA drops datagrams without a checksum, without a word', source: taygaSource('nat64.c#L194') }]
 
 export const rfc7915Headers = entries([
   {

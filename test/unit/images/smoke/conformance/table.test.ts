@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Entry } from '../../../../../images/smoke/conformance/entry.ts'
-import { grouped, judged } from '../../../../../images/smoke/conformance/run.ts'
+import { grouped, judged, limitOf } from '../../../../../images/smoke/conformance/run.ts'
 import { joolCommands } from '../../../../../images/smoke/conformance/setups/jool-commands.ts'
 import { expiryIn, secondsOf } from '../../../../../images/smoke/conformance/setups/jool-sessions.ts'
 import { nat64ctlText } from '../../../../../images/smoke/conformance/setups/nat64ctl-text.ts'
@@ -48,6 +48,14 @@ describe('an outcome', () => {
     expect(judged({ verdict: 'skip', detail: 'd' }, limit)).toEqual({ verdict: 'skip', detail: 'd' })
     expect(judged({ verdict: 'fail', detail: 'd' }, undefined)).toEqual({ verdict: 'fail', detail: 'd' })
   })
+})
+
+it('what only sessions and ports make possible, TAYGA fails, and everything else is asked of it', () => {
+  const limited = (needle: string): string[] => table.filter((entry) => entry.id.includes(needle)).map((entry) => limitOf(entry, { engine: 'tayga', mode: 'inline' }, 'nat64')?.what ?? 'none')
+  expect(limited('rfc6146-session-udp')).toEqual(['TAYGA translates addresses, no ports, and keeps no sessions'])
+  expect(limited('rfc6146-static-')).toEqual(['none', 'none', 'none'])
+  expect(limited('46-fragments-zero-checksum')).toEqual(['TAYGA drops datagrams without a checksum, without a word'])
+  expect(table.filter(({ needsNoSessions }) => needsNoSessions).every(({ kinds }) => !kinds.includes('nat46'))).toBe(true)
 })
 
 describe('a configuration', () => {
