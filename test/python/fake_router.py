@@ -162,6 +162,8 @@ class FakeRouter(System):
         self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
         self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
+        #: rt_tables of iproute2: names by number, which `ip` prints unless it is asked for numbers.
+        self.table_names = {"254": "main", "255": "local"}
         #: Of the router's own namespace, on interfaces that are not ours.
         self.own_addresses: Set[str] = set()
         #: Whether the modules were compiled with their targets for iptables.
@@ -172,6 +174,7 @@ class FakeRouter(System):
         self.before_change: Callable[[int], None] = lambda number: None
         self.after_change: Callable[[int], None] = lambda number: None
         self._serial = 0
+        self._numeric = False
 
     # The door
 
@@ -281,7 +284,7 @@ class FakeRouter(System):
     # iproute2
 
     def _ip(self, rest: List[str]) -> str:
-        namespace, family, as_json = "", 0, False
+        namespace, family, as_json, self._numeric = "", 0, False, False
         while rest and rest[0].startswith("-"):
             option = rest.pop(0)
             if option == "-n":
@@ -290,6 +293,8 @@ class FakeRouter(System):
                 family = int(option[1])
             elif option == "-j":
                 as_json = True
+            elif option == "-N":
+                self._numeric = True
             else:
                 assert option == "-d", option
         where = self._namespace(namespace)
@@ -462,6 +467,11 @@ class FakeRouter(System):
             raise Refused("RTNETLINK answers: File exists", 2)
         return self._changing(lambda: where.routes.update({key: (device, via)}))
 
+    def _table(self, table: str) -> str:
+        """As `ip` prints it."""
+        number = {"main": "254", "local": "255"}.get(table, table)
+        return number if self._numeric else self.table_names.get(number, number)
+
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
         options = dict(zip(rest[::2], rest[1::2]))
@@ -475,8 +485,8 @@ class FakeRouter(System):
             if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
                 continue
             if not device:
-                of_table = {"table": table} if asked == "all" and table != "main" else {}
-                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
+                of_table = {"table": self._table(table)} if asked == "all" and table != "main" else {}
+                rows.append({"type": "7" if self._numeric else "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
                 continue
             row: Dict[str, Any] = {"dst": destination, "flags": []}
             if via:
@@ -484,14 +494,14 @@ class FakeRouter(System):
             if wanted is None:
                 row["dev"] = device
             if asked == "all" and table != "main":
-                row["table"] = table
+                row["table"] = self._table(table)
             rows.append(row)
         if family == 4 and not asked.isdigit():
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
                     rows.extend(
-                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []}
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "2" if self._numeric else "kernel", "scope": "link", "flags": []}
                         for each in link.addresses
                         if ":" not in each
                     )
@@ -511,13 +521,16 @@ class FakeRouter(System):
         return self._changing(lambda: policy.remove(rule))
 
     def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
-        rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
+        rows: List[Dict[str, Any]] = [
+            {"priority": 0, "src": "all", "table": self._table("local")},
+            {"priority": 32766, "src": "all", "table": self._table("main")},
+        ]
         for each, words in policy:
             if each != family:
                 continue
             pairs = [word for word in words if word != "not"]
             options = dict(zip(pairs[::2], pairs[1::2]))
-            row: Dict[str, Any] = {"priority": int(options["priority"]), "table": options["lookup"]}
+            row: Dict[str, Any] = {"priority": int(options["priority"]), "table": self._table(options["lookup"])}
             if "not" in words:
                 row["not"] = None
             for name, label in (("from", "src"), ("to", "dst")):
