@@ -166,6 +166,11 @@ class FakeRouter(System):
         self.table_names = {"254": "main", "255": "local"}
         #: Of the router's own namespace, on interfaces that are not ours.
         self.own_addresses: Set[str] = set()
+        #: Of the modules' files; "": as module_version.
+        self.file_version = ""
+        self.signed = False
+        #: Routes of the main table that are not ours, by family, as `ip` prints them.
+        self.foreign_routes: Dict[int, List[str]] = {4: [], 6: []}
         #: Whether the modules were compiled with their targets for iptables.
         self.xtables = True
         self.log: List[Tuple[str, ...]] = []
@@ -270,7 +275,12 @@ class FakeRouter(System):
         if program == "modprobe":
             return self._modprobe(rest[-1], "--dry-run" in rest)
         if program == "modinfo":
-            known = {"depends": "jool_common,x_tables" if self.xtables else "jool_common", "filename": "/lib/modules/x_tables.ko"}
+            known = {
+                "depends": "jool_common,x_tables" if self.xtables else "jool_common",
+                "filename": "/lib/modules/x_tables.ko",
+                "version": self.file_version or self.module_version,
+                "sig_id": "PKCS#7" if self.signed else "",
+            }
             return known[rest[1]] + "\n"
         raise AssertionError("the model does not know %s" % (words,))
 
@@ -308,6 +318,8 @@ class FakeRouter(System):
         if what == "tuntap":
             return self._tuntap(where, rest)
         if what == "route":
+            if rest == ["show", "table", "main"] and not as_json:
+                return "".join(line + " \n" for line in self.foreign_routes[family] + self._own_routes(family))
             return self._route(where, family, rest) if not as_json else self._show_routes(where, family, rest)
         assert what == "rule", what
         policy = self.policy if namespace == "" else where.policy
@@ -462,10 +474,18 @@ class FakeRouter(System):
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
             if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
                 raise Refused("Error: Nexthop has invalid gateway.", 2)
+        foreign = {(family, "main", line.split()[1 if line.startswith("blackhole") else 0]) for line in self.foreign_routes.get(family, [])}
+        if verb == "add" and where is self.namespaces[""] and key in foreign:
+            raise Refused("RTNETLINK answers: File exists", 2)
         connected = {(4, "main", str(IPv4Network(each, strict=False))) for link in where.links.values() if link.up for each in _ipv4(link)}
         if verb == "add" and (key in where.routes or key in connected):
             raise Refused("RTNETLINK answers: File exists", 2)
         return self._changing(lambda: where.routes.update({key: (device, via)}))
+
+    def _own_routes(self, family: int) -> List[str]:
+        """Of the main table, in words."""
+        routes = self.namespaces[""].routes.items()
+        return ["%s via %s dev %s" % (to, via, device) for (each, table, to), (device, via) in routes if (each, table) == (family, "main")]
 
     def _table(self, table: str) -> str:
         """As `ip` prints it."""
@@ -500,8 +520,9 @@ class FakeRouter(System):
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
+                    protocol = "2" if self._numeric else "kernel"
                     rows.extend(
-                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "2" if self._numeric else "kernel", "scope": "link", "flags": []}
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": protocol, "scope": "link", "flags": []}
                         for each in link.addresses
                         if ":" not in each
                     )

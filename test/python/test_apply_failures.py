@@ -257,7 +257,7 @@ class Failures(unittest.TestCase):
     def test_tables_that_rt_tables_names_are_known_by_their_numbers(self) -> None:
         for what in (BEFORE, AFTER):
             router = router_with(what)
-            router.table_names.update({"640000003": "clients", "465000000": "clat", "641000000": "strays", "641000001": "nowhere", "254": "everything"})
+            router.table_names.update({"640000003": "clients", "465000000": "clat", "641000000": "strays", "641000001": "nowhere", "254": "all"})
             self.assertEqual(apply(router, what), ())
 
     def test_a_daemon_that_died_is_started_again(self) -> None:

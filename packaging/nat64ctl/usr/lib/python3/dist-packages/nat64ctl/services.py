@@ -18,8 +18,11 @@ FOLDER = "/run/nat64"
 LOG_UNIT = "nat64-log"
 LOG_INSTANCE = "kernel"
 
+#: Template of the units of session synchronization.
+JOOLD_UNIT = "nat64-joold"
+
 #: Template of the units to the name of the program, as the kernel knows it.
-PROGRAMS = {"nat64-tayga": "tayga", "nat64-joold": "joold", LOG_UNIT: "python3"}
+PROGRAMS = {"nat64-tayga": "tayga", JOOLD_UNIT: "joold", LOG_UNIT: "python3"}
 
 
 @dataclass(frozen=True)
