@@ -260,6 +260,8 @@ class FakeRouter(System):
             raise Refused("%s: no such program" % program, 127)
         if program == "ip":
             return self._ip(rest)
+        if program == "xargs":
+            return self._xargs(namespace, rest, stdin)
         if program in ("jool", "jool_siit"):
             return self._jool(namespace, program, rest, stdin)
         if program == "sysctl":
@@ -290,6 +292,19 @@ class FakeRouter(System):
         if name not in self.namespaces:
             raise Refused('Cannot open network namespace "%s": No such file or directory' % name, 1)
         return self.namespaces[name]
+
+    def _xargs(self, namespace: str, rest: List[str], stdin: Optional[str]) -> str:
+        assert rest[:3] == ["-r", "-n", "3"] and rest[3] in ("jool", "jool_siit") and stdin is not None, rest
+        words = stdin.split()
+        refusals: List[str] = []
+        for start in range(0, len(words), 3):
+            try:
+                self._jool(namespace, rest[3], rest[4:] + words[start : start + 3], None)
+            except Refused as refusal:
+                refusals.append(str(refusal))
+        if refusals:
+            raise Refused("\n".join(refusals), 123)
+        return ""
 
     # iproute2
 
@@ -506,7 +521,8 @@ class FakeRouter(System):
                 continue
             if not device:
                 of_table = {"table": self._table(table)} if asked == "all" and table != "main" else {}
-                rows.append({"type": "7" if self._numeric else "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
+                kind = "7" if self._numeric else "unreachable"
+                rows.append({"type": kind, "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
                 continue
             row: Dict[str, Any] = {"dst": destination, "flags": []}
             if via:

@@ -233,6 +233,27 @@ class Failures(unittest.TestCase):
                     self.assertEqual(raised.exception.remains, [])
                     self.assertEqual(snapshot(router), before)
 
+    def test_many_entries_of_which_one_is_refused_are_all_undone(self) -> None:
+        before = configuration(source(1, pool("192.0.2.1")))
+        router = router_with(before)
+        was = snapshot(router)
+        statics = tuple(static(n, "2001:db8::%x" % n, 80, "192.0.2.1", 2000 + n) for n in range(1, 301))
+        start, log = router.changes, len(router.log)
+
+        def refuse(at: int) -> None:
+            if at == start + 270:
+                raise Refused("Error: The kernel module returned error 17: Entry collides.")
+
+        router.before_change = refuse
+        with self.assertRaises(ApplyFailed) as raised:
+            apply(router, configuration(source(1, pool("192.0.2.1"), statics=statics)))
+        self.assertIn("add 50 static entries", raised.exception.operation)
+        self.assertIn("Entry collides.\n(exit status 123)", raised.exception.words)
+        self.assertEqual(raised.exception.remains, [])
+        self.assertEqual(snapshot(router), was)
+        # One for each part, and those that undo them.
+        self.assertEqual(len([words for words in router.log[log:] if words[0] == "xargs"]), 4)
+
     def test_progress_that_nobody_hears_stops_nothing(self) -> None:
         def gone(_text: str) -> None:
             raise BrokenPipeError(32, "Broken pipe")
