@@ -13,7 +13,7 @@ from .intervals import Block, Blocks
 from .matches import check_matches
 from .nodes import Node
 from .reserved import check_reserved
-from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, engine_and_mode, is_apart, leaf_or_self, refuse, translator_of
+from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, engine_and_mode, is_apart, is_disabled, leaf_or_self, refuse, translator_of
 from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 
 ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
@@ -26,6 +26,7 @@ def check_across(
     instances = _instances(sources, destinations, clat)
     for instance in instances:
         _held_by_one_instance(instance, collector)
+        _without_pool(instance, collector)
         _bib(instance, collector)
         _maps(instance, collector)
     _outside_addresses(instances, collector)
@@ -99,6 +100,24 @@ def _prefix_of(checked: Checked) -> IPv6Network:
     if isinstance(checked, CheckedSource):
         return checked.rule.prefix
     return checked.rule.source_prefix if isinstance(checked, CheckedDestination) else checked.clat.plat_prefix
+
+
+def _without_pool(instance: _Instance, collector: Collector) -> None:
+    """Where one rule of an instance has addresses, Jool does not take the router's own for another: neither for packets with that one's mark,
+    nor for its static mappings."""
+    members = [checked for checked in instance.members if not is_disabled(checked)] or list(instance.members)
+    holders = [checked for checked in members if translator_of(checked) == "NAT64" and _has_addresses(checked)]
+    for checked in members:
+        if holders and isinstance(checked, CheckedSource) and not checked.pools and (checked.statics or not checked.rule.disabled):
+            refuse(
+                collector, checked.node, f"no pool, and in one instance with {holders[0].label}, which has addresses",
+                "Jool takes the router's own addresses only where no rule of the instance has any; packets of this one would not be translated.",
+                "a translation pool here, or none in all of them; or mode isolated with another prefix and masquerade",
+            )
+
+
+def _has_addresses(checked: Checked) -> bool:
+    return isinstance(checked, CheckedDestination) or (isinstance(checked, CheckedSource) and bool(checked.pools))
 
 
 def _each(article: str, names: List[str]) -> str:
