@@ -186,7 +186,8 @@ class LiveInstance(unittest.TestCase):
     def test_many_entries_are_one_process_for_250(self) -> None:
         def forward(last: int) -> Configuration:
             ports = PortRange(1, last)
-            return configuration(destination(7, "203.0.113.1", "2001:db8::1", mode=Mode.ISOLATED, ports=ports, protocols=(Protocol.TCP, Protocol.UDP)))
+            both = (Protocol.TCP, Protocol.UDP)
+            return configuration(destination(7, "203.0.113.1", "2001:db8::1", mode=Mode.ISOLATED, ports=ports, protocols=both))
 
         grown = plan(forward(100), forward(400))
         program = "ip netns exec nat46-7 xargs -r -n 3 jool -i nat46-7 bib add"
@@ -200,10 +201,12 @@ class LiveInstance(unittest.TestCase):
         back = plan(forward(400), forward(100))
         removing = [operation for operation in back if "static entries" in operation.what]
         self.assertEqual([operation.drops_sessions for operation in removing], ["those of these entries"] * 3)
-        self.assertEqual([operation.do[0] for operation in removing], [operation.undo[0] for operation in grown if "static entries" in operation.what])
+        undone = [operation.undo[0] for operation in grown if "static entries" in operation.what]
+        self.assertEqual([operation.do[0] for operation in removing], undone)
         self.assertEqual(
             removing[0].what,
-            "nat46-7 in namespace nat46-7: remove 250 static entries, TCP 203.0.113.1#101 to 2001:db8::1#101 to TCP 203.0.113.1#350 to 2001:db8::1#350",
+            "nat46-7 in namespace nat46-7: remove 250 static entries, TCP 203.0.113.1#101 to 2001:db8::1#101 to "
+            "TCP 203.0.113.1#350 to 2001:db8::1#350",
         )
 
     def test_dynamic_entries_in_the_way_of_many_static_ones_go_first(self) -> None:

@@ -13,7 +13,18 @@ from .intervals import Block, Blocks
 from .matches import check_matches
 from .nodes import Node
 from .reserved import check_reserved
-from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, engine_and_mode, is_apart, is_disabled, leaf_or_self, refuse, translator_of
+from .rules import (
+    Checked,
+    CheckedClat,
+    CheckedDestination,
+    CheckedSource,
+    engine_and_mode,
+    is_apart,
+    is_disabled,
+    leaf_or_self,
+    refuse,
+    translator_of,
+)
 from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 
 ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
