@@ -162,8 +162,15 @@ class FakeRouter(System):
         self.programs = {"jool", "jool_siit", "joold", "tayga", "python3", "nft"}
         self.programs |= {"iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"}
         self.devices = ["tun"]
+        #: rt_tables of iproute2: names by number, which `ip` prints unless it is asked for numbers.
+        self.table_names = {"254": "main", "255": "local"}
         #: Of the router's own namespace, on interfaces that are not ours.
         self.own_addresses: Set[str] = set()
+        #: Of the modules' files; "": as module_version.
+        self.file_version = ""
+        self.signed = False
+        #: Routes of the main table that are not ours, by family, as `ip` prints them.
+        self.foreign_routes: Dict[int, List[str]] = {4: [], 6: []}
         #: Whether the modules were compiled with their targets for iptables.
         self.xtables = True
         self.log: List[Tuple[str, ...]] = []
@@ -172,6 +179,7 @@ class FakeRouter(System):
         self.before_change: Callable[[int], None] = lambda number: None
         self.after_change: Callable[[int], None] = lambda number: None
         self._serial = 0
+        self._numeric = False
 
     # The door
 
@@ -252,6 +260,8 @@ class FakeRouter(System):
             raise Refused("%s: no such program" % program, 127)
         if program == "ip":
             return self._ip(rest)
+        if program == "xargs":
+            return self._xargs(namespace, rest, stdin)
         if program in ("jool", "jool_siit"):
             return self._jool(namespace, program, rest, stdin)
         if program == "sysctl":
@@ -267,7 +277,12 @@ class FakeRouter(System):
         if program == "modprobe":
             return self._modprobe(rest[-1], "--dry-run" in rest)
         if program == "modinfo":
-            known = {"depends": "jool_common,x_tables" if self.xtables else "jool_common", "filename": "/lib/modules/x_tables.ko"}
+            known = {
+                "depends": "jool_common,x_tables" if self.xtables else "jool_common",
+                "filename": "/lib/modules/x_tables.ko",
+                "version": self.file_version or self.module_version,
+                "sig_id": "PKCS#7" if self.signed else "",
+            }
             return known[rest[1]] + "\n"
         raise AssertionError("the model does not know %s" % (words,))
 
@@ -278,10 +293,23 @@ class FakeRouter(System):
             raise Refused('Cannot open network namespace "%s": No such file or directory' % name, 1)
         return self.namespaces[name]
 
+    def _xargs(self, namespace: str, rest: List[str], stdin: Optional[str]) -> str:
+        assert rest[:3] == ["-r", "-n", "3"] and rest[3] in ("jool", "jool_siit") and stdin is not None, rest
+        words = stdin.split()
+        refusals: List[str] = []
+        for start in range(0, len(words), 3):
+            try:
+                self._jool(namespace, rest[3], rest[4:] + words[start : start + 3], None)
+            except Refused as refusal:
+                refusals.append(str(refusal))
+        if refusals:
+            raise Refused("\n".join(refusals), 123)
+        return ""
+
     # iproute2
 
     def _ip(self, rest: List[str]) -> str:
-        namespace, family, as_json = "", 0, False
+        namespace, family, as_json, self._numeric = "", 0, False, False
         while rest and rest[0].startswith("-"):
             option = rest.pop(0)
             if option == "-n":
@@ -290,6 +318,8 @@ class FakeRouter(System):
                 family = int(option[1])
             elif option == "-j":
                 as_json = True
+            elif option == "-N":
+                self._numeric = True
             else:
                 assert option == "-d", option
         where = self._namespace(namespace)
@@ -303,6 +333,8 @@ class FakeRouter(System):
         if what == "tuntap":
             return self._tuntap(where, rest)
         if what == "route":
+            if rest == ["show", "table", "main"] and not as_json:
+                return "".join(line + " \n" for line in self.foreign_routes[family] + self._own_routes(family))
             return self._route(where, family, rest) if not as_json else self._show_routes(where, family, rest)
         assert what == "rule", what
         policy = self.policy if namespace == "" else where.policy
@@ -457,10 +489,23 @@ class FakeRouter(System):
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
             if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
                 raise Refused("Error: Nexthop has invalid gateway.", 2)
+        foreign = {(family, "main", line.split()[1 if line.startswith("blackhole") else 0]) for line in self.foreign_routes.get(family, [])}
+        if verb == "add" and where is self.namespaces[""] and key in foreign:
+            raise Refused("RTNETLINK answers: File exists", 2)
         connected = {(4, "main", str(IPv4Network(each, strict=False))) for link in where.links.values() if link.up for each in _ipv4(link)}
         if verb == "add" and (key in where.routes or key in connected):
             raise Refused("RTNETLINK answers: File exists", 2)
         return self._changing(lambda: where.routes.update({key: (device, via)}))
+
+    def _own_routes(self, family: int) -> List[str]:
+        """Of the main table, in words."""
+        routes = self.namespaces[""].routes.items()
+        return ["%s via %s dev %s" % (to, via, device) for (each, table, to), (device, via) in routes if (each, table) == (family, "main")]
+
+    def _table(self, table: str) -> str:
+        """As `ip` prints it."""
+        number = {"main": "254", "local": "255"}.get(table, table)
+        return number if self._numeric else self.table_names.get(number, number)
 
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
@@ -475,8 +520,9 @@ class FakeRouter(System):
             if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
                 continue
             if not device:
-                of_table = {"table": table} if asked == "all" and table != "main" else {}
-                rows.append({"type": "unreachable", "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
+                of_table = {"table": self._table(table)} if asked == "all" and table != "main" else {}
+                kind = "7" if self._numeric else "unreachable"
+                rows.append({"type": kind, "dst": destination, "flags": [], **({"dev": "lo"} if family == 6 else {}), **of_table})
                 continue
             row: Dict[str, Any] = {"dst": destination, "flags": []}
             if via:
@@ -484,14 +530,15 @@ class FakeRouter(System):
             if wanted is None:
                 row["dev"] = device
             if asked == "all" and table != "main":
-                row["table"] = table
+                row["table"] = self._table(table)
             rows.append(row)
         if family == 4 and not asked.isdigit():
             # The kernel's own routes are in the way everywhere.
             for name, link in where.links.items():
                 if link.up and wanted in (None, name):
+                    protocol = "2" if self._numeric else "kernel"
                     rows.extend(
-                        {"dst": str(IPv4Network(each, strict=False)), "protocol": "kernel", "scope": "link", "flags": []}
+                        {"dst": str(IPv4Network(each, strict=False)), "protocol": protocol, "scope": "link", "flags": []}
                         for each in link.addresses
                         if ":" not in each
                     )
@@ -511,13 +558,16 @@ class FakeRouter(System):
         return self._changing(lambda: policy.remove(rule))
 
     def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
-        rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
+        rows: List[Dict[str, Any]] = [
+            {"priority": 0, "src": "all", "table": self._table("local")},
+            {"priority": 32766, "src": "all", "table": self._table("main")},
+        ]
         for each, words in policy:
             if each != family:
                 continue
             pairs = [word for word in words if word != "not"]
             options = dict(zip(pairs[::2], pairs[1::2]))
-            row: Dict[str, Any] = {"priority": int(options["priority"]), "table": options["lookup"]}
+            row: Dict[str, Any] = {"priority": int(options["priority"]), "table": self._table(options["lookup"])}
             if "not" in words:
                 row["not"] = None
             for name, label in (("from", "src"), ("to", "dst")):

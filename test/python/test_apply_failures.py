@@ -233,6 +233,27 @@ class Failures(unittest.TestCase):
                     self.assertEqual(raised.exception.remains, [])
                     self.assertEqual(snapshot(router), before)
 
+    def test_many_entries_of_which_one_is_refused_are_all_undone(self) -> None:
+        before = configuration(source(1, pool("192.0.2.1")))
+        router = router_with(before)
+        was = snapshot(router)
+        statics = tuple(static(n, "2001:db8::%x" % n, 80, "192.0.2.1", 2000 + n) for n in range(1, 301))
+        start, log = router.changes, len(router.log)
+
+        def refuse(at: int) -> None:
+            if at == start + 270:
+                raise Refused("Error: The kernel module returned error 17: Entry collides.")
+
+        router.before_change = refuse
+        with self.assertRaises(ApplyFailed) as raised:
+            apply(router, configuration(source(1, pool("192.0.2.1"), statics=statics)))
+        self.assertIn("add 50 static entries", raised.exception.operation)
+        self.assertIn("Entry collides.\n(exit status 123)", raised.exception.words)
+        self.assertEqual(raised.exception.remains, [])
+        self.assertEqual(snapshot(router), was)
+        # One for each part, and those that undo them.
+        self.assertEqual(len([words for words in router.log[log:] if words[0] == "xargs"]), 4)
+
     def test_progress_that_nobody_hears_stops_nothing(self) -> None:
         def gone(_text: str) -> None:
             raise BrokenPipeError(32, "Broken pipe")
@@ -253,6 +274,12 @@ class Failures(unittest.TestCase):
         router.link_down("", "nat64-2")
         apply(router, BEFORE)
         self.assertEqual(snapshot(router), before)
+
+    def test_tables_that_rt_tables_names_are_known_by_their_numbers(self) -> None:
+        for what in (BEFORE, AFTER):
+            router = router_with(what)
+            router.table_names.update({"640000003": "clients", "465000000": "clat", "641000000": "strays", "641000001": "nowhere", "254": "all"})
+            self.assertEqual(apply(router, what), ())
 
     def test_a_daemon_that_died_is_started_again(self) -> None:
         router = router_with(BEFORE)

@@ -344,5 +344,36 @@ class Across(unittest.TestCase):
         )
 
 
+class RulesWithoutPools(unittest.TestCase):
+    """In one instance of Jool with rules that have some: it would have no address for them."""
+
+    REFUSED = "%d:23: nat64 source rule %d: no pool, and in one instance with %s, which has addresses"
+
+    def told(self, text: str) -> List[str]:
+        return [head for head in heads(text) if "warning" not in head]
+
+    def test_beside_rules_that_have_addresses_they_are_refused(self) -> None:
+        other = source("match mark 5", number=20, pool="", port="")
+        mapping = source("match mark 5", *static(1, to="61001"), number=20, pool="", port="")
+        forward = destination("destination port 80", prefix="2001:db8:64::/96")
+        first = "nat64 source rule 10"
+        self.assertEqual(self.told(source() + other), [self.REFUSED % (4, 20, first)])
+        self.assertEqual(self.told(source() + mapping), [self.REFUSED % (4, 20, first)])
+        self.assertEqual(self.told(source(pool="", port="") + forward), [self.REFUSED % (1, 10, "nat46 destination rule 10")])
+        # All are paused, and so in one instance as well.
+        disabled = source("disable") + mapping + "set nat64 source rule 20 disable\n"
+        self.assertEqual(self.told(disabled), [self.REFUSED % (5, 20, first)])
+
+    def test_alone_or_among_their_like_they_are_not(self) -> None:
+        other = source("match mark 5", *static(1, to="61001"), number=20, pool="", port="")
+        for text in (
+            source(pool="", port="") + other, source("disable") + other, source("mode isolated", prefix="2001:db8:65::/96") + other,
+            source() + source("match mark 5", "disable", number=20, pool="", port=""),
+            source(pool="", port="") + destination(prefix="2001:db8:46::/96"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(self.told(text), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -9,10 +9,12 @@ from support.checking import heads, result_of
 from support.lines import clat, destination, source, static
 
 from nat64ctl.check import RouterFacts
-from nat64ctl.model import Engine, Mode, PortRange
+from nat64ctl.model import PortRange
+from nat64ctl.needs import Lack, Need
 
 LINUX = RouterFacts(ephemeral_ports=PortRange(32768, 60999), jool_version=(4, 1, 13))
 OVERLAP = "3:50: {}nat64 source rule 10 translation pool 1 port: 1-65535 overlaps the router's ephemeral ports 32768-60999"
+_STATEFUL = destination("destination port 80", number=11, address="198.51.100.9", prefix="2001:db8:64::/96")
 
 
 class EphemeralPorts(unittest.TestCase):
@@ -99,21 +101,33 @@ class EphemeralPorts(unittest.TestCase):
 
 
 class WhatIsThere(unittest.TestCase):
-    def test_an_engine_that_cannot_run_is_refused_with_its_reason(self) -> None:
-        facts = RouterFacts(unavailable_engines={Engine.JOOL: "This kernel takes no module of ours."})
-        result = result_of(source() + destination("engine tayga") + clat(), facts)
-        self.assertEqual([str(problem).split("\n") for problem in result.problems if "cannot run" in problem.message], [
-            [
-                "f:1:23: nat64 source rule 10: the engine jool cannot run on this router", "    This kernel takes no module of ours.",
-                "    engine tayga"
-            ],
-            ["f:8:11: nat46 clat: the engine jool cannot run on this router", "    This kernel takes no module of ours.", "    engine tayga"],
+    def test_what_is_not_there_is_told_where_it_is_asked_for(self) -> None:
+        lack = Lack("the module jool does not load", "`engine tayga`", "one line\nanother")
+        result = result_of(source() + destination("engine tayga") + _STATEFUL, RouterFacts(lacks={Need.NAT64: lack}))
+        self.assertEqual([str(problem) for problem in result.problems if problem.message == lack.message], [
+            "f:%s: the module jool does not load\n    one line; another\n    `engine tayga`" % place
+            for place in ("1:23: nat64 source rule 10", "8:28: nat46 destination rule 11")
         ])
 
-    def test_a_mode_that_cannot_run_is_refused_with_its_reason(self) -> None:
-        facts = RouterFacts(unavailable_modes={Mode.IPTABLES: "There is no iptables."})
-        self.assertEqual(heads(source("mode iptables"), facts), ["4:26: nat64 source rule 10 mode: the mode iptables cannot run on this router"])
-        self.assertEqual(heads(source() + source("engine tayga", number=20, prefix="2001:db8:65::/96", pool="198.51.100.0/24", port=""), facts), [])
+    def test_each_rule_is_told_of_what_it_needs_and_of_nothing_else(self) -> None:
+        isolated = source("mode isolated", "masquerade", pool="", port="")
+        synchronized = source() + "set nat64 synchronization interface eth1\n"
+        for text, needs in (
+            (source(), {Need.FITTING_TOOLS: "1:23", Need.NAT64: "1:23", Need.NAT64_HOOK: "1:23"}),
+            (source("mode iptables"), {Need.FITTING_TOOLS: "1:23", Need.NAT64: "1:23", Need.IPTABLES: "4:26", Need.NAT64_TARGET: "4:26"}),
+            (isolated, {Need.FITTING_TOOLS: "1:23", Need.NAT64: "1:23", Need.NFTABLES: "3:26"}),
+            (source("engine tayga", port=""), {Need.FITTING_TOOLS: "3:26", Need.TAYGA: "3:26"}),
+            (source("engine tayga", "disable", "masquerade", port=""), {Need.FITTING_TOOLS: "3:26"}),
+            (isolated + "set nat64 source rule 10 disable\n", {Need.FITTING_TOOLS: "1:23", Need.NAT64: "1:23"}),
+            (clat(), {Need.FITTING_TOOLS: "1:11", Need.SIIT: "1:11", Need.SIIT_HOOK: "1:11"}),
+            (destination("mode iptables"), {Need.FITTING_TOOLS: "1:28", Need.SIIT: "1:28", Need.IPTABLES: "4:31", Need.SIIT_TARGET: "4:31"}),
+            (synchronized, {Need.FITTING_TOOLS: "1:23", Need.NAT64: "1:23", Need.NAT64_HOOK: "1:23", Need.JOOLD: "4:11"}),
+        ):
+            for need in Need:
+                problems = result_of(text, RouterFacts(lacks={need: Lack("it is not there", "")})).problems
+                found = {"%d:%d" % (problem.line, problem.column) for problem in problems if problem.message == "it is not there"}
+                with self.subTest(text, need=need):
+                    self.assertEqual(found, {needs[need]} if need in needs else set())
 
     def test_an_interface_that_is_not_there_is_a_warning_since_it_may_come(self) -> None:
         facts = RouterFacts(interfaces=frozenset(("eth0",)))

@@ -14,7 +14,7 @@ from configurations import configuration, destination, pool, source, static
 from nat64ctl.desired import desired_state
 from nat64ctl.difference import difference
 from nat64ctl.engines import jool
-from nat64ctl.model import Configuration, Engine, Mode, Protocol, StaticMapping
+from nat64ctl.model import Configuration, Engine, Mode, PortRange, Protocol, StaticMapping
 from nat64ctl.operations import Plan, RemoveFile, Run, WriteFile
 from nat64ctl.state import InstanceKey, Kind, State
 
@@ -181,6 +181,43 @@ class LiveInstance(unittest.TestCase):
                 "jool -i instance-1 bib remove '2001:db8::4d#80' '192.0.2.1#2077' --tcp",
                 "jool -i instance-1 bib add '2001:db8:1::4d#80' '192.0.2.1#2077' --tcp",
             ],
+        )
+
+    def test_many_entries_are_one_process_for_250(self) -> None:
+        def forward(last: int) -> Configuration:
+            ports = PortRange(1, last)
+            both = (Protocol.TCP, Protocol.UDP)
+            return configuration(destination(7, "203.0.113.1", "2001:db8::1", mode=Mode.ISOLATED, ports=ports, protocols=both))
+
+        grown = plan(forward(100), forward(400))
+        program = "ip netns exec nat46-7 xargs -r -n 3 jool -i nat46-7 bib add"
+        runs = [command for operation in grown for command in operation.do if isinstance(command, Run) and "xargs" in command.argv]
+        self.assertEqual([" ".join(run.argv) for run in runs], [program] * 3)
+        lines = [line for run in runs for line in (run.stdin or "").splitlines()]
+        self.assertEqual(sorted(lines), sorted(
+            "--%s 2001:db8::1#%d 203.0.113.1#%d" % (protocol, port, port) for protocol in ("tcp", "udp") for port in range(101, 401)
+        ))
+        self.assertEqual([command for operation in grown for command in operation.do if "bib add" in str(command).split(" <<")[0]], runs)
+        back = plan(forward(400), forward(100))
+        removing = [operation for operation in back if "static entries" in operation.what]
+        self.assertEqual([operation.drops_sessions for operation in removing], ["those of these entries"] * 3)
+        undone = [operation.undo[0] for operation in grown if "static entries" in operation.what]
+        self.assertEqual([operation.do[0] for operation in removing], undone)
+        self.assertEqual(
+            removing[0].what,
+            "nat46-7 in namespace nat46-7: remove 250 static entries, TCP 203.0.113.1#101 to 2001:db8::1#101 to "
+            "TCP 203.0.113.1#350 to 2001:db8::1#350",
+        )
+
+    def test_dynamic_entries_in_the_way_of_many_static_ones_go_first(self) -> None:
+        running = desired_state(self.base)
+        key = InstanceKey("", Kind.NAT64, "instance-1")
+        instance = dataclasses.replace(running.instances[key], dynamic=("TCP,2001:db8::9,4000,192.0.2.1,2017",))
+        statics = tuple(static(n, "2001:db8::%x" % n, 80, "192.0.2.1", 2000 + n) for n in range(1, 18))
+        wanted = desired_state(configuration(source(1, pool("192.0.2.1"), statics=statics)))
+        self.assertEqual(
+            commands(difference(dataclasses.replace(running, instances={key: instance}), wanted)),
+            ["jool -i instance-1 bib remove '2001:db8::9#4000' '192.0.2.1#2017' --tcp", "xargs -r -n 3 jool -i instance-1 bib add"],
         )
 
 

@@ -13,7 +13,8 @@ from support.random_configuration import random_configuration
 from support.sample_tree import TREE
 
 from nat64ctl.check import RouterFacts, check_text
-from nat64ctl.model import Engine, Mode, PortRange
+from nat64ctl.model import PortRange
+from nat64ctl.needs import Lack, Need
 from nat64ctl.problems import Severity
 from nat64ctl.render import set_commands, set_text
 
@@ -24,8 +25,8 @@ SECONDS = 60.0
 
 
 FACTS = RouterFacts(
-    PortRange(32768, 60999), (4, 1, 13), None, {Engine.TAYGA: "Not installed."}, {Mode.IPTABLES: "Not installed."}, frozenset(("eth0",)),
-    frozenset((IPv4Address("20.0.16.0"),)),
+    PortRange(32768, 60999), (4, 1, 13), None, {need: Lack("not installed", "install it") for need in (Need.TAYGA, Need.IPTABLES)},
+    frozenset(("eth0",)), frozenset((IPv4Address("20.0.16.0"),)),
 )
 
 

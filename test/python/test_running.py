@@ -74,12 +74,12 @@ class Readers(unittest.TestCase):
         state = read(
             {
                 "ip -j -d address show type veth": "[%s]" % VETH,
-                "ip -j -4 route show table all dev nat64-7": (
+                "ip -N -j -4 route show table all dev nat64-7": (
                     '[{"dst":"192.0.2.0/24","gateway":"198.19.0.15","flags":["linkdown"]},{"dst":"198.19.0.14/31","protocol":"kernel","scope":"link",'
                     '"prefsrc":"198.19.0.14","flags":[]},{"type":"local","dst":"198.19.0.14","table":"local","protocol":"kernel","scope":"host","flags":[]},'
                     '{"dst":"default","gateway":"198.19.0.15","table":"465000000","flags":[]}]'
                 ),
-                "ip -j -6 route show table all dev nat64-7": (
+                "ip -N -j -6 route show table all dev nat64-7": (
                     '[{"dst":"64:ff9b::/96","gateway":"fe80::64:ff:fe00:2","metric":1024,"flags":[],"pref":"medium"},{"dst":"fe80::/64","protocol":"kernel",'
                     '"metric":256,"flags":[],"pref":"medium"},{"type":"multicast","dst":"ff00::/8","table":"local","protocol":"kernel","metric":256,"flags":[]}]'
                 ),
@@ -94,14 +94,52 @@ class Readers(unittest.TestCase):
             },
         )
 
+    def test_numbers_are_asked_for_and_those_of_the_kernel_are_known(self) -> None:
+        """As `ip -N` of iproute2 6.1 prints where rt_tables names our tables."""
+        state = read(
+            {
+                "ip -j -d address show type veth": "[%s]" % VETH,
+                "ip -N -j -4 route show table all dev nat64-7": (
+                    '[{"dst":"default","gateway":"198.19.0.15","table":"640000010","flags":[]},{"dst":"192.0.2.0/24","gateway":"198.19.0.15","flags":[]},'
+                    '{"type":"1","dst":"192.0.2.9","gateway":"198.19.0.15","flags":[]},'
+                    '{"dst":"198.19.0.14/31","protocol":"2","scope":"253","prefsrc":"198.19.0.14","flags":[]},'
+                    '{"type":"2","dst":"198.19.0.14","table":"255","protocol":"2","scope":"254","prefsrc":"198.19.0.14","flags":[]}]'
+                ),
+                "ip -N -j -6 route show table 641000000": '[{"type":"7","dst":"64:ff9b::/96","dev":"lo","metric":1024,"flags":[],"pref":"medium"}]',
+                "ip -N -j -4 rule show": (
+                    '[{"priority":0,"src":"all","table":"255"},{"priority":6463,"src":"10.0.0.0","srclen":8,"table":"254","suppress_prefixlen":0},'
+                    '{"priority":6464,"src":"10.0.0.0","srclen":8,"table":"640000010"},{"priority":6465,"not":null,"src":"all","iif":"lo","table":"255"},'
+                    '{"priority":6466,"not":null,"src":"all","iif":"lo","table":"641000000"},{"priority":32766,"src":"all","table":"254"}]'
+                ),
+            }
+        )
+        self.assertEqual(
+            state.routes,
+            {
+                RouteKey(MAIN, 4, "640000010", "default"): Route("nat64-7", "198.19.0.15"),
+                RouteKey(MAIN, 4, "main", "192.0.2.0/24"): Route("nat64-7", "198.19.0.15"),
+                RouteKey(MAIN, 4, "main", "192.0.2.9"): Route("nat64-7", "198.19.0.15"),
+                RouteKey(MAIN, 6, "641000000", "64:ff9b::/96"): Route(""),
+            },
+        )
+        self.assertEqual(
+            state.policy_rules,
+            {
+                PolicyRule(4, 6463, "main", "10.0.0.0/8", suppress_prefix_length=0),
+                PolicyRule(4, 6464, "640000010", "10.0.0.0/8"),
+                PolicyRule(4, 6465, "local", inbound="lo", inverted=True),
+                PolicyRule(4, 6466, "641000000", inbound="lo", inverted=True),
+            },
+        )
+
     def test_policy_rules_of_ours_and_no_others(self) -> None:
         state = read(
             {
-                "ip -j -6 rule show": (
+                "ip -N -j -6 rule show": (
                     '[{"priority":0,"src":"all","table":"local"},{"priority":6464,"src":"2001:db8::","srclen":48,"dst":"64:ff9b::","dstlen":96,"fwmark":"0x5",'
                     '"iif":"eth1","table":"640000100"},{"priority":6464,"src":"all","table":"100"},{"priority":32766,"src":"all","table":"main"}]'
                 ),
-                "ip -j -4 rule show": (
+                "ip -N -j -4 rule show": (
                     '[{"priority":6463,"src":"192.168.0.0","srclen":24,"table":"main","suppress_prefixlen":0},{"priority":6464,"src":"192.168.0.1","table":"465000000"},'
                     '{"priority":6465,"src":"all","table":"local"},{"priority":6465,"not":null,"src":"all","iif":"lo","table":"local"},'
                     '{"priority":6466,"not":null,"src":"all","iif":"lo","table":"641000000"},{"priority":6466,"src":"all","table":"100"},'
@@ -125,12 +163,12 @@ class Readers(unittest.TestCase):
         missing = Result(("ip",), 2, "[", "Error: ipv4: FIB table does not exist.\nDump terminated\n")
         state = read(
             {
-                "ip -j -4 route show table 641000000": (
+                "ip -N -j -4 route show table 641000000": (
                     '[{"type":"unreachable","dst":"192.0.2.0/24","flags":[]},{"type":"unreachable","dst":"192.0.2.1","flags":[]}]'
                 ),
-                "ip -j -6 route show table 641000000": "[%s]" % (six % "64:ff9b::/96"),
-                "ip -j -4 route show table 641000001": missing,
-                "ip -j -6 route show table 641000001": "[%s]" % (six % "default"),
+                "ip -N -j -6 route show table 641000000": "[%s]" % (six % "64:ff9b::/96"),
+                "ip -N -j -4 route show table 641000001": missing,
+                "ip -N -j -6 route show table 641000001": "[%s]" % (six % "default"),
             }
         )
         self.assertEqual(
@@ -143,7 +181,7 @@ class Readers(unittest.TestCase):
             },
         )
         with self.assertRaises(Unreadable):
-            read({"ip -j -4 route show table 641000000": Result(("ip",), 2, "", "Error: Operation not permitted\n")})
+            read({"ip -N -j -4 route show table 641000000": Result(("ip",), 2, "", "Error: Operation not permitted\n")})
 
     def test_masquerade_and_a_rule_that_somebody_has_changed(self) -> None:
         rules = (

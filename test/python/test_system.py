@@ -15,7 +15,8 @@ from typing import List, Tuple
 from unittest import mock
 
 from nat64ctl import system
-from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_by_words, unit_of, write_new_file
+from nat64ctl.services import unit_by_file
+from nat64ctl.system import LocalSystem, Result, Unreadable, locked, unit_of, write_new_file
 
 
 class Programs(unittest.TestCase):
@@ -87,18 +88,29 @@ class Programs(unittest.TestCase):
 
     def test_without_systemd_it_is_told_by_the_file_that_root_s_process_reads(self) -> None:
         words = ("tayga", "-c", "/run/nat64/nat64-tayga/nat64-100.running", "--nodetach")
-        self.assertEqual(unit_by_words(words, 0), "nat64-tayga@nat64-100.service")
-        self.assertEqual(unit_by_words(words, 1000), "")
-        self.assertEqual(unit_by_words(("tayga", "-c", "/tmp/run/nat64/nat64-tayga/nat64-100.running"), 0), "")
+        self.assertEqual(unit_by_file(words), "nat64-tayga@nat64-100.service")
+        self.assertEqual(unit_by_file(("tayga", "-c", "/tmp/run/nat64/nat64-tayga/nat64-100.running")), "")
         program = [sys.executable, "-c", "import time; time.sleep(60)", words[2]]
         with mock.patch.object(system, "SYSTEMD", "/nonexistent"), subprocess.Popen(program) as process:
             try:
+                # See above: not at once.
+                deadline = time.monotonic() + 10
+                while words[2] not in _words(process.pid) and time.monotonic() < deadline:
+                    os.sched_yield()
                 with open("/proc/%d/comm" % process.pid, encoding="ascii") as file:
                     name = file.read().rstrip("\n")
                 found = {each.unit for each in self.router.processes(name) if words[2] in each.words}
+                with mock.patch("os.stat", return_value=mock.Mock(st_uid=1000, st_mode=0)):
+                    others = {each.unit for each in self.router.processes(name) if words[2] in each.words}
             finally:
                 process.kill()
         self.assertEqual(found, {"nat64-tayga@nat64-100.service" if os.getuid() == 0 else ""})
+        self.assertEqual(others, {""})
+
+
+def _words(pid: int) -> List[str]:
+    with open("/proc/%d/cmdline" % pid, encoding="utf-8") as file:
+        return file.read().split("\0")
 
 
 def _stat(pid: int) -> str:

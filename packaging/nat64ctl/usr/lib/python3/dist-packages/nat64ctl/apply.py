@@ -14,11 +14,12 @@ from typing import Callable, Iterator, List
 
 from .desired import desired_state
 from .difference import difference
+from .foreign_routes import in_the_way
 from .model import Configuration
 from .operations import ApplyFailed, Command, Operation, Plan, RemoveFile, Run, WriteFile
-from .requirements import check_versions, data_folder, provide
+from .requirements import Missing, check_versions, data_folder, provide
 from .running import running_state
-from .state import State
+from .state import MAIN, State
 from .system import System, Unreadable, hearing_signals, said
 
 Progress = Callable[[str], None]
@@ -43,7 +44,9 @@ def plan_for(system: System, configuration: Configuration) -> Plan:
     """What `apply` would do now; a dry run. Changes nothing. @raises Unplannable, Missing, Unreadable, OSError"""
     wanted = desired_state(configuration, data_folder(system))
     check_versions(system)
-    return difference(running_state(system), wanted)
+    before = running_state(system)
+    _no_foreign_route(system, before, wanted)
+    return difference(before, wanted)
 
 
 def apply(system: System, configuration: Configuration, progress: Progress = _silent) -> Plan:
@@ -57,10 +60,18 @@ def apply(system: System, configuration: Configuration, progress: Progress = _si
     plan = difference(before, wanted)
     if not plan:
         return plan
+    _no_foreign_route(system, before, wanted)
     provide(system, wanted)
     with _signals_held() as interrupted:
         execute(system, before, wanted, plan, progress, interrupted)
     return plan
+
+
+def _no_foreign_route(system: System, before: State, wanted: State) -> None:
+    """@raises Missing, Unreadable"""
+    come = {(key.family, key.destination) for key in wanted.routes if key not in before.routes and (key.namespace, key.table) == (MAIN, "main")}
+    for _, lack in sorted(in_the_way(system, come).items()):
+        raise Missing(lack)
 
 
 def execute(

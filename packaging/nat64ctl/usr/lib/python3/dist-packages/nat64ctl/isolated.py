@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Dict, FrozenSet, Iterable, List, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Tuple, Union
 
 from .state import INNER_LINK, MAIN, NOWHERE_TABLE, STRAY_PRIORITY, Link, LinkKind, PolicyRule, Route, RouteKey
+
+#: Of a route: its family, and where to as `ip` prints it.
+Destination = Tuple[int, str]
 
 OUTER_MAC = "02:64:00:00:00:01"
 INNER_MAC = "02:64:00:00:00:02"
@@ -142,7 +145,7 @@ def own_route(name: str, pair: Pair) -> Dict[RouteKey, Route]:
     return {RouteKey(MAIN, 6, "main", own6(pair.inner)): Route(name, INNER_LINK_LOCAL)}
 
 
-def outer_routes(name: str, pair: Pair, table: str, destinations: Iterable[Tuple[int, str]]) -> Dict[RouteKey, Route]:
+def outer_routes(name: str, pair: Pair, table: str, destinations: Iterable[Destination]) -> Dict[RouteKey, Route]:
     """What the router sends to the translator."""
     return {
         RouteKey(MAIN, family, table, destination): Route(name, str(pair.inner) if family == 4 else INNER_LINK_LOCAL)
@@ -150,7 +153,7 @@ def outer_routes(name: str, pair: Pair, table: str, destinations: Iterable[Tuple
     }
 
 
-def destinations(networks: List[IPv4Network]) -> List[Tuple[int, str]]:
+def destinations(networks: List[IPv4Network]) -> List[Destination]:
     return [(4, destination4(network)) for network in networks]
 
 
@@ -159,3 +162,9 @@ def destination4(network: IPv4Network) -> str:
     if network.prefixlen == 32:
         return str(network.network_address)
     return "default" if network.prefixlen == 0 else str(network)
+
+
+def destination(network: Union[IPv4Network, IPv6Network]) -> Destination:
+    if isinstance(network, IPv4Network):
+        return 4, destination4(network)
+    return 6, str(network.network_address) if network.prefixlen == 128 else str(network)

@@ -9,6 +9,7 @@ import dataclasses
 import json
 from typing import Dict
 
+from .services import JOOLD_UNIT
 from .state import MAIN, Framework, Instance, InstanceKey, Kind, State
 
 
@@ -28,9 +29,9 @@ def keep_names(running: State, wanted: State) -> State:
         return wanted
     daemons = dict(wanted.daemons)
     for key, other in names.items():
-        text = daemons.pop(("nat64-joold", key.name), None)
+        text = daemons.pop((JOOLD_UNIT, key.name), None)
         if text is not None:
-            daemons["nat64-joold", other.name] = json.dumps({**json.loads(text), "instance": other.name}, indent=1, sort_keys=True) + "\n"
+            daemons[JOOLD_UNIT, other.name] = json.dumps({**json.loads(text), "instance": other.name}, indent=1, sort_keys=True) + "\n"
     instances = {names.get(key, key): instance for key, instance in wanted.instances.items()}
     return dataclasses.replace(wanted, instances=instances, daemons=daemons)
 

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Dict, FrozenSet, List, Optional, Set, Tuple, Union
+from typing import FrozenSet, List, Optional, Set, Tuple, Union
 
 from .check import RouterFacts
-from .model import Engine, Mode, PortRange
-from .requirements import module_version, tools_version
+from .foreign_routes import in_the_way
+from .model import PortRange
+from .needs import Need
+from .requirements import lacks
 from .running import read_json
-from .state import OUR_LINK, Kind
+from .state import OUR_LINK
 from .system import System
 
 
 def router_facts(system: System) -> RouterFacts:
     interfaces, addresses = _interfaces(system)
-    engines = _unavailable_engines(system)
+    lacking = lacks(system)
     return RouterFacts(
         ephemeral_ports=_ephemeral_ports(system),
-        jool_version=None if Engine.JOOL in engines else _jool_version(system),
+        jool_version=None if Need.NAT64 in lacking else _jool_version(system),
         vyos_year=_vyos_year(system),
-        unavailable_engines=engines,
-        unavailable_modes=_unavailable_modes(system),
+        lacks=lacking,
         interfaces=interfaces,
         addresses=addresses,
+        routes_in_the_way=partial(in_the_way, system),
     )
 
 
@@ -47,39 +50,6 @@ def _vyos_year(system: System) -> Optional[int]:
         return None
     found = re.search(r'"version"\s*:\s*"[^"]*?(20[0-9]{2})[0-9.]', text)
     return int(found.group(1)) if found else None
-
-
-def _unavailable_engines(system: System) -> Dict[Engine, str]:
-    reasons: Dict[Engine, str] = {}
-    if not system.find_program("tayga"):
-        reasons[Engine.TAYGA] = "The program tayga is not installed; the package tayga has it."
-    elif "tun" not in system.list_folder("/dev/net") and system.run(("modprobe", "--dry-run", "tun")).status != 0:
-        reasons[Engine.TAYGA] = "This kernel has no TUN device, which TAYGA needs."
-    for kind in Kind:
-        if not system.find_program(kind.tool):
-            reasons[Engine.JOOL] = "The program %s is not installed; the package jool-tools has it." % kind.tool
-        elif system.read_file("/sys/module/%s/initstate" % kind.tool) is None:
-            found = system.run(("modprobe", "--dry-run", "--first-time", kind.tool))
-            if found.status != 0:
-                reasons[Engine.JOOL] = "This kernel has no module %s: %s." % (kind.tool, found.stderr.strip())
-        else:
-            module, tools = module_version(system, kind), tools_version(system, kind)
-            if module is not None and module != tools:
-                words = "The module %s that is loaded is of version %s, and its tool of version %s; after a reboot they may fit."
-                reasons[Engine.JOOL] = words % (kind.tool, module, tools or "unknown")
-    return reasons
-
-
-def _unavailable_modes(system: System) -> Dict[Mode, str]:
-    for name in ("iptables-restore", "ip6tables-restore"):
-        if not system.find_program(name):
-            return {Mode.IPTABLES: "The program %s is not installed; the package iptables has it." % name}
-    # A loaded module holds x_tables, one on disk depends on it; where the kernel has that built in, nobody can tell.
-    depends = system.run(("modinfo", "--field", "depends", Kind.NAT64.tool))
-    modular = system.run(("modinfo", "--field", "filename", "x_tables")).stdout.strip() not in ("", "(builtin)")
-    if depends.status == 0 and modular and "x_tables" not in depends.stdout.strip().split(","):
-        return {Mode.IPTABLES: "Jool's module on this router was compiled without its targets for iptables."}
-    return {}
 
 
 def _interfaces(system: System) -> Tuple[Optional[FrozenSet[str]], FrozenSet[Union[IPv4Address, IPv6Address]]]:

@@ -41,6 +41,12 @@ from .state import (
 )
 from .system import Result, System, Unreadable
 
+# Asked for numbers (-N), `ip` does not look into rt_tables and rt_protos, where somebody may have named ours. Which of its words it then
+# has as numbers too differs between versions.
+_TABLES = {"254": "main", "255": "local"}
+_PROTOCOLS_OF_THE_KERNEL = ("kernel", "2", "ra", "9", "redirect", "1")
+_UNREACHABLE = ("unreachable", "7")
+
 
 def running_state(system: System) -> State:
     """@raises Unreadable, OSError"""
@@ -176,11 +182,11 @@ def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, s
         if namespace != MAIN:
             continue
         for family in (4, 6):
-            for row in _ask_json(system, "ip", "-j", "-%d" % family, "route", "show", "table", "all", "dev", name):
+            for row in _ask_json(system, "ip", "-N", "-j", "-%d" % family, "route", "show", "table", "all", "dev", name):
                 _take_route(routes, MAIN, family, dict(row, dev=name))
     for namespace in sorted(namespaces):
         for family in (4, 6):
-            for row in _ask_json(system, "ip", "-n", namespace, "-j", "-%d" % family, "route", "show", "table", "all"):
+            for row in _ask_json(system, "ip", "-n", namespace, "-N", "-j", "-%d" % family, "route", "show", "table", "all"):
                 _take_route(routes, namespace, family, row)
     for table in (STRAY_TABLE, NOWHERE_TABLE):
         for family in (4, 6):
@@ -190,22 +196,23 @@ def _routes(system: System, namespaces: FrozenSet[str], links: Dict[Tuple[str, s
 
 
 def _unreachable(system: System, family: int, table: str) -> List[Dict[str, Any]]:
-    result = system.run(("ip", "-j", "-%d" % family, "route", "show", "table", table))
+    result = system.run(("ip", "-N", "-j", "-%d" % family, "route", "show", "table", table))
     if result.status != 0:
         # Before its first route there is no table; older kernels then print none.
         if "table does not exist" in result.stderr:
             return []
         raise Unreadable(result)
     rows: List[Dict[str, Any]] = read_json(result)
-    return [row for row in rows if row.get("type") == "unreachable"]
+    return [row for row in rows if row.get("type") in _UNREACHABLE]
 
 
 def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row: Dict[str, Any]) -> None:
     # The kernel's own come and go with addresses and links.
-    if row.get("protocol") in ("kernel", "ra", "redirect") or row.get("type", "unicast") not in ("unicast", "unreachable"):
+    kind = row.get("type", "unicast")
+    if row.get("protocol") in _PROTOCOLS_OF_THE_KERNEL or kind not in ("unicast", "1", *_UNREACHABLE):
         return
-    table = str(row.get("table", "main"))
-    if row.get("type") == "unreachable":
+    table = _table(row)
+    if kind in _UNREACHABLE:
         # Kernels have one of their own for IPv6.
         if (table, row["dst"]) != ("main", "default"):
             routes[RouteKey(namespace, family, table, row["dst"])] = Route("")
@@ -213,18 +220,23 @@ def _take_route(routes: Dict[RouteKey, Route], namespace: str, family: int, row:
     routes[RouteKey(namespace, family, table, row["dst"])] = Route(row.get("dev", ""), row.get("gateway", ""))
 
 
+def _table(row: Dict[str, Any]) -> str:
+    number = str(row.get("table", "main"))
+    return _TABLES.get(number, number)
+
+
 def _policy_rules(system: System, namespaces: FrozenSet[str]) -> FrozenSet[PolicyRule]:
     rules: Set[PolicyRule] = set()
     for namespace, family in [(namespace, family) for namespace in [MAIN] + sorted(namespaces) for family in (4, 6)]:
         where = ("ip",) if namespace == MAIN else ("ip", "-n", namespace)
-        for row in _ask_json(system, *where, "-j", "-%d" % family, "rule", "show"):
+        for row in _ask_json(system, *where, "-N", "-j", "-%d" % family, "rule", "show"):
             if not _ours(row):
                 continue
             rules.add(
                 PolicyRule(
                     family,
                     row["priority"],
-                    str(row["table"]),
+                    _table(row),
                     _network(row, "src"),
                     _network(row, "dst"),
                     row.get("iif", ""),
@@ -238,7 +250,7 @@ def _policy_rules(system: System, namespaces: FrozenSet[str]) -> FrozenSet[Polic
 
 
 def _ours(row: Dict[str, Any]) -> bool:
-    priority, table = row["priority"], str(row.get("table", ""))
+    priority, table = row["priority"], _table(row)
     if priority == RULE_PRIORITY:
         return len(table) == 9 and table.isdigit() and table.startswith(("640", "465"))
     if priority == LOCAL_PRIORITY:

@@ -6,8 +6,9 @@ with can be read, whatever has been written since.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Iterable, Tuple
 
 from .operations import Command, RemoveFile, Run, WriteFile
 
@@ -17,8 +18,11 @@ FOLDER = "/run/nat64"
 LOG_UNIT = "nat64-log"
 LOG_INSTANCE = "kernel"
 
+#: Template of the units of session synchronization.
+JOOLD_UNIT = "nat64-joold"
+
 #: Template of the units to the name of the program, as the kernel knows it.
-PROGRAMS = {"nat64-tayga": "tayga", "nat64-joold": "joold", LOG_UNIT: "python3"}
+PROGRAMS = {"nat64-tayga": "tayga", JOOLD_UNIT: "joold", LOG_UNIT: "python3"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Service:
     @property
     def running_file(self) -> str:
         return "%s/%s/%s.running" % (FOLDER, self.template, self.instance)
+
+
+_RUNNING_FILE = re.compile(re.escape(FOLDER) + r"/([a-z0-9-]+)/([^/]+)\.running")
+
+
+def unit_by_file(words: Iterable[str]) -> str:
+    """The unit whose file a daemon was given, by its words; "" where it was given none."""
+    matches = (_RUNNING_FILE.fullmatch(word) for word in words)
+    return next((Service(*match.groups()).unit for match in matches if match is not None), "")
 
 
 def start_commands(service: Service, text: str) -> Tuple[Command, ...]:

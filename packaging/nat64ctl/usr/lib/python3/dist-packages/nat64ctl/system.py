@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import re
 import select
 import shutil
 import signal
@@ -22,9 +21,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from .services import unit_by_file
+
 #: There where systemd runs.
 SYSTEMD = "/run/systemd/system"
-_RUNNING = re.compile(r"/run/nat64/([a-z0-9-]+)/([^/]+)\.running")
 LOCK_FILE = "/run/nat64/lock"
 
 #: Seconds. The longest honest run is `jool file handle` with ten thousand entries on a slow router.
@@ -243,7 +243,8 @@ class LocalSystem(System):
                     with open("/proc/%s/cgroup" % entry, encoding="utf-8", errors="replace") as file:
                         unit = unit_of(file.read())
                 else:
-                    unit = unit_by_words(words, os.stat("/proc/" + entry).st_uid)
+                    # A container: the one whose file root's process was given.
+                    unit = unit_by_file(words) if os.stat("/proc/" + entry).st_uid == 0 else ""
             except OSError:
                 # It has ended meanwhile.
                 continue
@@ -260,12 +261,6 @@ def unit_of(cgroups: str) -> str:
         paths[controllers] = path
     parts = paths.get("name=systemd", paths.get("", "")).split("/")
     return parts[-1] if not any(part == "user.slice" or part.startswith("user@") for part in parts) else ""
-
-
-def unit_by_words(words: Sequence[str], user: int) -> str:
-    """The same where there is no systemd, in a container: the one whose file root's process was given."""
-    matches = (_RUNNING.fullmatch(word) for word in words)
-    return next(("%s@%s.service" % match.groups() for match in matches if match is not None and user == 0), "")
 
 
 @contextmanager

@@ -13,7 +13,18 @@ from .intervals import Block, Blocks
 from .matches import check_matches
 from .nodes import Node
 from .reserved import check_reserved
-from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse
+from .rules import (
+    Checked,
+    CheckedClat,
+    CheckedDestination,
+    CheckedSource,
+    engine_and_mode,
+    is_apart,
+    is_disabled,
+    leaf_or_self,
+    refuse,
+    translator_of,
+)
 from .source import ALL_PORTS, ALL_PROTOCOLS, ports_of
 
 ONE_INSTANCE = "Jool has at most one netfilter instance of %s in a network namespace; rules share it if they have the same prefix and options%s."
@@ -26,6 +37,7 @@ def check_across(
     instances = _instances(sources, destinations, clat)
     for instance in instances:
         _held_by_one_instance(instance, collector)
+        _without_pool(instance, collector)
         _bib(instance, collector)
         _maps(instance, collector)
     _outside_addresses(instances, collector)
@@ -56,25 +68,15 @@ def _instances(sources: Sequence[CheckedSource], destinations: Sequence[CheckedD
     if clat is not None:
         every.append(clat)
     for checked in every:
-        engine, mode = _engine_and_mode(checked)
+        engine, mode = engine_and_mode(checked)
         if engine is Engine.JOOL and mode is Mode.INLINE:
-            inline.setdefault(_kind(checked), []).append(checked)
+            inline.setdefault(translator_of(checked), []).append(checked)
         elif isinstance(checked, CheckedDestination):
-            apart.setdefault((engine, mode, _kind(checked), checked.rule.source_prefix), []).append(checked)
+            apart.setdefault((engine, mode, translator_of(checked), checked.rule.source_prefix), []).append(checked)
         else:
             instances.append(_Instance((checked,), engine is Engine.TAYGA or mode is Mode.ISOLATED))
     shared = [_Instance(tuple(members), engine is Engine.TAYGA or mode is Mode.ISOLATED) for (engine, mode, _, _), members in apart.items()]
     return [_Instance(tuple(members), False) for members in inline.values()] + shared + instances
-
-
-def _kind(checked: Checked) -> str:
-    """Jool's name for the translator that a rule needs."""
-    return "NAT64" if isinstance(checked, CheckedSource) or (isinstance(checked, CheckedDestination) and checked.rule.stateful) else "SIIT"
-
-
-def _engine_and_mode(checked: Checked) -> Tuple[Engine, Mode]:
-    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
-    return (holder.engine, holder.mode)
 
 
 def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
@@ -92,7 +94,7 @@ def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
                 )
                 continue
         different = [] if checked is first else _differences(first, checked)
-        if different and _engine_and_mode(first)[1] is Mode.IPTABLES:
+        if different and engine_and_mode(first)[1] is Mode.IPTABLES:
             refuse(
                 collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}", ONE_TARGET,
                 f"{_each('the same', different)}, or another prefix",
@@ -100,7 +102,7 @@ def _held_by_one_instance(instance: _Instance, collector: Collector) -> None:
         elif different:
             refuse(
                 collector, checked.node, f"cannot be in one instance with {first.label}: {_each('another', different)}",
-                ONE_INSTANCE % (_kind(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
+                ONE_INSTANCE % (translator_of(checked), ", told apart by marks" if isinstance(checked, CheckedSource) else ""),
                 f"{_each('the same', different)}, or {'another source prefix' if instance.whole_addresses else 'mode isolated or iptables'}",
             )
 
@@ -109,6 +111,24 @@ def _prefix_of(checked: Checked) -> IPv6Network:
     if isinstance(checked, CheckedSource):
         return checked.rule.prefix
     return checked.rule.source_prefix if isinstance(checked, CheckedDestination) else checked.clat.plat_prefix
+
+
+def _without_pool(instance: _Instance, collector: Collector) -> None:
+    """Where one rule of an instance has addresses, Jool does not take the router's own for another: neither for packets with that one's mark,
+    nor for its static mappings."""
+    members = [checked for checked in instance.members if not is_disabled(checked)] or list(instance.members)
+    holders = [checked for checked in members if translator_of(checked) == "NAT64" and _has_addresses(checked)]
+    for checked in members:
+        if holders and isinstance(checked, CheckedSource) and not checked.pools and (checked.statics or not checked.rule.disabled):
+            refuse(
+                collector, checked.node, f"no pool, and in one instance with {holders[0].label}, which has addresses",
+                "Jool takes the router's own addresses only where no rule of the instance has any; packets of this one would not be translated.",
+                "a translation pool here, or none in all of them; or mode isolated with another prefix and masquerade",
+            )
+
+
+def _has_addresses(checked: Checked) -> bool:
+    return isinstance(checked, CheckedDestination) or (isinstance(checked, CheckedSource) and bool(checked.pools))
 
 
 def _each(article: str, names: List[str]) -> str:
@@ -284,13 +304,13 @@ def _rivals(claim: _Claim, other: _Claim) -> bool:
     if claim.instance != other.instance:
         return True
     pools = isinstance(claim.checked, CheckedSource) and isinstance(other.checked, CheckedSource)
-    return not pools and claim.checked is not other.checked and _kind(claim.checked) == "NAT64"
+    return not pools and claim.checked is not other.checked and translator_of(claim.checked) == "NAT64"
 
 
 def _refuse_claim(collector: Collector, later: _Claim, earlier: _Claim) -> None:
     message = f"overlaps the addresses of {earlier.checked.label}"
     if later.instance != earlier.instance:
-        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if _apart(later.checked) or _apart(earlier.checked) else ""
+        whole = "; in isolated mode and with TAYGA a translator has whole addresses" if is_apart(later.checked) or is_apart(earlier.checked) else ""
         refuse(collector, later.node, message, f"Two translators would use the same address and port{whole}.", "addresses or ports that are apart")
     else:
         reason = "One IPv4 transport address has one IPv6 transport address (RFC 6146 section 3.1)."
@@ -344,7 +364,7 @@ def _prefixes(instances: Sequence[_Instance], collector: Collector) -> None:
     same: Dict[Tuple[IPv6Network, object], Tuple[int, Checked]] = {}
     # Jool's hook in the router's own namespace sees packets before any route does, and looks at their mark only.
     hooked = {
-        (prefix, _match(checked)[0]): (index, checked) for _, _, prefix, index, checked in entries if _engine_and_mode(checked) == (
+        (prefix, _match(checked)[0]): (index, checked) for _, _, prefix, index, checked in entries if engine_and_mode(checked) == (
             Engine.JOOL, Mode.INLINE,
         )
     }
@@ -400,18 +420,12 @@ def _clat(clat: CheckedClat, instances: Sequence[_Instance], collector: Collecto
                 collector, node, f"{plat} is also the prefix of {checked.label}",
                 "That rule's IPv4 clients are behind it, and not those that this side is to reach.", "another prefix",
             )
-        elif not _apart(clat) and not _apart(checked):
+        elif not is_apart(clat) and not is_apart(checked):
             refuse(
                 collector, node, f"{plat} is also the prefix of {checked.label}",
                 "What one Jool has translated in the router's own network namespace leaves it, and does not come to another one there.",
                 "mode isolated, here or in the rule",
             )
-
-
-def _apart(checked: Checked) -> bool:
-    """Whether packets are routed to an interface of its own."""
-    engine, mode = _engine_and_mode(checked)
-    return engine is Engine.TAYGA or mode is Mode.ISOLATED
 
 
 def _match(checked: Checked) -> Tuple[int, Optional[IPv6Network], Optional[str]]:
@@ -456,7 +470,7 @@ def _all_ipv4(destinations: Sequence[CheckedDestination], clat: Optional[Checked
     every: List[Checked] = [*destinations, *([] if clat is None else [clat])]
     for checked in every:
         live = isinstance(checked, CheckedClat) or (isinstance(checked, CheckedDestination) and not checked.rule.disabled)
-        if live and _kind(checked) == "SIIT" and _engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE):
+        if live and translator_of(checked) == "SIIT" and engine_and_mode(checked) == (Engine.JOOL, Mode.INLINE):
             collector.warning(
                 checked.node.position, checked.node.path, "stateless and inline, Jool translates every IPv4 packet that this router forwards",
                 f"Addresses that no map has become IPv6 addresses in {_prefix_of(checked)}, at both ends of a packet; only the router's own are left "

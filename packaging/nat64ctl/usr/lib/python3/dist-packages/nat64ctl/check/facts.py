@@ -3,9 +3,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Dict, FrozenSet, Optional, Tuple, Union
+from typing import AbstractSet, Callable, FrozenSet, Mapping, Optional, Tuple, Union
 
-from nat64ctl.model import Engine, Mode, PortRange
+from nat64ctl.isolated import Destination
+from nat64ctl.model import PortRange
+from nat64ctl.needs import Lack, Need
+
+
+def _none(_destinations: AbstractSet[Destination]) -> Mapping[Destination, Lack]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -18,10 +24,11 @@ class RouterFacts:
     jool_version: Optional[Tuple[int, ...]] = None
     #: Year of the VyOS release; None on another system.
     vyos_year: Optional[int] = None
-    #: Engines and modes that cannot run here, each with the reason as a sentence.
-    unavailable_engines: Dict[Engine, str] = field(default_factory=dict)
-    unavailable_modes: Dict[Mode, str] = field(default_factory=dict)
+    #: What this router has not.
+    lacks: Mapping[Need, Lack] = field(default_factory=dict)
     #: Names of the router's interfaces; None: not known.
     interfaces: Optional[FrozenSet[str]] = None
     #: Addresses on the interfaces of the router's own namespace.
     addresses: FrozenSet[Union[IPv4Address, IPv6Address]] = frozenset()
+    #: Routes of others at destinations of the main table. A function, since a router may have a million of them.
+    routes_in_the_way: Callable[[AbstractSet[Destination]], Mapping[Destination, Lack]] = _none

@@ -1,16 +1,30 @@
 """The configuration against the router that it is for. Only what the facts tell is said."""
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-from typing import List, Optional, Sequence
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+from nat64ctl.isolated import Destination, destination
 from nat64ctl.model import Engine, Mode, PortRange, Protocol
+from nat64ctl.needs import Lack, Need
 from nat64ctl.problems import Collector
 
 from .facts import RouterFacts
 from .nodes import Node
 from .reserved import check_own_addresses
-from .rules import Checked, CheckedClat, CheckedDestination, CheckedSource, leaf_or_self, refuse, refuse_value
+from .rules import (
+    Checked,
+    CheckedClat,
+    CheckedDestination,
+    CheckedSource,
+    engine_and_mode,
+    is_apart,
+    is_disabled,
+    leaf_or_self,
+    refuse,
+    refuse_value,
+    translator_of,
+)
 from .source import ports_of
 from .values import text_of
 
@@ -32,44 +46,85 @@ def check_router(
         _ephemeral_pools(facts, source, collector)
         _statics_without_pools(facts, source, collector)
         for pool, node in source.pools:
-            if _apart(source):
+            if is_apart(source):
                 _own_addresses(facts, pool.address, leaf_or_self(node, "address"), collector)
         _interface(facts, source.node.get("match", "inbound-interface"), collector)
-    for destination in destinations:
-        rule = destination.rule
-        leaf = destination.node.get("destination", "port")
+    for forward in destinations:
+        rule = forward.rule
+        leaf = forward.node.get("destination", "port")
         if rule.ports is not None and leaf is not None and (rule.engine, rule.mode) != (Engine.JOOL, Mode.ISOLATED):
             _ephemeral(facts, rule.ports, leaf, collector)
-        if _apart(destination):
-            _own_addresses(facts, rule.address, leaf_or_self(destination.node, "destination", "address"), collector)
+        if is_apart(forward):
+            _own_addresses(facts, rule.address, leaf_or_self(forward.node, "destination", "address"), collector)
     check_own_addresses(facts, every, collector)
+    _routes_in_the_way(facts, every, collector)
     for node in synchronizations:
+        if Need.JOOLD in facts.lacks:
+            _lacking(facts.lacks[Need.JOOLD], node, collector)
         _interface(facts, node.get("interface"), collector)
 
 
-def _apart(checked: Checked) -> bool:
-    """The translator has an interface of its own, and packets are routed to it."""
-    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
-    return holder.engine is Engine.TAYGA or holder.mode is Mode.ISOLATED
-
-
 def _can_run(facts: RouterFacts, checked: Checked, collector: Collector) -> None:
-    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
-    reason = facts.unavailable_engines.get(holder.engine)
-    if reason is not None:
-        others = [engine.value for engine in Engine if engine is not holder.engine and engine not in facts.unavailable_engines]
-        refuse(
-            collector, leaf_or_self(checked.node, "engine"), f"the engine {holder.engine.value} cannot run on this router", reason,
-            f"engine {others[0]}" if others else "",
-        )
+    """The first of what the rule needs that is not there, in the words of `apply`."""
+    for need, leaf in _needs(checked):
+        if need in facts.lacks:
+            _lacking(facts.lacks[need], leaf, collector)
+            return
+
+
+def _needs(checked: Checked) -> Iterator[Tuple[Need, Node]]:
+    """With what in the rule asks for it. A rule of Jool that is disabled is an instance nevertheless, one that is paused."""
+    engine, mode = engine_and_mode(checked)
+    engine_leaf, mode_leaf = leaf_or_self(checked.node, "engine"), leaf_or_self(checked.node, "mode")
+    yield Need.FITTING_TOOLS, engine_leaf
+    if engine is Engine.TAYGA:
+        if is_disabled(checked):
+            return
+        yield Need.TAYGA, engine_leaf
+    else:
+        stateful = translator_of(checked) == "NAT64"
+        yield Need.NAT64 if stateful else Need.SIIT, engine_leaf
+        if mode is Mode.IPTABLES:
+            yield Need.IPTABLES, mode_leaf
+            yield Need.NAT64_TARGET if stateful else Need.SIIT_TARGET, mode_leaf
+        elif mode is Mode.INLINE:
+            yield Need.NAT64_HOOK if stateful else Need.SIIT_HOOK, mode_leaf
+    if isinstance(checked, CheckedSource) and checked.rule.masquerade and not checked.rule.disabled:
+        yield Need.NFTABLES, leaf_or_self(checked.node, "masquerade")
+
+
+def _lacking(lack: Lack, leaf: Node, collector: Collector) -> None:
+    refuse(collector, leaf, lack.message, "; ".join(lack.words.splitlines()), lack.remedy)
+
+
+def _routes_in_the_way(facts: RouterFacts, every: Sequence[Checked], collector: Collector) -> None:
+    leaves: Dict[Destination, Node] = {}
+    for checked in every:
+        if is_apart(checked) and not is_disabled(checked):
+            for network, leaf in _led_to(checked):
+                leaves.setdefault(destination(network), leaf)
+    if leaves:
+        for where, lack in sorted(facts.routes_in_the_way(leaves.keys()).items()):
+            refuse_value(collector, leaves[where], lack.message, lack.words, lack.remedy)
+
+
+def _led_to(checked: Checked) -> Iterator[Tuple[Union[IPv4Network, IPv6Network], Node]]:
+    """Where the main table has a route to the translator. Networks of several rules that become one route are left to `apply`."""
+    if isinstance(checked, CheckedClat):
+        yield checked.clat.ipv6_prefix, leaf_or_self(checked.node, "ipv6", "prefix")
         return
-    reason = facts.unavailable_modes.get(holder.mode) if holder.engine is Engine.JOOL else None
-    if reason is not None:
-        modes = [mode.value for mode in Mode if mode is not holder.mode and mode not in facts.unavailable_modes]
-        refuse(
-            collector, leaf_or_self(checked.node, "mode"), f"the mode {holder.mode.value} cannot run on this router", reason,
-            "mode {}".format(" or ".join(modes)) if modes else "",
-        )
+    if isinstance(checked, CheckedDestination):
+        yield checked.rule.address, leaf_or_self(checked.node, "destination", "address")
+        yield checked.rule.source_prefix, leaf_or_self(checked.node, "source", "prefix")
+        return
+    rule = checked.rule
+    if rule.source_address is None and rule.inbound_interface is None and rule.mark is None:
+        yield rule.prefix, leaf_or_self(checked.node, "source", "prefix")
+    parts = [(pool.address, leaf_or_self(node, "address")) for pool, node in checked.pools]
+    if rule.engine is Engine.TAYGA:
+        parts.extend((IPv4Network(static.outside_address), leaf_or_self(node, "outside", "address")) for static, node in checked.statics)
+    for network in collapse_addresses(part for part, _ in parts):
+        yield network, next(leaf for part, leaf in parts if part.subnet_of(network))
 
 
 def _ephemeral_pools(facts: RouterFacts, source: CheckedSource, collector: Collector) -> None:
@@ -104,8 +159,7 @@ def check_port_one(
 
 
 def _is_isolated(checked: Checked) -> bool:
-    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
-    return (holder.engine, holder.mode) == (Engine.JOOL, Mode.ISOLATED)
+    return engine_and_mode(checked) == (Engine.JOOL, Mode.ISOLATED)
 
 
 def _statics_without_pools(facts: RouterFacts, source: CheckedSource, collector: Collector) -> None:

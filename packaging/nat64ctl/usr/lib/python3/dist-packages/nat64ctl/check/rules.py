@@ -53,6 +53,26 @@ class CheckedClat:
         return "nat46 clat"
 
 
+def engine_and_mode(checked: Checked) -> Tuple[Engine, Mode]:
+    holder = checked.clat if isinstance(checked, CheckedClat) else checked.rule
+    return (holder.engine, holder.mode)
+
+
+def translator_of(checked: Checked) -> str:
+    """Jool's name for the translator that a rule needs."""
+    return "NAT64" if isinstance(checked, CheckedSource) or (isinstance(checked, CheckedDestination) and checked.rule.stateful) else "SIIT"
+
+
+def is_apart(checked: Checked) -> bool:
+    """Whether packets are routed to an interface of its own."""
+    engine, mode = engine_and_mode(checked)
+    return engine is Engine.TAYGA or mode is Mode.ISOLATED
+
+
+def is_disabled(checked: Checked) -> bool:
+    return not isinstance(checked, CheckedClat) and checked.rule.disabled
+
+
 def is_unclear(node: Node) -> bool:
     """The engine or the mode is wrong: what is for them and what is not would be guessed."""
     return any(leaf is not None and leaf.broken for leaf in (node.get("engine"), node.get("mode")))

@@ -6,9 +6,8 @@ import json
 from typing import Dict, Tuple
 
 from ..model import Configuration
+from ..services import JOOLD_UNIT
 from .building import Building
-
-JOOLD_UNIT = "nat64-joold"
 
 
 def add_synchronization(building: Building, configuration: Configuration) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..engines import jool
 from ..operations import Command
@@ -20,6 +20,9 @@ from .steps import CHANGE, CREATE, HALT, STOP, Steps
 
 #: A table of explicit maps is put as a whole when more entries than this change: one process, and no moment with half of them.
 _MAPS_ONE_BY_ONE = 16
+#: The same of static entries: above the one number, at once the other. So many are done well within the time that a program has.
+_ENTRIES_ONE_BY_ONE = 16
+_ENTRIES_AT_ONCE = 250
 _USING = "those that use these addresses"
 
 
@@ -119,14 +122,7 @@ def _change_pool4(steps: Steps, key: InstanceKey, now: Instance, want: Instance)
             (jool.handle_file(key, replace(now, pool4=both)),),
             (jool.handle_file(key, now), *_end_sessions(key, want.pool4, now.pool4)),
         )
-    for entry in sorted(now.bib - want.bib):
-        steps.add(
-            CHANGE,
-            "%s: remove static entry %s" % (instance_label(key), _entry(entry)),
-            jool.bib_remove(key, entry),
-            jool.bib_add(key, entry),
-            drops_sessions="those of this entry",
-        )
+    _remove_entries(steps, key, now, want)
     if row_by_row:
         _remove_rows(steps, key, now.pool4, want.pool4)
     elif both != want.pool4:
@@ -219,8 +215,22 @@ def _remove_rows(steps: Steps, key: InstanceKey, now: Pool4, want: Pool4) -> Non
             steps.add(CHANGE, what, jool.pool4_remove(key, mark, protocol, row), *undo, drops_sessions=_USING)
 
 
+def _remove_entries(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:
+    removed = sorted(now.bib - want.bib)
+    if len(removed) > _ENTRIES_ONE_BY_ONE:
+        for entries in _parts(removed):
+            what = "%s: remove %s" % (instance_label(key), _entries(entries))
+            remove, add = jool.bib_many(key, "remove", entries), jool.bib_many(key, "add", entries)
+            steps.add(CHANGE, what, remove, add, drops_sessions="those of these entries")
+        return
+    for entry in removed:
+        what = "%s: remove static entry %s" % (instance_label(key), _entry(entry))
+        steps.add(CHANGE, what, jool.bib_remove(key, entry), jool.bib_add(key, entry), drops_sessions="those of this entry")
+
+
 def _add_entries(steps: Steps, key: InstanceKey, now: Instance, want: Instance) -> None:
     added = sorted(want.bib - now.bib)
+    many = len(added) > _ENTRIES_ONE_BY_ONE
     ends: Dict[Tuple[str, str, str], str] = {}
     if added:
         for entry in now.dynamic:
@@ -235,7 +245,20 @@ def _add_entries(steps: Steps, key: InstanceKey, now: Instance, want: Instance) 
                 jool.bib_remove(key, clash),
                 drops_sessions="those of this entry",
             )
-        steps.add(CHANGE, "%s: add static entry %s" % (instance_label(key), _entry(entry)), jool.bib_add(key, entry), jool.bib_remove(key, entry))
+        if not many:
+            steps.add(CHANGE, "%s: add static entry %s" % (instance_label(key), _entry(entry)), jool.bib_add(key, entry), jool.bib_remove(key, entry))
+    for entries in _parts(added) if many else ():
+        what = "%s: add %s" % (instance_label(key), _entries(entries))
+        steps.add(CHANGE, what, jool.bib_many(key, "add", entries), jool.bib_many(key, "remove", entries))
+
+
+def _parts(entries: List[str]) -> Iterator[List[str]]:
+    for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+        yield entries[start : start + _ENTRIES_AT_ONCE]
+
+
+def _entries(entries: List[str]) -> str:
+    return "%d static entries, %s to %s" % (len(entries), _entry(entries[0]), _entry(entries[-1]))
 
 
 def _row(row: Range, protocol: str, mark: int) -> str:

@@ -182,6 +182,16 @@ def bib_remove(key: InstanceKey, entry: str) -> Run:
     return command(key, "bib", "remove", "%s#%s" % (six, port6), "%s#%s" % (four, port4), "--" + protocol.lower())
 
 
+def bib_many(key: InstanceKey, verb: str, entries: Iterable[str]) -> Run:
+    """`bib add` or `bib remove` of each, by one process that runs the tool for each: that takes one entry, and its `file handle`, which takes
+    many, leaves the BIB of a live instance as it is. What one of them is refused does not keep it from the rest; its status is then 123."""
+    lines = []
+    for entry in entries:
+        protocol, six, port6, four, port4 = entry.split(",")
+        lines.append("--%s %s#%s %s#%s\n" % (protocol.lower(), six, port6, four, port4))
+    return Run(in_namespace(key.namespace, ("xargs", "-r", "-n", "3", key.kind.tool, "-i", key.name, "bib", verb)), "".join(lines))
+
+
 def eamt_add(key: InstanceKey, entry: Tuple[str, str], force: bool) -> Run:
     """`force` where maps overlap: Jool asks whether that is meant. Of equal prefixes it takes one even then."""
     return command(key, "eamt", "add", entry[0], entry[1], *(("--force",) if force else ()))
