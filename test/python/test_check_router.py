@@ -55,6 +55,15 @@ class EphemeralPorts(unittest.TestCase):
         ])
 
 
+    def test_without_a_pool_the_default_ports_of_the_router_count(self) -> None:
+        facts = replace(LINUX, ephemeral_ports=PortRange(1024, 65535))
+        no_pool = "1:23: warning: nat64 source rule 10 translation pool: no pool"
+        overlap = "1:23: warning: nat64 source rule 10: 61001-65535 overlaps the router's ephemeral ports 1024-65535"
+        self.assertEqual(heads(source(pool="", port=""), facts), [no_pool, overlap])
+        self.assertEqual(heads(source(pool="", port=""), replace(facts, jool_version=(4, 1, 15))), [no_pool, overlap])
+        self.assertEqual(heads(source(pool="", port=""), LINUX), [no_pool])
+        self.assertNotIn(overlap, heads(source("mode isolated", pool="", port=""), facts))
+
     def test_port_1_of_an_isolated_pool_is_its_namespaces_own(self) -> None:
         pool = "4:50: {}nat64 source rule 10 translation pool 1 port: port 1 is the namespace's own"
         forward = "5:48: {}nat46 destination rule 10 destination port: port 1 is the namespace's own"

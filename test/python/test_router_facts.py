@@ -189,5 +189,23 @@ class Needs(unittest.TestCase):
         self.assertEqual(needs_of(desired_state(synchronized)), [Need.FITTING_TOOLS, Need.NAT64, Need.NAT64_HOOK, Need.JOOLD])
 
 
+class DynamicMaps(unittest.TestCase):
+    """Of TAYGA: whatever the folder is, it has to be one that outlives the next image."""
+
+    def folder(self, **more: bool) -> str:
+        router = FakeRouter()
+        if more.pop("vyos", False):
+            router.files["/usr/share/vyos/version.json"] = "{}"
+        apply(router, configuration(source(7, pool("192.0.2.0/24", None), engine=Engine.TAYGA, prefix="2001:db8:64::/96", **more)))
+        return next(text for path, text in router.files.items() if path.endswith("nat64-7.conf")).split("data-dir ")[1].strip()
+
+    def test_persistent_ones_are_where_a_router_keeps_what_outlives_its_image(self) -> None:
+        self.assertEqual(self.folder(persistent=True), "/var/lib/nat64/nat64-7")
+        self.assertEqual(self.folder(persistent=True, vyos=True), "/config/nat64/nat64-7")
+
+    def test_others_end_with_the_boot(self) -> None:
+        self.assertEqual(self.folder(vyos=True), "/run/nat64/tayga-data/nat64-7")
+
+
 if __name__ == "__main__":
     unittest.main()

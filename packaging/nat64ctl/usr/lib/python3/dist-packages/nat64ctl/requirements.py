@@ -134,7 +134,9 @@ def _other_version(system: System, kind: Kind) -> Optional[Lack]:
         return None
     return Lack(
         _VERSIONS % (kind.tool, module, tools or "unknown"),
-        "the module stays until it is unloaded: reboot, or stop all translation and `modprobe -r jool jool_siit jool_common`",
+        # No command of these tools reaches its instances: they end with the module, which rules of iptables hold.
+        "the module stays until it is unloaded: reboot, or end all translation with `modprobe -r jool jool_siit jool_common` and apply again"
+        " (in mode iptables, `iptables -t mangle -F NAT64CTL` and the same of ip6tables come first)",
     )
 
 

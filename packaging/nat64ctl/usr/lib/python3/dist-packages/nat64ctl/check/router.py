@@ -25,7 +25,7 @@ from .rules import (
     refuse_value,
     translator_of,
 )
-from .source import ports_of
+from .source import DEFAULT_PORTS, ports_of
 from .values import text_of
 
 #: The first release of Jool that refuses what overlaps the ephemeral ports, and VyOS's first year that does.
@@ -131,6 +131,14 @@ def _ephemeral_pools(facts: RouterFacts, source: CheckedSource, collector: Colle
     """In isolated mode the pools are in a namespace with ephemeral ports of its own, and TAYGA has no ports."""
     if source.rule.engine is not Engine.JOOL or source.rule.mode is Mode.ISOLATED:
         return
+    ephemeral = facts.ephemeral_ports
+    if not source.pools and ephemeral is not None and ephemeral.first <= DEFAULT_PORTS.last and ephemeral.last >= DEFAULT_PORTS.first:
+        # No version of Jool looks here: its ports are in no pool that somebody adds.
+        collector.warning(
+            source.node.position, source.node.path, f"{text_of(DEFAULT_PORTS)} overlaps the router's ephemeral ports {text_of(ephemeral)}",
+            "Without a pool Jool takes those ports of the router's own addresses, and connections of the router itself on such a port break.",
+            f"a translation pool; or net.ipv4.ip_local_port_range up to {DEFAULT_PORTS.first - 1}",
+        )
     for pool, node in source.pools:
         if pool.protocols != (Protocol.ICMP,):
             leaf = node.get("port") or leaf_or_self(node, "address")
