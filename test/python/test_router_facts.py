@@ -192,11 +192,11 @@ class Needs(unittest.TestCase):
 class DynamicMaps(unittest.TestCase):
     """Of TAYGA: whatever the folder is, it has to be one that outlives the next image."""
 
-    def folder(self, **more: bool) -> str:
+    def folder(self, vyos: bool = False, persistent: bool = False) -> str:
         router = FakeRouter()
-        if more.pop("vyos", False):
+        if vyos:
             router.files["/usr/share/vyos/version.json"] = "{}"
-        apply(router, configuration(source(7, pool("192.0.2.0/24", None), engine=Engine.TAYGA, prefix="2001:db8:64::/96", **more)))
+        apply(router, configuration(source(7, pool("192.0.2.0/24", None), engine=Engine.TAYGA, prefix="2001:db8:64::/96", persistent=persistent)))
         return next(text for path, text in router.files.items() if path.endswith("nat64-7.conf")).split("data-dir ")[1].strip()
 
     def test_persistent_ones_are_where_a_router_keeps_what_outlives_its_image(self) -> None:
