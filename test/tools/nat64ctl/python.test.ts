@@ -40,7 +40,7 @@ describe.skipIf(!needsTools('/usr/bin/python3'))('the check of Python 3.7', () =
 describe.skipIf(!needsTools('/usr/bin/python3'))('the Python that runs on routers', () => {
   it('passes its unit tests', async () => {
     const { stderr } = await exec(['/usr/bin/python3', '-B', '-W', 'error', '-m', 'unittest', 'discover', '--start-directory', 'test/python'], {
-      cwd: projectDir, env: { PYTHONPATH: await nat64ctlPackage() }, timeoutMs: 5 * 60_000,
+      cwd: projectDir, env: { PYTHONPATH: await nat64ctlPackage() }, timeoutMs: 9 * 60_000,
     })
     expect(stderr).toMatch(/^Ran [1-9]\d* tests? in /m)
   })
