@@ -118,7 +118,7 @@ function joined(given: InjectionRequest, built: InjectionRequest): InjectionRequ
 }
 
 /** How much larger or smaller than before. Pure. */
-function difference({ oldBytes, newBytes }: NonNullable<Injection['squashfs']>): string {
+export function sizeChange({ oldBytes, newBytes }: Pick<NonNullable<Injection['squashfs']>, 'oldBytes' | 'newBytes'>): string {
   return newBytes === oldBytes ? 'as many as before' : newBytes > oldBytes ? `${String(newBytes - oldBytes)} more than before` : `${String(oldBytes - newBytes)} fewer than before`
 }
 
@@ -128,7 +128,7 @@ const marks = { added: '+', changed: '~', removed: '-' } as const
 function text({ iso, squashfs, packages, removed, modulesListed, initrds, kernel, notes }: Injection, files: Injection['files']): string {
   const lines = [
     ...(iso ? [`${iso.path}: ${String(iso.sizeBytes)} bytes, SHA-256 ${iso.sha256}`] : files.map(({ path, change, oldBytes, newBytes }) => `${marks[change]} ${path}${sizes(oldBytes, newBytes)}`)),
-    ...(squashfs ? [`${squashfs.path}: ${String(squashfs.newBytes)} bytes, ${difference(squashfs)}`] : []),
+    ...(squashfs ? [`${squashfs.path}: ${String(squashfs.newBytes)} bytes, ${sizeChange(squashfs)}`] : []),
     ...packages.map(({ name, version, was, oldVersion }) => `${was} ${name} ${version}${oldVersion !== null && oldVersion !== version ? ` (was ${oldVersion})` : ''}`),
     ...removed.map(({ name, version }) => `removed ${name} ${version}`),
     ...modulesListed.map((release) => `lists of modules made for ${release}`), ...initrds.map((release) => `initrd made for ${release}`),
