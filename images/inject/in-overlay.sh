@@ -2,7 +2,8 @@
 # in-overlay.sh WORK IMAGE OFFSET SIZE STEP: lays an overlay over the squashfs that IMAGE has at OFFSET. What changes is in WORK/upper.
 #   install             does what WORK/request says, answers in WORK/answer
 #   pack FILE OPTION…   packs the merged tree
-# An ordinary user, who is root only in a user namespace, mounts no squashfs: then UNPACKED says that WORK/lower has the root.
+# Not everybody may mount a squashfs, nor every kernel can: then UNPACKED says that WORK/lower has the root. USER_NAMESPACE says that whoever
+# runs this is root only in such a one.
 # Runs in mount, process and network namespaces of its own, which end with it. Nothing of the image runs but by `wall`; and what lies in
 # upper/, merged/ and run/ was put there by whom nobody trusts: from outside, no link in them is followed.
 set -eu
@@ -26,7 +27,7 @@ lay() {
   [ "$step" = pack ] || as_below lower upper
   mkdir "overlay-$step"
   # For a user, a folder that moved is never a note where it was: overlayfs does not take that as an option there.
-  [ -n "${UNPACKED-}" ] && whose=userxattr || whose=redirect_dir=off
+  [ -n "${USER_NAMESPACE-}" ] && whose=userxattr || whose=redirect_dir=off
   how="lowerdir=${1}lower,upperdir=upper,workdir=overlay-$step,$whose,metacopy=off,index=off,xino=off"
   # Nobody needs the disk to have each of dpkg's files: a run that is cut short starts anew. Kernels before 5.10 cannot leave it out.
   mount -t overlay -o "$how,volatile" overlay merged 2>/dev/null || mount -t overlay -o "$how" overlay merged
@@ -46,7 +47,7 @@ done
 # A program that is told to be root's in the image could write to the one that keeps it there, whenever that is not running.
 mkdir -p answer scratch archives run/archives run/tmp
 bwrap=$(command -v bwrap)
-if [ -z "${UNPACKED-}" ]; then
+if [ -z "${USER_NAMESPACE-}" ]; then
   : > scratch/bwrap
   mount --bind "$bwrap" scratch/bwrap
   mount -o remount,bind,ro scratch/bwrap
@@ -153,8 +154,8 @@ mount -t tmpfs tmpfs merged/tmp
 mount -t tmpfs -o mode=755 tmpfs merged/dev
 for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
   set -- $device
-  if [ -z "${UNPACKED-}" ]; then mknod -m 666 "merged/dev/$1" c "$2" "$3"
-  else
+  # Also root may make none in some containers.
+  if [ -n "${USER_NAMESPACE-}" ] || ! mknod -m 666 "merged/dev/$1" c "$2" "$3" 2>/dev/null; then
     : > "merged/dev/$1"
     mount --bind "/dev/$1" "merged/dev/$1"
   fi

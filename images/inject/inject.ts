@@ -11,7 +11,6 @@ import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
-import { openUserNamespace } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
 import { heldBack } from './held-back.ts'
 import { newManifest } from './new-manifest.ts'
@@ -21,6 +20,7 @@ import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.
 import { architectureName, expectInstalled, heldPackages, leaveOut, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
+import { findWayIn, type WayIn } from './way-in.ts'
 
 export const injectTools: readonly HostTool[] = [
   { command: 'mksquashfs', package: 'squashfs-tools', why: 'packs what packages change in an image' },
@@ -103,11 +103,12 @@ export async function inject(input: InjectInput): Promise<Injection> {
   if (iso.layerEntry) throw new ForgeError('E_INJECT', `${input.iso} has a layer of an earlier injection (${iso.layerEntry.path})`, { hint: 'inject into the ISO that it was made of, all packages at once' })
   if (output !== undefined) await checkOutput(output, input.iso, iso.source.sizeBytes)
   await checkSpace(workDir, iso.squashfsEntry.sizeBytes)
-  // Before anything is done for it: not every host lets an ordinary user.
-  const namespace = process.getuid?.() === 0 ? undefined : await openUserNamespace(exec, workDir, 'install packages in an image')
+  // Before anything is done for it: not every host lets an ordinary user, and not every container lets root.
+  const way = await findWayIn({ iso: resolve(iso.source.path), offset: iso.squashfsEntry.offset, sizeBytes: mountedBytes(iso), exec, workDir })
+  const { namespace } = way
 
   const request = await prepare(input, image, squashfs)
-  const unpacked = namespace && await unpackForUser({ input, iso, squashfs, namespace, mode })
+  const unpacked = way.root === 'mounted' ? undefined : await unpackAll({ input, iso, squashfs, way, mode })
   log.step(packages.length === 0 ? 'running the script in the image' : `installing ${String(packages.length)} packages in the image`)
   const oldManifest = await image.root().then((root) => root.readFile(manifestPath)).then((bytes) => bytes && parseManifest(bytes))
   // At the same time: the one waits for dpkg, the other for the disk.
@@ -128,7 +129,7 @@ export async function inject(input: InjectInput): Promise<Injection> {
   const { file, difference } = await packDifference(squashfs, { exec, workDir }, { namespace, asLayer: mode === 'layer' })
   const done: Injection = {
     iso: null, mode, squashfs: null, ...outcome, modulesListed: await linesOf(join(answer, 'depmod')), initrds, kernel: request.newKernel ?? null, files: difference.paths, overlaySeconds: await secondsOf(join(answer, 'times')),
-    notes: await notesOf({ answer, mode, request, outcome, difference }), present: installed,
+    notes: [...(way.note === undefined ? [] : [way.note]), ...await notesOf({ answer, mode, request, outcome, difference })], present: installed,
   }
   if (output === undefined) return done
 
@@ -167,16 +168,18 @@ async function sizeWith(files: ReadonlyMap<string, string>, iso: OpenIso): Promi
   return sizeBytes
 }
 
-interface UnpackForUser { input: InjectInput; iso: OpenIso; squashfs: Squashfs; namespace: NonNullable<UnpackedRoot['namespace']>; mode: InjectMode }
+interface UnpackAll { input: InjectInput; iso: OpenIso; squashfs: Squashfs; way: WayIn; mode: InjectMode }
 
-/** @throws ForgeError E_INJECT for what an ordinary user cannot do as root would */
-async function unpackForUser({ input: { exec, log, workDir }, iso, squashfs, namespace, mode }: UnpackForUser): Promise<UnpackedRoot> {
+/** @throws ForgeError E_INJECT for what whoever may not mount cannot do as root would */
+async function unpackAll({ input: { exec, log, workDir }, iso, squashfs, way: { namespace }, mode }: UnpackAll): Promise<UnpackedRoot> {
   const { source, squashfsEntry } = iso
+  // overlayfs notes in the layer from which file of which disk each came: of one that is gone, and other numbers every time.
+  if (mode === 'layer' && namespace === undefined) throw new ForgeError('E_INJECT', 'root makes a layer only where the image can be mounted, and it cannot be here', { hint: 'use --mode graft, or run the same command outside of the container' })
   await checkSpace(workDir, squashfsEntry.sizeBytes * unpackedTimes)
-  log.step('unpacking the image\'s root, which only root could mount')
+  log.step('unpacking the image\'s root, which cannot be mounted here')
   const unpacked = await unpackRoot({ iso: resolve(source.path), offset: squashfsEntry.offset, squashfs, namespace, exec, workDir })
   const { devices, foreign } = unpacked
-  if (foreign[0] !== undefined && namespace.owners === 'all') throw new ForgeError('E_INJECT', `${foreign[0]} in the image belongs to a number beyond those that are set aside for this user`, { hint: needsNumbers })
+  if (foreign[0] !== undefined && namespace?.owners !== 'own') throw new ForgeError('E_INJECT', `${foreign[0]} in the image belongs to a number beyond those that are set aside for this user`, { hint: needsNumbers })
   if (mode === 'repack' && (devices.length > 0 || foreign.length > 0)) {
     const what = devices.length > 0 ? `device nodes (${devices[0] ?? ''})` : `files of others (${foreign[0] ?? ''})`
     throw new ForgeError('E_INJECT', `the image has ${what}, so only root can pack all of it again`, { hint: devices.length > 0 ? 'use --mode graft, which takes them from the old image as they are, or run the same command as root' : `use --mode graft; ${needsNumbers}` })
@@ -304,16 +307,20 @@ async function expectKernel({ newKernel }: Request, workDir: string): Promise<vo
 async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[], unpacked: UnpackedRoot | undefined): Promise<void> {
   const { squashfsEntry: entry, source } = iso
   const said: string[] = []
-  const sizeBytes = Math.ceil(entry.sizeBytes / isoBlockBytes) * isoBlockBytes
-  await exec(['unshare', '--net', 'bash', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(sizeBytes), ...step] as unknown as Argv, {
+  await exec(['unshare', '--net', 'bash', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(mountedBytes(iso)), ...step] as unknown as Argv, {
     contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
-    env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}) },
-    hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
+    env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}), ...(unpacked?.namespace ? { USER_NAMESPACE: 'yes' } : {}) },
+    hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace?.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
   }).catch(async (error: unknown) => {
     const refusal = refusalOf(said, heldPackages(await readFile(join(workDir, 'request/status'), 'latin1')))
     if (!refusal) throw error
     throw new ForgeError('E_INJECT', refusal.message, { hint: refusal.hint, cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}) })
   })
+}
+
+/** What a loop device is told to show of the ISO: whole blocks. */
+function mountedBytes({ squashfsEntry: { sizeBytes } }: OpenIso): number {
+  return Math.ceil(sizeBytes / isoBlockBytes) * isoBlockBytes
 }
 
 /** Of the whole ISO and of its squashfs, in one pass. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { checksumFiles, isoFacts, openRouterImage, type RouterImage } from '../inspect/artifact.ts'
 import { openByteSource, partOf, type ByteSource } from '../../scripts/formats/byte-source.ts'
-import { readBootCatalog, readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
+import { gptFaults, mbrImagePlace, mbrLeadsTo, readBootCatalog, readGptIdentity, type Partition } from '../../scripts/formats/iso9660-boot.ts'
 import { isJoliet, isoBlockBytes, readIso9660, type IsoEntry } from '../../scripts/formats/iso9660.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
@@ -246,6 +246,7 @@ async function expectSame(input: NewIsoInput, replaced: ReadonlySet<string>, dig
     const is = after[what]
     if (was !== is) throw changed(`its ${what} was ${was}, and is ${String(is)}`)
   }
+  await expectPlaces(iso, made.iso)
   const kept = (one: OpenIso): IsoEntry[] => one.entries.filter(({ path }) => !replaced.has(path)).sort((left, right) => left.path < right.path ? -1 : 1)
   const names = (entries: readonly IsoEntry[]): string => JSON.stringify(entries.map(({ path, directory, sizeBytes, posix }) => [path, directory ? 0 : sizeBytes, posix]))
   const [old, fresh] = [kept(iso), kept(made.iso)]
@@ -265,6 +266,19 @@ async function expectSame(input: NewIsoInput, replaced: ReadonlySet<string>, dig
     }
   }
   return await verifyLists(made.iso, { before: iso, replaced: new Set([...replaced, ...patched]), known: digests })
+}
+
+/** What says where something lies cannot be as before, but has to lead there where it did. */
+async function expectPlaces(iso: OpenIso, made: OpenIso): Promise<void> {
+  if (await mbrLeads(iso) && !await mbrLeads(made)) throw changed('its MBR does not lead to its boot image')
+  const faults = await gptFaults(made.source)
+  if (faults.length > 0 && (await gptFaults(iso.source)).length === 0) throw changed(faults.join(', '))
+}
+
+async function mbrLeads({ source, bootCatalogOffset }: OpenIso): Promise<boolean> {
+  const entries = bootCatalogOffset === undefined ? [] : await readBootCatalog(source, bootCatalogOffset)
+  const image = entries.find(({ platformId }) => platformId === 0)
+  return image !== undefined && await mbrLeadsTo(source, image)
 }
 
 /** Where isolinux and the like are told their own place. */
@@ -294,8 +308,7 @@ async function invariantsOf(image: RouterImage, iso: OpenIso): Promise<Record<st
 /** What a BIOS starts, with the disk's signature, and each partition's type and flag. */
 async function mbrIdentity(source: ByteSource): Promise<string> {
   const sector = await source.read(0, 512)
-  // isohybrid's code is told where the boot image lies, in eight bytes at 432.
-  const code = Buffer.concat([sector.subarray(0, 432), sector.subarray(440, 446)])
+  const code = Buffer.concat([sector.subarray(0, mbrImagePlace.at), sector.subarray(mbrImagePlace.at + mbrImagePlace.bytes, 446)])
   return `${createHash('sha256').update(code).digest('hex').slice(0, 16)} ${[446, 462, 478, 494].map((at) => `${sector.toString('hex', at, at + 1)}:${sector.toString('hex', at + 4, at + 5)}`).join(' ')}`
 }
 

@@ -8,12 +8,13 @@ import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
 
 export const unpackTools: readonly HostTool[] = [
-  { command: 'unsquashfs', package: 'squashfs-tools', why: 'unpacks an image\'s root where an ordinary user may not mount it' },
+  { command: 'unsquashfs', package: 'squashfs-tools', why: 'unpacks an image\'s root where it cannot be mounted' },
 ]
 
-/** An image's root as far as an ordinary user can unpack it. */
+/** An image's root as far as it can be unpacked: an ordinary user cannot all of it. */
 export interface UnpackedRoot {
-  namespace: UserNamespace
+  /** Undefined: unpacked by root. */
+  namespace: UserNamespace | undefined
   /** Device nodes, of which an empty file without permissions has the place. Paths of the image, a byte a character. */
   devices: readonly string[]
   /** What belongs to others in the image and to the user here. */
@@ -24,7 +25,7 @@ interface UnpackInput {
   iso: string
   offset: number
   squashfs: Squashfs
-  namespace: UserNamespace
+  namespace: UserNamespace | undefined
   exec: Exec
   /** The root is unpacked into its folder `lower`. */
   workDir: string

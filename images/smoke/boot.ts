@@ -46,7 +46,7 @@ const bootId = 'cat /proc/sys/kernel/random/boot_id'
 export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<BootResult> {
   const { plan, probe, exec, log, signal, workDir, outDir } = deps
   const { firmware } = boot
-  const medium = 'iso' in deps.medium ? { ...deps.medium, persistenceImage: await makePersistenceDisk(exec, workDir) } : deps.medium
+  const medium = 'iso' in deps.medium ? { ...deps.medium, on: plan.medium, persistenceImage: await makePersistenceDisk(exec, workDir) } : deps.medium
   await using tree = await startTree()
   const timeline = new Timeline()
   timeline.listen((event) => { log.step(`${firmware}: ${event.kind}`) })

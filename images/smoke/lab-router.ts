@@ -76,6 +76,6 @@ async function start({ iso, login, exec, signal, workDir, consoleFile, counting 
   const speedFactor = probe.speedFactor * (counting ? countingFactor : 1)
   const persistenceImage = await makePersistenceDisk(exec, workDir)
   const timeline = new Timeline()
-  const guest = await Guest.start(tree, { accelerator, firmware: 'bios', medium: { iso, persistenceImage }, memoryMiB: 768, cpus: counting ? 1 : 2, counting, role, speedFactor, workDir, consoleFile, timeline, signal })
+  const guest = await Guest.start(tree, { accelerator, firmware: 'bios', medium: { iso, on: 'cd', persistenceImage }, memoryMiB: 768, cpus: counting ? 1 : 2, counting, role, speedFactor, workDir, consoleFile, timeline, signal })
   return { accelerator, tree, guest, timeline, router: referenceDriver(new SerialShell(guest.console, { speedFactor, signal }), login), scaled: (ms) => Math.ceil(ms * speedFactor) }
 }

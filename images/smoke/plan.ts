@@ -1,7 +1,7 @@
 import type { PlanInput } from '../../scripts/pipeline/stage.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import { checkIds, fullSet, rebootSet, secureSet, shortSet, type CheckId } from './checks/catalogue.ts'
-import type { Firmware, SmokeSpec, UserCheck } from './spec.ts'
+import type { Firmware, IsoMedium, SmokeSpec, UserCheck } from './spec.ts'
 
 export interface PlannedBoot {
   firmware: Firmware
@@ -15,6 +15,7 @@ export interface SmokePlan {
   login: { user?: string; password?: string }
   /** Of root of an image that is made here: nobody's on a VyOS, and what the image is may be known only when it is looked into. */
   imagePassword?: string
+  medium: IsoMedium
   memoryMiB: number
   cpus: number
   /** What the router must have; undefined for an ISO that is not ours: then tools and modules must only agree. */
@@ -53,6 +54,7 @@ export function planBoots(spec: SmokeSpec, imagePassword: string | undefined, ex
     driver: spec.driver,
     login: { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) },
     ...(imagePassword === undefined ? {} : { imagePassword }),
+    medium: spec.medium,
     memoryMiB: spec.memoryMiB,
     cpus: spec.cpus,
     expected,

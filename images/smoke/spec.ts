@@ -40,6 +40,8 @@ export const routerCheck = z.strictObject({
 export const smokeSpec = z.strictObject({
   firmware: z.array(z.enum(['bios', 'uefi', 'uefi-secure'])).min(1).default(['bios', 'uefi'])
     .describe('uefi-secure: with Secure Boot on, and the certificate of `iso.secureBoot` as the only one in the firmware.'),
+  medium: z.enum(['cd', 'usb']).default('cd')
+    .describe('What the ISO is on: cd, a disc in a drive, which a BIOS starts by its boot catalogue; usb, a stick that it was written to as it is, which a BIOS starts by its first sector and UEFI by its partitions.'),
   /** Reboot the router in its first boot, and check that everything comes back. */
   reboot: z.boolean().default(true),
   memoryMiB: z.number().int().min(256).max(65536).default(768),
@@ -58,6 +60,7 @@ export type RouterCheck = z.infer<typeof routerCheck>
 export type UserCheck = TrafficCheck | RouterCheck
 export type SmokeSpec = z.infer<typeof smokeSpec>
 export type Firmware = SmokeSpec['firmware'][number]
+export type IsoMedium = SmokeSpec['medium']
 
 /** `/…/` is a pattern (multi-line), anything else is looked for as it stands. */
 export function expectedText(prints: string): RegExp {

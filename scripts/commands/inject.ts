@@ -117,13 +117,18 @@ function joined(given: InjectionRequest, built: InjectionRequest): InjectionRequ
   return { ...built, packages: [...given.packages, ...built.packages], folders: [...given.folders ?? [], ...built.folders ?? []] }
 }
 
+/** How much larger or smaller than before. Pure. */
+export function sizeChange({ oldBytes, newBytes }: Pick<NonNullable<Injection['squashfs']>, 'oldBytes' | 'newBytes'>): string {
+  return newBytes === oldBytes ? 'as many as before' : newBytes > oldBytes ? `${String(newBytes - oldBytes)} more than before` : `${String(oldBytes - newBytes)} fewer than before`
+}
+
 const marks = { added: '+', changed: '~', removed: '-' } as const
 
 /** A result for people: with an ISO what it is, without one the files that would change. */
 function text({ iso, squashfs, packages, removed, modulesListed, initrds, kernel, notes }: Injection, files: Injection['files']): string {
   const lines = [
     ...(iso ? [`${iso.path}: ${String(iso.sizeBytes)} bytes, SHA-256 ${iso.sha256}`] : files.map(({ path, change, oldBytes, newBytes }) => `${marks[change]} ${path}${sizes(oldBytes, newBytes)}`)),
-    ...(squashfs ? [`${squashfs.path}: ${String(squashfs.newBytes)} bytes, ${String(squashfs.newBytes - squashfs.oldBytes)} more than before`] : []),
+    ...(squashfs ? [`${squashfs.path}: ${String(squashfs.newBytes)} bytes, ${sizeChange(squashfs)}`] : []),
     ...packages.map(({ name, version, was, oldVersion }) => `${was} ${name} ${version}${oldVersion !== null && oldVersion !== version ? ` (was ${oldVersion})` : ''}`),
     ...removed.map(({ name, version }) => `removed ${name} ${version}`),
     ...modulesListed.map((release) => `lists of modules made for ${release}`), ...initrds.map((release) => `initrd made for ${release}`),

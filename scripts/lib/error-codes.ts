@@ -16,7 +16,7 @@ const row = (fault: Fault, meaning: string, remedy: string): ErrorCodeRow => ({ 
 export const errorCodes = {
   E_USAGE: row('usage', 'The command line is not one nat64-forge understands.', 'Read `nat64-forge --help` or `nat64-forge COMMAND --help`.'),
   E_TARGET_UNKNOWN: row('usage', 'No target of that name is shipped, and no such file exists.', 'List targets with `nat64-forge targets`, or give the path of a YAML file.'),
-  E_NOT_ROOT: row('missing', 'The step makes root file systems, and this user may not.', 'Run as root or with sudo.'),
+  E_NOT_ROOT: row('missing', 'The step makes root file systems, and this user may not, or a container keeps even root from mounting.', 'Run as root or with sudo; in a container, give it the right to mount (`docker run --privileged`), or run outside of it.'),
   E_TARGET: row('input', 'The target file has a syntax error, an unknown key, a wrong type or an impossible combination.', 'Correct the line and column that the message names; an editor with the published JSON Schema shows the same.'),
   E_LOCK: row('input', 'The lock file is damaged, is for another target, or has an unknown version.', 'Take the lock.yaml of a successful build, or resolve anew with `--update`.'),
   E_LOCK_STALE: row('input', 'The target changed since the lock was written.', 'Resolve anew with `--update`, or give the target file that belongs to the lock.'),

@@ -1,12 +1,13 @@
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Injection } from '../../images/inject/artifact.ts'
 import type { InspectReport } from '../../images/inspect/artifact.ts'
 import { shortSet, type CheckId } from '../../images/smoke/checks/catalogue.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
-import { smokeSpec } from '../../images/smoke/spec.ts'
+import { smokeSpec, type IsoMedium } from '../../images/smoke/spec.ts'
 import { localPool } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { Session } from '../../scripts/pipeline/session.ts'
@@ -59,9 +60,9 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     })
   }
   /** The checks of a boot under BIOS and one under UEFI that did not pass. The reference router's own tests ask for more: here it is about the image. */
-  const smoke = async (medium: Parameters<typeof smokeIso>[0]['medium'], expected: { kernelRelease: string; joolVersion: string }, also: readonly CheckId[] = ['reboot', 'units-after-reboot']): Promise<string[]> => {
+  const smoke = async (medium: Parameters<typeof smokeIso>[0]['medium'], expected: { kernelRelease: string; joolVersion: string }, also: readonly CheckId[] = ['reboot', 'units-after-reboot'], on: IsoMedium = 'cd'): Promise<string[]> => {
     const [workDir, outDir] = [await mkdtemp(path('lab-')), await mkdtemp(path('evidence-'))]
-    const plan = planBoots(smokeSpec.parse({ driver: 'reference' }), 'router', expected)
+    const plan = planBoots(smokeSpec.parse({ driver: 'reference', medium: on }), 'router', expected)
     const asked: ReadonlySet<CheckId> = new Set([...shortSet, 'units', ...also])
     const { boots } = await smokeIso({
       medium, plan: { ...plan, boots: plan.boots.map((boot) => ({ ...boot, checks: boot.checks.filter((id) => asked.has(id)) })) },
@@ -69,6 +70,13 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     })
     expect(boots.map(({ firmware, checks }) => [firmware, checks.some(({ id, verdict }) => id === 'tcp-small' && verdict === 'pass')]), JSON.stringify(boots, null, 1)).toEqual([['bios', true], ['uefi', true]])
     return boots.flatMap(({ firmware, checks }) => checks.filter(({ verdict }) => verdict !== 'pass').map(({ id, detail }) => `${firmware}/${id}: ${detail}`))
+  }
+  /** Twice the same, the second time in another minute and time zone, with other permissions for new files and a store whose name is longer. */
+  const expectSameBytes = async (iso: string, name: string, ...words: string[]): Promise<void> => {
+    const one = await inject(iso, `${name}-1.iso`, ...words)
+    await setTimeout(60_000 - Date.now() % 60_000)
+    const { stdout } = await session.exec(['sh', '-ec', 'umask 077; exec "$@"', 'sh', process.execPath, program, 'inject', iso, ...words, '--output', path(`${name}-2.iso`), '--json', '--store', path('a-store-whose-name-is-quite-a-bit-longer')], { cwd: dir, timeoutMs: 2 * hours, env: { TZ: 'Pacific/Auckland' } })
+    expect((JSON.parse(stdout) as Injection).iso?.sha256).toBe(one.iso?.sha256)
   }
   const works = ({ engines }: InspectReport): Record<string, string> => Object.fromEntries(engines.filter(({ engine, mode }) => engine !== 'Jool SIIT' && mode !== 'iptables').map((verdict) => [verdict.engine, verdict.works]))
   const what = ({ packages }: Injection): string[] => packages.map(({ name, was }) => `${was} ${name}`)
@@ -109,6 +117,11 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
       expect(works(await inspect(path('reference.iso')))).toEqual({ 'Jool NAT64': 'now', 'TAYGA': 'now' })
       expect(await smoke({ iso: path('reference.iso') }, { kernelRelease: release, joolVersion: await joolVersion(reference.packages) })).toEqual([])
     })
+
+    it('starts from a USB stick as it did before, under BIOS and UEFI', async () => {
+      const expected = { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }
+      for (const iso of [reference.iso, path('reference.iso')]) expect(await smoke({ iso }, expected, [], 'usb'), iso).toEqual([])
+    })
   })
 
   describe('of Debian\'s live-build, with VyOS\'s options', () => {
@@ -125,6 +138,14 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     it('translates under BIOS and UEFI', async () => {
       // Its boot menus say `nopersistence`, as VyOS's do: nothing outlives a reboot.
       expect(await smoke({ iso: path('live-build.iso') }, { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }, [])).toEqual([])
+    })
+
+    it('starts from a USB stick too, under BIOS and UEFI', async () => {
+      expect(await smoke({ iso: path('live-build.iso') }, { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }, [], 'usb')).toEqual([])
+    })
+
+    it('has the same bytes whenever, wherever and by whomever it is made', async () => {
+      await expectSameBytes(await liveBuildIso(release, session), 'again', ...await debs(reference.packages, 'jool-modules-6', 'jool-tools', 'nat64ctl'), ...await debs(folder, 'tayga'), '--packages', folder)
     })
 
     it('does through nat64ctl, with Jool and with TAYGA, what the RFCs ask', async () => {
@@ -169,6 +190,10 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
       expect((await readdir(join(root, 'boot'))).filter((name) => name.includes(release))).toEqual([])
       for (const name of ['vmlinuz', 'initrd.img']) expect(await sha256File(join(medium, 'live', name))).toBe(await sha256File(join(root, 'boot', `${name}-${own.kernelRelease}`)))
       expect(await smoke({ iso: path('replaced.iso') }, own)).toEqual([])
+    })
+
+    it('gives it to the same bytes whenever, wherever and by whomever that is done', async () => {
+      await expectSameBytes(reference.iso, 'kernel', '--kernel', 'replace', ...await debs(join(shaped.out, 'kernel'), 'linux-image-'), ...await debs(shaped.packages, 'jool-modules-', 'jool-tools', 'nat64ctl'))
     })
   })
 })

@@ -80,7 +80,7 @@ describe.skipIf(!needsTools('qemu-system-x86_64', 'mmdebstrap', 'mksquashfs', 'x
     expect((await readdir(join(out, 'packages'))).filter((name) => /\.(buildinfo|tar\.xz)$/.test(name)).length).toBeGreaterThanOrEqual(3)
   })
 
-  it('checks the ISO against its own sha256sum.txt, and it boots both ways and from a USB stick', async () => {
+  it('checks the ISO against its own sha256sum.txt, and it has what boots both ways and from a USB stick', async () => {
     const iso = join(out, 'lab-router.iso')
     const files = join(dir, 'iso-files')
     await exec(['xorriso', '-osirrox', 'on', '-indev', iso, '-extract', '/', files])

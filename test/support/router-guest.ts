@@ -26,7 +26,7 @@ export async function onRouter<T>({ iso, disk, workDir }: RouterGuest, exec: Exe
   const { signal } = new AbortController()
   await using tree = await startTree()
   await using guest = await Guest.start(tree, {
-    accelerator, firmware: 'bios', medium: { iso, persistenceImage: image }, memoryMiB: 768, cpus: 2, speedFactor, workDir, consoleFile: join(workDir, 'console.log'), timeline: new Timeline(), signal,
+    accelerator, firmware: 'bios', medium: { iso, on: 'cd', persistenceImage: image }, memoryMiB: 768, cpus: 2, speedFactor, workDir, consoleFile: join(workDir, 'console.log'), timeline: new Timeline(), signal,
   })
   await Promise.all([guest.until('login'), guest.run()])
   const router = referenceDriver(new SerialShell(guest.console, { speedFactor, signal }), { user: 'root', password: 'router' })

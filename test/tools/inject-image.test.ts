@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { inject, type Injection } from '../../images/inject/artifact.ts'
 import { readGptIdentity } from '../../scripts/formats/iso9660-boot.ts'
 import { readIso9660 } from '../../scripts/formats/iso9660.ts'
-import { openByteSource } from '../../scripts/formats/byte-source.ts'
+import { openByteSource, type ByteSource } from '../../scripts/formats/byte-source.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { createExec, type Argv } from '../../scripts/lib/exec.ts'
@@ -148,20 +148,28 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect(stdout.split('\n').filter((line) => /filesystem|isolinux|grub\.cfg/.test(line)).sort()).toEqual(['./boot/grub/grub.cfg: FAILED', './isolinux/isolinux.bin: OK', './live/filesystem.packages: OK', './live/filesystem.squashfs: OK'])
   })
 
-  test('is read again when it is written: a byte that the disk has not kept is an error', async () => {
+  const gptPlace = async (source: ByteSource, at: number): Promise<number> => Number((await source.read(512, 512)).readBigUInt64LE(at)) * 512
+  test.each<[what: string, place: (source: ByteSource) => Promise<number>, message: string]>([
+    ['of what was packed', async (source) => ((await readIso9660(source)).file('live/filesystem.squashfs')?.offset ?? 0) + 100_000, 'live/filesystem.squashfs was not written as it should be'],
+    ['that leads a BIOS to its boot image', () => Promise.resolve(432), 'its MBR does not lead to its boot image'],
+    ['of the GPT', () => Promise.resolve(512 + 48), 'the GPT has a wrong checksum'],
+    ['of the GPT\'s entries', async (source) => await gptPlace(source, 72) + 40, 'the GPT has entries with a wrong checksum'],
+    ['of the GPT\'s copy', (source) => gptPlace(source, 32), 'the GPT has no copy at the end'],
+    ['in the GPT\'s copy', async (source) => await gptPlace(source, 32) + 40, 'the GPT\'s copy has a wrong checksum'],
+  ])('is read again when it is written: a byte %s that the disk has not kept is an error', async (_what, place, message) => {
     const faulty: typeof exec = async (argv, options) => {
       // Once the new one is looked at, all of it has been written.
       const link = argv[0] === 'prlimit' && argv.includes('mcopy') ? argv.find((word) => word.includes('boot.iso@@'))?.replace(/@@.*/, '') : undefined
       const target = link === undefined ? iso : await readlink(link)
       if (target !== iso) {
         await using source = await openByteSource(target)
-        const squashfs = (await readIso9660(source)).file('live/filesystem.squashfs')
+        const at = await place(source)
         await using written = await open(target, 'r+')
-        await written.write('damaged', (squashfs?.offset ?? 0) + 100_000)
+        await written.write('damaged', at)
       }
       return exec(argv, options)
     }
-    expect(await rejection(into([deb], 'faulty.iso', { exec: faulty }))).toMatchObject({ code: 'E_INJECT', message: 'the new ISO is not as it should be: live/filesystem.squashfs was not written as it should be' })
+    expect(await rejection(into([deb], 'faulty.iso', { exec: faulty }))).toMatchObject({ code: 'E_INJECT', message: expect.stringContaining(`the new ISO is not as it should be: ${message}`) as string })
     expect(await readdir(dir)).not.toContain('faulty.iso')
   })
 

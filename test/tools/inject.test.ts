@@ -342,6 +342,26 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect([both.status, both.stderr]).toEqual([64, expect.stringContaining('E_USAGE: --diff writes nothing, so --output has no meaning beside it')])
   })
 
+  test.each([
+    ['says nothing about services', {}],
+    ['lets every service start', { 'usr/sbin/policy-rc.d': '#!/bin/sh\n# of the image\nexit 0\n' }],
+  ])('start no service in an image that %s, and leave that as it was', async (what, own) => {
+    // Debian's own, which packages call; with the name of a service that would leave a trace.
+    const services = { 'usr/sbin/invoke-rc.d': await readFile('/usr/sbin/invoke-rc.d'), 'etc/init.d/traced': '#!/bin/sh\n[ "$1" != start ] || : > /started\n', 'etc/rc2.d/S01traced': '#!/bin/sh\nexec /etc/init.d/traced "$@"\n' }
+    const from = await debianLikeIso({
+      dir, exec, name: `services-${String(what.length)}`, programs: ['/usr/bin/basename', '/usr/bin/dirname', '/usr/bin/id'], files: { ...services, ...own },
+      change: async (root) => { await exec(['sh', '-ec', 'chmod 755 etc/init.d/traced etc/rc2.d/S01traced'], { cwd: root }) },
+    })
+    const asks = '{ set +e; /usr/sbin/policy-rc.d traced start; echo "policy $?"; invoke-rc.d --disclose-deny traced start 2>&1; echo "invoke $?"; } > /usr/share/answer\n'
+    const { path, result } = await newIso([await pkg({ name: 'starts', scripts: { postinst: asks } })], {}, from)
+    const [{ root }, { root: old }] = [await unpack(path), await unpack(from)]
+    expect(await readFile(join(root, 'usr/share/answer'), 'utf8')).toMatch(/^policy 101\n(.*\n)*invoke 101\n$/)
+    expect(await stat(join(root, 'started')).catch(() => 'not there')).toBe('not there')
+    const policy = (tree: string): Promise<string> => readFile(join(tree, 'usr/sbin/policy-rc.d'), 'utf8').catch(() => 'not there')
+    expect(await policy(root)).toBe(await policy(old))
+    expect(result.files.map(({ path: changed }) => changed).filter((changed) => changed.includes('rc'))).toEqual([])
+  })
+
   test('that make keys or IDs, or bring what no image keeps, are told of', async () => {
     const makes = 'mkdir -p /etc/ssh /etc/x/private\nfor key in ssh/ssh_host_rsa_key ssh/ssh_host_rsa_key.pub x/private/a.key x/private/a.crt; do echo secret > /etc/$key; done\n'
     const deb = await pkg({ name: 'makes-keys', files: { 'run/made/it': 'x\n', 'tmp/it': 'x\n' }, scripts: { postinst: `${makes}echo 0123456789abcdef0123456789abcdef > /etc/machine-id\n` } })

@@ -1,4 +1,4 @@
-import type { Firmware } from '../spec.ts'
+import type { Firmware, IsoMedium } from '../spec.ts'
 import { topology, type GuestRole } from './topology.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
@@ -6,7 +6,7 @@ export type Accelerator = 'kvm' | 'tcg'
 /** What the machine boots from. */
 export type Medium =
   /** The ISO; `persistenceImage` is a file system labelled for live-boot, and keeps the router's configuration over a reboot. */
-  | { iso: string; persistenceImage: string }
+  | { iso: string; on: IsoMedium; persistenceImage: string }
   /** A disk that the router is installed on. */
   | { installedDisk: string }
 
@@ -32,7 +32,7 @@ export const ovmfCode = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 export const ovmfSecureCode = '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd'
 export const ovmfVariables = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 
-/** The guest as a person would have it: a PC with a DVD drive, unless it boots from its disk, a disk and two network cards. Stopped until `cont`. */
+/** The guest as a person would have it: a PC with a DVD drive or a USB stick, unless it boots from its disk, a disk and two network cards. Stopped until `cont`. */
 export function qemuArgv({ accelerator, firmware, medium, memoryMiB, cpus, counting, uefiVariables, role = 'router' }: MachineOptions): [string, ...string[]] {
   const { v6, v4 } = role === 'router' ? topology : topology.standby
   const secure = firmware === 'uefi-secure'
@@ -58,9 +58,15 @@ function drives(medium: Medium): string[] {
   const disk = (path: string): string[] => ['-drive', `if=none,id=disk,format=raw,cache=unsafe,file=${comma(path)}`, '-device']
   if ('installedDisk' in medium) return [...disk(medium.installedDisk), 'virtio-blk-pci,drive=disk,bootindex=0']
   return [
-    '-drive', `if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${comma(medium.iso)}`, '-device', 'ide-cd,drive=cd,bootindex=0',
+    ...isoDrive[medium.on](comma(medium.iso)),
     ...disk(medium.persistenceImage), 'virtio-blk-pci,drive=disk',
   ]
+}
+
+const isoDrive: Readonly<Record<IsoMedium, (iso: string) => string[]>> = {
+  cd: (iso) => ['-drive', `if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${iso}`, '-device', 'ide-cd,drive=cd,bootindex=0'],
+  // As with the switch against writing that some have: whatever the router does, the image stays as it is.
+  usb: (iso) => ['-device', 'qemu-xhci,id=usb', '-drive', `if=none,id=stick,readonly=on,format=raw,file=${iso}`, '-device', 'usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0'],
 }
 
 /** No option ROM: nobody boots from the network here, and looking for a server costs seconds. */

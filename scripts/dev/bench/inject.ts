@@ -1,8 +1,10 @@
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Injection } from '../../../images/inject/artifact.ts'
+import { bootedKernel, openRouterImage } from '../../../images/inspect/artifact.ts'
 import { openByteSource } from '../../formats/byte-source.ts'
 import { compressorOptions, readSuperblock } from '../../formats/squashfs/superblock.ts'
+import { ForgeError } from '../../lib/errors.ts'
 import type { Argv } from '../../lib/exec.ts'
 import { exec, median, projectDir, rounded, timed, type BenchContext, type Measure } from './figure.ts'
 import { measured } from './graft.ts'
@@ -57,6 +59,10 @@ export const injectVersusCopy: Measure = async (context) => {
   // In a round of its own: who looks at all processes every few milliseconds takes half a processor.
   context.say('inject-vs-copy: memory')
   const { bytes: peakBytes } = await peakMemoryOfChildren(() => injected(iso, deb, output, context))
+  await rm(output, { force: true })
+  context.say('inject-vs-copy: memory, with a module and a new initrd')
+  const modules = await modulePackage(iso, context)
+  const { bytes: modulesPeakBytes } = await peakMemoryOfChildren(() => injected(iso, modules, output, context))
   for (let round = 0; round < rounds; round += 1) {
     context.say(`inject-vs-copy: round ${String(round + 1)} of ${String(rounds)}`)
     await rm(output, { force: true })
@@ -78,6 +84,7 @@ export const injectVersusCopy: Measure = async (context) => {
     { id: 'inject-vs-copy/whole', value: rounded(median(whole)), unit: 's', against: 'with what runs in the overlay' },
     { id: 'inject-vs-copy/overlay', value: rounded(median(overlay)), unit: 's', against: 'what runs in the overlay: dpkg and its scripts' },
     { id: 'inject-rss', value: Math.round(peakBytes / 1e6), unit: 'MB', against: 'at most 400 MB, children included' },
+    { id: 'inject-rss/modules', value: Math.round(modulesPeakBytes / 1e6), unit: 'MB', against: 'with a module, and what an initrd is made by: depmod and mkinitramfs included' },
   ]
 }
 
@@ -110,11 +117,30 @@ async function packageTree(dir: string): Promise<string> {
 }
 
 async function smallPackage({ workDir }: BenchContext): Promise<string> {
-  const tree = await packageTree(workDir)
+  return await packed('nat64-forge-bench', await packageTree(workDir), workDir)
+}
+
+/** One that has lists of modules and the initrd made anew: a module of the image under another name, and an option for one. */
+async function modulePackage(iso: string, { workDir }: BenchContext): Promise<string> {
+  const tree = join(workDir, 'modules')
+  await using image = await openRouterImage(iso, { exec, workDir })
+  const root = await image.root()
+  const folder = `usr/lib/modules/${(await bootedKernel(image)).release}`
+  const [first = ''] = (await root.readFile(`${folder}/modules.dep`))?.toString('utf8').split(':') ?? []
+  const module = await root.readFile(`${folder}/${first}`)
+  if (!module) throw new ForgeError('E_BUG', 'the ISO has no module that its list of modules names first')
+  await mkdir(join(tree, folder, 'updates'), { recursive: true })
+  await writeFile(join(tree, folder, 'updates', `bench-${basename(first)}`), module)
+  await mkdir(join(tree, 'etc/modprobe.d'), { recursive: true })
+  await writeFile(join(tree, 'etc/modprobe.d/nat64-forge-bench.conf'), 'options loop max_loop=8\n')
+  return await packed('nat64-forge-bench-modules', tree, workDir)
+}
+
+async function packed(name: string, tree: string, workDir: string): Promise<string> {
   await mkdir(join(tree, 'DEBIAN'))
-  await writeFile(join(tree, 'DEBIAN/control'), 'Package: nat64-forge-bench\nVersion: 1\nArchitecture: all\nMaintainer: nat64-forge <nobody@example.org>\nDescription: what a benchmark installs\n')
+  await writeFile(join(tree, 'DEBIAN/control'), `Package: ${name}\nVersion: 1\nArchitecture: all\nMaintainer: nat64-forge <nobody@example.org>\nDescription: what a benchmark installs\n`)
   await chmod(tree, 0o755)
-  const deb = join(workDir, 'nat64-forge-bench_1_all.deb')
+  const deb = join(workDir, `${name}_1_all.deb`)
   await exec(['dpkg-deb', '--root-owner-group', '--build', tree, deb])
   return deb
 }

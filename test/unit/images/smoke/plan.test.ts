@@ -72,6 +72,7 @@ it('the default plan asks everything of the BIOS boot, and a short set of the UE
       },
       "imagePassword": "of-the-image",
       "login": {},
+      "medium": "cd",
       "memoryMiB": 768,
     }
   `)

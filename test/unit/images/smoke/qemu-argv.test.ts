@@ -3,7 +3,7 @@ import { probeSector } from '../../../../images/smoke/lab/accelerator.ts'
 import { qemuArgv } from '../../../../images/smoke/lab/qemu-argv.ts'
 import { translated } from '../../../../images/smoke/lab/topology.ts'
 
-const machine = { medium: { iso: '/store/a,b/router.iso', persistenceImage: '/w/persistence.img' }, memoryMiB: 768, cpus: 2, uefiVariables: '/w/uefi.fd' } as const
+const machine = { medium: { iso: '/store/a,b/router.iso', on: 'cd', persistenceImage: '/w/persistence.img' }, memoryMiB: 768, cpus: 2, uefiVariables: '/w/uefi.fd' } as const
 
 it('QEMU\'s argv for a BIOS boot under TCG', () => {
   expect(qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios' }).join('\n')).toMatchInlineSnapshot(`
@@ -93,6 +93,13 @@ it('a machine that counts its instructions is the same but for its clock, and on
   const counting = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios', counting: true })
   expect(counting.filter((word) => !plain.includes(word))).toEqual(['tcg,thread=single,tb-size=64', '-icount', 'shift=0'])
   expect(plain.filter((word) => !counting.includes(word))).toEqual(['tcg,thread=multi,tb-size=64'])
+})
+
+it('an ISO on a USB stick is a disk that nobody writes to, and is what boots', () => {
+  const disc = qemuArgv({ ...machine, accelerator: 'tcg', firmware: 'bios' })
+  const stick = qemuArgv({ ...machine, medium: { ...machine.medium, on: 'usb' }, accelerator: 'tcg', firmware: 'bios' })
+  expect(stick.filter((word) => !disc.includes(word))).toEqual(['qemu-xhci,id=usb', 'if=none,id=stick,readonly=on,format=raw,file=/store/a,,b/router.iso', 'usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0'])
+  expect(disc.filter((word) => !stick.includes(word))).toEqual(['if=none,id=cd,media=cdrom,readonly=on,format=raw,file=/store/a,,b/router.iso', 'ide-cd,drive=cd,bootindex=0'])
 })
 
 it('a router that is installed on a disk boots from it, and has no other drive', () => {

@@ -5,7 +5,7 @@ const traffic = { id: 'dns', title: 'DNS', to: '192.0.2.53', protocol: 'udp', po
 
 it('an empty section means everything', () => {
   expect(smokeSpec.parse({})).toEqual({
-    firmware: ['bios', 'uefi'], reboot: true, memoryMiB: 768, cpus: 2, login: {}, driver: 'auto', checks: [],
+    firmware: ['bios', 'uefi'], medium: 'cd', reboot: true, memoryMiB: 768, cpus: 2, login: {}, driver: 'auto', checks: [],
   })
 })
 
