@@ -8,10 +8,10 @@ import type { BootResult, SmokeArtifact } from './artifact.ts'
 import { smokeBoot } from './boot.ts'
 import { driverFor } from './driver-for.ts'
 import { probeAccelerator } from './lab/accelerator.ts'
-import { emulatorFault } from './lab/console-events.ts'
+import { emulationFault } from './lab/console-events.ts'
 import { requirePassword, type SmokePlan } from './plan.ts'
 
-const emulatorFaultsForgiven = 2
+const emulationFaultsForgiven = 2
 
 export interface SmokeIsoInput {
   /** An ISO, or a disk that a router is installed on, which is written to. */
@@ -71,12 +71,12 @@ async function bootAll(input: SmokeIsoInput): Promise<SmokeArtifact> {
     }
     let result = await attempt()
     const faults: string[] = []
-    while (faults.length < emulatorFaultsForgiven && failed(result)) {
+    while (probe.accelerator === 'tcg' && faults.length < emulationFaultsForgiven && failed(result)) {
       const consoleFile = join(input.outDir, `console-${boot.firmware}.log`)
-      const where = emulatorFault(await readFile(consoleFile, 'utf8'))
-      if (where === undefined) break
-      log.warn(`${boot.firmware}: a fault of QEMU's emulation and not the router's (its kernel ran into a breakpoint at ${where} that is not in its memory; QEMU before 8.1 does that now and then): once more`)
-      faults.push(`console-${boot.firmware}-emulator-fault-${String(faults.length + 1)}.log`)
+      const fault = emulationFault(await readFile(consoleFile, 'utf8'))
+      if (fault === undefined) break
+      log.warn(`${boot.firmware}: a fault of QEMU's emulation and not the router's (${fault}): once more`)
+      faults.push(`console-${boot.firmware}-emulation-fault-${String(faults.length + 1)}.log`)
       await rename(consoleFile, join(input.outDir, faults.at(-1) ?? ''))
       await rm(ownDir, { recursive: true, force: true })
       result = await attempt()

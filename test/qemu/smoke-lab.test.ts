@@ -86,7 +86,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await outcome).toMatchObject({ code: 'E_LAB', message: expect.stringContaining('QEMU ended') as string })
   })
 
-  it.skipIf(!needsTools('xorriso'))('a fault of the emulator is not the router\'s: it is told, kept, and the boot done again, but not for ever', async () => {
+  it.skipIf(!needsTools('xorriso'))('a fault of emulation is not the router\'s: it is told, kept, and the boot done again, but not for ever', async () => {
     const dir = await temporaryFolder()
     const oops = (code: string): string => `BdsDxe: loading\r\nOops: int3: 0000 [#1] SMP NOPTI\r\nRIP: 0010:some_function+0x5/0x170\r\nCode: 41 54 ${code} e8 75\r\nKernel panic - not syncing: Fatal exception\r\n`
     const smoke = async (name: string, code: string): Promise<{ boot: BootResult; warnings: string[] }> => {
@@ -103,7 +103,7 @@ describe.skipIf(withoutTools)('the lab', () => {
     }
     const stale = await smoke('stale', '66 <90>')
     expect(stale.boot.checks[0]).toMatchObject({ verdict: 'fail', detail: expect.stringContaining('kernel oops: Oops: int3: 0000 [#1]') as string })
-    expect(stale.boot.evidence.filter((name) => name.startsWith('console-'))).toEqual(['console-bios.log', 'console-bios-emulator-fault-1.log', 'console-bios-emulator-fault-2.log'])
+    expect(stale.boot.evidence.filter((name) => name.startsWith('console-'))).toEqual(['console-bios.log', 'console-bios-emulation-fault-1.log', 'console-bios-emulation-fault-2.log'])
     expect(stale.warnings).toHaveLength(2)
     expect(stale.warnings[0]).toMatch(/^bios: a fault of QEMU's emulation and not the router's .* some_function\+0x5\/0x170 /)
     // A breakpoint that is in memory is the kernel's.

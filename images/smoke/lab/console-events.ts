@@ -58,13 +58,16 @@ export function eventsIn(line: string): ConsoleEvent[] {
 }
 
 /**
- * The address where the guest's kernel met a breakpoint that is not in its memory, or undefined. The kernel changes its code by way of breakpoints, and QEMU before
- * 8.1 may keep the translation of one that has gone (https://bugzilla.redhat.com/show_bug.cgi?id=2216496): emulating with several processors only, once in
- * some thousand boots. The instruction is shown as it is in memory, so a breakpoint that is really there is not taken for it.
+ * What emulation did to a guest, in words, or undefined. Two faults that any kernel may meet:
+ * - It changes its code by way of breakpoints, and QEMU before 8.1 may keep the translation of one that has gone (https://bugzilla.redhat.com/show_bug.cgi?id=2216496):
+ *   with several processors, once in some thousand boots. The instruction is shown as it is in memory, so a breakpoint that is really there is not taken for it.
+ * - It waits for a few ticks of the timer by counting, and a busy host brings them too late.
  */
-export function emulatorFault(console: string): string | undefined {
-  const [, where] = /\bint3: 0000 \[#1\][^]*?\bRIP: \S+?:(\S+)[^]*?\bCode: (?:[0-9a-f]{2} )*?(?!cc)[0-9a-f]{2} <[0-9a-f]{2}>/.exec(plainText(console)) ?? []
-  return where
+export function emulationFault(console: string): string | undefined {
+  const text = plainText(console)
+  const [, where] = /\bint3: 0000 \[#1\][^]*?\bRIP: \S+?:(\S+)[^]*?\bCode: (?:[0-9a-f]{2} )*?(?!cc)[0-9a-f]{2} <[0-9a-f]{2}>/.exec(text) ?? []
+  if (where !== undefined) return `its kernel ran into a breakpoint at ${where} that is not in its memory; QEMU before 8.1 does that now and then`
+  return text.includes('Kernel panic - not syncing: IO-APIC + timer doesn\'t work!') ? 'its timer did not tick in time, as on a busy host' : undefined
 }
 
 /** Terminal control: CSI and OSC sequences, two-character escapes, and every other control character but line feed, tab. */

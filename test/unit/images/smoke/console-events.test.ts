@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { eventsIn, isFatal, plainText, type ConsoleEvent } from '../../../../images/smoke/lab/console-events.ts'
+import { emulationFault, eventsIn, isFatal, plainText, type ConsoleEvent } from '../../../../images/smoke/lab/console-events.ts'
 
 describe('a line of the console', () => {
   const lines: [string, ConsoleEvent][] = [
@@ -53,4 +53,19 @@ describe('a line of the console', () => {
 
 it('plain text has no colours, cursor movements, titles or carriage returns', () => {
   expect(plainText('\x1b[0;1;31m[FAILED]\x1b[0m x\r\n\x1b]0;title\x07a\x1b[?2004hb\x1b(Bc\x1bc\x08d')).toBe('[FAILED] x\nabcd')
+})
+
+describe('a fault of emulation', () => {
+  const oops = (kind: string, code: string): string => `[    1.0] ${kind}: 0000 [#1] PREEMPT SMP NOPTI\r\n[    1.0] RIP: 0010:__some_function+0x1c3/0x370\r\n[    1.0] Code: 00 41 ${code} 66 cc\r\n`
+
+  it.each([
+    ['a breakpoint that has gone', oops('int3', '66 <90>'), 'its kernel ran into a breakpoint at __some_function+0x1c3/0x370 that is not in its memory; QEMU before 8.1 does that now and then'],
+    ['the same as newer kernels say it', oops('Oops: int3', 'cc 66 <90>'), 'its kernel ran into a breakpoint at __some_function+0x1c3/0x370 that is not in its memory; QEMU before 8.1 does that now and then'],
+    ['a breakpoint that is there', oops('int3', 'cc <90>'), undefined],
+    ['another trap', oops('invalid opcode', '66 <90>'), undefined],
+    ['a timer that does not tick', '[    0.1] Kernel panic - not syncing: IO-APIC + timer doesn\'t work!  Boot with apic=debug', 'its timer did not tick in time, as on a busy host'],
+    ['nothing of the kind', 'Kernel panic - not syncing: VFS: Unable to mount root fs', undefined],
+  ])('%s', (_what, console, expected) => {
+    expect(emulationFault(console)).toBe(expected)
+  })
 })
