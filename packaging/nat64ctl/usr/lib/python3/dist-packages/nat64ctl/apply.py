@@ -46,8 +46,10 @@ def plan_for(system: System, configuration: Configuration) -> Plan:
     return difference(running_state(system), wanted)
 
 
-def apply(system: System, configuration: Configuration, progress: Progress = _silent) -> Plan:
+def apply(system: System, configuration: Configuration, progress: Progress = _silent, interruptible: bool = True) -> Plan:
     """The plan that was carried out; empty when nothing was to do. Call it with the lock held.
+
+    `interruptible`: a request to end undoes everything. Without it, whoever calls this holds signals.
 
     @raises Unplannable, Missing, Unreadable, OSError (nothing was touched), ApplyFailed
     """
@@ -58,6 +60,9 @@ def apply(system: System, configuration: Configuration, progress: Progress = _si
     if not plan:
         return plan
     provide(system, wanted)
+    if not interruptible:
+        execute(system, before, wanted, plan, progress)
+        return plan
     with _signals_held() as interrupted:
         execute(system, before, wanted, plan, progress, interrupted)
     return plan
@@ -127,6 +132,11 @@ def _roll_back(system: System, before: State, done: List[Operation], progress: P
             except _Failed:
                 # Others still can be undone; the state that is read below tells what is left.
                 continue
+    return return_to(system, before, progress)
+
+
+def return_to(system: System, before: State, progress: Progress = _silent) -> List[str]:
+    """Makes what ran once again, as far as it can be; what is still not as it was, for people, and nothing when all is."""
     try:
         for operation in difference(running_state(system), before):
             progress("repair: " + operation.what)

@@ -23,6 +23,7 @@ from nat64ctl.model import Configuration
 from nat64ctl.observe.filters import BadFilter, Filter, make_filter
 from nat64ctl.observe.printing import print_table
 from nat64ctl.operations import ApplyFailed
+from nat64ctl.problems import Severity
 from nat64ctl.system import LocalSystem, System, locked
 
 from .configuration import FAMILIES
@@ -152,15 +153,21 @@ def reset_statistics(family: str) -> None:
 def restart_translators(family: str) -> None:
     """Takes all of it away and makes it anew. What TAYGA keeps over restarts stays."""
     from nat64ctl.applicable import check_applicable
-    from nat64ctl.apply import apply
+    from nat64ctl.router_facts import router_facts
+
+    from .restart import RestartFailed, restart
 
     # The lock comes first: a commit that ends meanwhile must not be undone by what was read before it.
     with _failures(), locked(), _router(family, *FAMILIES) as (system, _):
-        configuration = check_applicable((system.read_file(VYOS_FILE) or "").encode(), VYOS_FILE).configuration
-        if configuration is None:
-            raise vyos.opmode.DataUnavailable("%s has errors: `nat64ctl check` names them" % VYOS_FILE)
-        apply(system, Configuration())
-        apply(system, configuration)
+        # With what the router says: what could not be made anew is not taken away.
+        result = check_applicable((system.read_file(VYOS_FILE) or "").encode(), VYOS_FILE, router_facts(system))
+        if result.configuration is None:
+            errors = [str(problem) for problem in result.problems if problem.severity is Severity.ERROR]
+            raise vyos.opmode.DataUnavailable("\n".join(["nothing was restarted: this router could not make it anew", *errors]))
+        try:
+            restart(system, result.configuration)
+        except RestartFailed as error:
+            raise vyos.opmode.InternalError(str(error)) from error
 
 
 def generate_debug_archive(raw: bool) -> Shown:
