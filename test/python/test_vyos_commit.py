@@ -12,6 +12,7 @@ from fake_router import FakeRouter, Refused
 from support.checking import FIREWALL, valid
 from support.random_configuration import random_configuration
 from support.vyos_scripts import by_configd, committed, dictionary, executed, on, script
+from test_apply_failures import snapshot
 
 from nat64ctl.configuration_file import VYOS_FILE
 from nat64ctl.render import set_text
@@ -84,8 +85,7 @@ class Commit(unittest.TestCase):
         self.assertEqual(self.names(), ["instance-100", "nat46-5"])
         changes = self.router.changes
         self.assertEqual(by_configd("nat46", dictionary(QUIET + NAT46)), (True, ""))
-        # The file of what was committed is written again, and nothing else.
-        self.assertEqual(self.router.changes, changes + 1)
+        self.assertEqual(self.router.changes, changes)
         self.assertEqual(committed(NAT46, "nat64"), (True, [""]))
         self.assertEqual(self.names(), ["nat46-5"])
 
@@ -121,9 +121,11 @@ class Commit(unittest.TestCase):
     def test_a_translator_that_refuses_has_its_words_in_the_refusal_and_all_is_as_before(self) -> None:
         self.assertTrue(committed(QUIET, "nat64")[0])
         before = dict(self.router.files)
+        before_commit = self.router.changes
 
         def refuse(number: int) -> None:
-            if number == self.router.changes:
+            # The first is a file of what is to be.
+            if number == before_commit + 2:
                 self.router.before_change = lambda _: None
                 raise Refused("Error: no such luck")
         self.router.before_change = refuse
@@ -132,6 +134,32 @@ class Commit(unittest.TestCase):
         self.assertTrue(said.startswith("failed: "), said)
         self.assertIn("\nError: no such luck\n", said)
         self.assertTrue(said.endswith("\neverything is as it was before"), said)
+
+    def test_a_full_disk_at_each_point_of_a_commit_leaves_what_was_before(self) -> None:
+        for title, before, after in (("made", "", QUIET), ("changed", QUIET, QUIET.replace("192.0.2.10", "192.0.2.11") + NAT46), ("deleted", QUIET, "")):
+            router = self.router_after(before)
+            start = router.changes
+            self.assertTrue(committed(after, "nat64")[0])
+            for change in range(start + 1, router.changes + 1):
+                with self.subTest(title, change=change):
+                    router = self.router_after(before)
+                    as_before = snapshot(router)
+
+                    def refuse(at: int, change: int = change) -> None:
+                        if at == change:
+                            raise Refused("Error: no such luck")
+                    router.before_change = refuse
+                    success, said = by_configd("nat64", dictionary(after))
+                    self.assertEqual((success, snapshot(router)), (False, as_before))
+                    self.assertRegex(said, "no such luck|No space left on device|Read-only file system")
+                    # There again when there is room again.
+                    self.assertTrue(by_configd("nat64", dictionary(after))[0])
+                    self.assertEqual(router.files.get(VYOS_FILE, "").count("\n"), after.count("\n"))
+
+    def router_after(self, lines: str) -> FakeRouter:
+        self.router.__init__()  # type: ignore[misc]
+        self.assertTrue(committed(lines, "nat64")[0])
+        return self.router
 
     def test_a_module_that_does_not_load_is_refused_with_the_engine_that_needs_none(self) -> None:
         self.router.modprobe_error = "modprobe: ERROR: could not insert 'jool': Key was rejected by service"

@@ -8,6 +8,7 @@ vyos-configd keeps the scripts in memory: nothing is kept here between two commi
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, List
 
@@ -19,11 +20,14 @@ from nat64ctl.check import CheckResult
 from nat64ctl.configuration_file import VYOS_FILE
 from nat64ctl.failures import FAILURES, failure_lines
 from nat64ctl.model import Configuration
+from nat64ctl.operations import Command, Operation, RemoveFile, RenameFile, WriteFile
 from nat64ctl.problems import Problem, Severity
 from nat64ctl.router_facts import router_facts
 from nat64ctl.system import LocalSystem, System, locked
 
 from .configuration import FAMILIES, set_lines
+
+_DRAFT = VYOS_FILE + ".new"
 
 
 class Refused(ConfigError):
@@ -75,14 +79,29 @@ def apply(proposed: Proposal, system: System) -> None:
         raise Refused(["what was not verified cannot be applied"])
     try:
         with locked():
-            bring_about(system, proposed.configuration)
-            # For nat64ctl and for operational mode: what runs. Written last, so that it never tells of what could not be done.
-            if proposed.text:
-                system.write_file(VYOS_FILE, proposed.text)
-            else:
-                system.remove_file(VYOS_FILE)
+            _bring_about(system, proposed.configuration, proposed.text)
     except FAILURES as error:
         raise Refused(failure_lines(error)) from error
+
+
+def _bring_about(system: System, configuration: Configuration, text: str) -> None:
+    """And the file that tells nat64ctl and operational mode what runs: they are together or not at all."""
+    known = system.read_file(VYOS_FILE)
+    if (known or "") == text:
+        bring_about(system, configuration)
+        return
+    do: Command = RemoveFile(VYOS_FILE)
+    if text:
+        # Where there is no room for it, nothing has been touched yet. It takes its place last, so that it never tells of what could not be done.
+        system.write_file(_DRAFT, text)
+        do = RenameFile(_DRAFT, VYOS_FILE)
+    undo: Command = RemoveFile(VYOS_FILE) if known is None else WriteFile(VYOS_FILE, known)
+    try:
+        bring_about(system, configuration, finish=Operation("note what was committed", (do,), (undo,)))
+    except BaseException:
+        with suppress(OSError):
+            system.remove_file(_DRAFT)
+        raise
 
 
 def local_system() -> System:
