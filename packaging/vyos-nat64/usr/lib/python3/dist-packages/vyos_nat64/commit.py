@@ -25,7 +25,7 @@ from nat64ctl.problems import Problem, Severity
 from nat64ctl.router_facts import router_facts
 from nat64ctl.system import LocalSystem, System, locked
 
-from .configuration import FAMILIES, set_lines
+from .configuration import FAMILIES, set_lines, trees_of
 
 _DRAFT = VYOS_FILE + ".new"
 
@@ -52,8 +52,7 @@ class Proposal:
 
 def proposal(config: Any, family: str) -> Proposal:
     """`config` is VyOS's Config, in a session: what will be active after the commit."""
-    trees = {each: config.get_config_dict([each], get_first_key=True, no_multi_convert=True) for each in FAMILIES}
-    return Proposal(family, set_lines(trees))
+    return Proposal(family, set_lines(trees_of(config)))
 
 
 def verify(proposed: Proposal, system: System, warn: Callable[[str], None]) -> None:
