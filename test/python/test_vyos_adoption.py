@@ -66,9 +66,9 @@ class Adoption(unittest.TestCase):
         self.assertEqual(self.router.changes, 0)
 
     def test_what_is_proposed_and_not_committed_is_not_shown(self) -> None:
-        with mock.patch.object(Config, "running", {}), mock.patch.object(Config, "session", self.configuration):
-            with self.assertRaisesRegex(UnconfiguredSubsystem, "NAT64 is not configured"):
-                operational.show_rules(True, "nat64")
+        proposed = mock.patch.object(Config, "session", self.configuration)
+        with mock.patch.object(Config, "running", {}), proposed, self.assertRaisesRegex(UnconfiguredSubsystem, "NAT64 is not configured"):
+            operational.show_rules(True, "nat64")
         with self.assertRaisesRegex(UnconfiguredSubsystem, "NAT46 is not configured"):
             operational.show_rules(True, "nat46")
 
@@ -85,13 +85,14 @@ class Adoption(unittest.TestCase):
         self.assertIn("what runs is what it says", str(operational.show_status(False, "nat64")))
 
     def test_a_restart_of_it_makes_it_anew(self) -> None:
-        with mock.patch("vyos_nat64.operational.locked", lambda: ExitStack()):
+        with mock.patch("vyos_nat64.operational.locked", ExitStack):
             operational.restart_translators("nat64")
         self.assertEqual((self.shipped().bib, self.shipped().options["pool6"]), ({}, "64:ff9b::/96"))
 
     def state(self) -> Dict[str, Any]:
         shipped = self.shipped()
-        return {"options": dict(shipped.options), "pools": {key: table.rows for key, table in shipped.pool4.items()}, "sessions": dict(shipped.sessions)}
+        pools = {key: table.rows for key, table in shipped.pool4.items()}
+        return {"options": dict(shipped.options), "pools": pools, "sessions": dict(shipped.sessions)}
 
     def jool_was_told(self) -> List[str]:
         """All but questions."""

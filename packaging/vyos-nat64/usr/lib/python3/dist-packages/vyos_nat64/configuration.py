@@ -18,13 +18,10 @@ def set_lines(trees: Mapping[str, Any]) -> str:
     return "".join("set %s\n" % " ".join(words) for family in FAMILIES for words in _statements([family], trees.get(family, {})) if len(words) > 1)
 
 
-def trees_of(config: Any, active: bool = False) -> Dict[str, Any]:
+def lines_by_root(config: Any, active: bool = False) -> Dict[str, str]:
     """Of VyOS's Config: what is proposed in a session; `active`: what was committed."""
-    return {each: config.get_config_dict([each], effective=active, get_first_key=True, no_multi_convert=True) for each in FAMILIES}
-
-
-def active_lines(config: Any) -> str:
-    return set_lines(trees_of(config, active=True))
+    trees = {each: config.get_config_dict([each], effective=active, get_first_key=True, no_multi_convert=True) for each in FAMILIES}
+    return {each: set_lines({each: tree}) for each, tree in trees.items()}
 
 
 def _statements(path: List[str], value: Any) -> Iterator[List[str]]:

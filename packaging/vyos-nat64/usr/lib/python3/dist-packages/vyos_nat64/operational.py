@@ -26,7 +26,7 @@ from nat64ctl.operations import ApplyFailed
 from nat64ctl.problems import Severity
 from nat64ctl.system import LocalSystem, System, locked
 
-from .configuration import FAMILIES, active_lines
+from .configuration import FAMILIES, lines_by_root
 
 Shown = Union[str, Dict[str, Any], List[Any]]
 
@@ -220,7 +220,7 @@ def _committed(system: System) -> Optional[str]:
     # No commit since the package came, or nothing is configured: only VyOS knows. Its library takes its time, so it is asked only then.
     from vyos.config import Config
 
-    return active_lines(Config()) or None
+    return "".join(lines_by_root(Config(), active=True).values()) or None
 
 
 def _configuration(text: Optional[str]) -> Optional[Configuration]:
