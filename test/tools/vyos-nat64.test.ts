@@ -108,6 +108,18 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
     expect(existsSync(diversions) ? readFileSync(diversions, 'utf8') : '').toBe('')
   })
 
+  test('gives `generate nat64` its help where VyOS has none', () => {
+    const generate = 'opt/vyatta/share/vyatta-op/templates/generate/nat64/node.def'
+    const without = vyos({ nat64: false })
+    without.install(deb)
+    expect(without.read(generate)).toBe('help: Generate what helps with NAT64 and NAT46\n')
+    // VyOS has one since: that stays.
+    writeFileSync(join(without.root, generate), 'help: newer\n')
+    without.install(deb)
+    expect(without.dpkg('--remove', 'vyos-nat64').status).toBe(0)
+    expect(without.read(generate)).toBe('help: newer\n')
+  })
+
   test('an upgrade gives back what the new version has no more, and takes what it has in addition', () => {
     const { root, before, read, dpkg, install } = vyos()
     install(deb)
