@@ -79,7 +79,9 @@ SEVERAL: List[Tuple[str, Dict[str, Rule], str]] = [
     ("the same pool for each", {"1": with_pools(POOL, **marked(6)), "2": with_pools(POOL, **marked(7))}, ""),
     ("one without a pool", {"1": with_pools(POOL), "2": {**PREFIX, **marked(7)}}, ""),
     ("none with a pool", {"1": PREFIX, "2": {**PREFIX, **marked(7)}}, ""),
-    ("a prefix that is written in two ways", {"1": with_pools(POOL), "2": {**with_pools(POOL, **marked(7)), "source": {"prefix": "64:FF9B:0::/96"}}}, ""),
+    ("a prefix that is written in two ways", {
+        "1": with_pools(POOL), "2": {**with_pools(POOL, **marked(7)), "source": {"prefix": "64:FF9B:0::/96"}},
+    }, ""),
     ("one that is off beside one that is on", {"1": with_pools(POOL), "2": with_pools(POOL, **marked(7), **OFF)}, ""),
     ("the first is off", {"1": with_pools(POOL, **OFF), "2": with_pools(POOL, **marked(7))}, ""),
     ("all are off", {"1": with_pools(POOL, **OFF), "2": with_pools(POOL, **marked(7), **OFF)}, ""),
