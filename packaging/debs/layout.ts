@@ -117,6 +117,7 @@ export const vyosNat64Files: readonly PlannedFile[] = [
   ...['conf_mode/nat64.py', 'conf_mode/nat46.py', 'op_mode/nat64_nat46.py', 'op_mode/nat64_nat46_monitor.py', 'tests/smoke/cli/test_nat64_nat46.py'].map((name): PlannedFile => (
     { path: `usr/libexec/vyos/${name}`, mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/usr/libexec/vyos/${name}` } })),
   { path: 'usr/lib/vyos-nat64/reference.py', mode: 0o644, content: { kind: 'asset', path: `${vyosNat64}/usr/lib/vyos-nat64/reference.py` } },
+  { path: 'usr/lib/vyos-nat64/left_out.py', mode: 0o644, content: { kind: 'asset', path: `${vyosNat64}/usr/lib/vyos-nat64/left_out.py` } },
   { path: 'opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1', mode: 0o755, content: { kind: 'asset', path: `${vyosNat64}/opt/vyatta/etc/config-migrate/migrate/vyos-nat64/0-to-1` } },
   // The version of the configuration's syntax as VyOS 1.3 has it; later ones read it in the reference cache.
   { path: 'opt/vyatta/etc/config-migrate/current/vyos-nat64@1', mode: 0o644, content: { kind: 'text', text: '' } },

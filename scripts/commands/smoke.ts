@@ -31,6 +31,12 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   const { secureBoot, rootPassword } = isoSpec.kind === 'existing' ? {} : isoSpec
   refuseUnsigned(smokeSpec, secureBoot !== undefined)
   const certificate = secureBoot && await certificateText(resolve(loaded.dir, secureBoot.certificate))
+  const plan = planBoots(smokeSpec, rootPassword, {})
+  const name = basename(path).replace(/\.iso$/i, '')
+  if (options.dryRun === true) {
+    process.stdout.write(`${JSON.stringify({ target: name, stages: [{ name: 'smoke', key: await sha256File(path), plan }] }, null, 2)}\n`)
+    return
+  }
   await requireHostTools([smoke])
   using progress = createProgress({ stream: process.stderr, isTerminal: process.stderr.isTTY, verbose: options.verbose === true })
   await using session = await openSession(options, signal, progress)
@@ -40,7 +46,6 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   const [workDir, outDir] = [join(session.store.workDir, 'lab'), join(session.store.workDir, 'evidence')]
   await mkdir(workDir)
   await mkdir(outDir)
-  const name = basename(path).replace(/\.iso$/i, '')
   const failedDir = join(options.out, `${name}.failed`)
   const image = { name: basename(path), sha256: await sha256File(path), sizeBytes: (await stat(path)).size }
   const logFile = createWriteStream(join(outDir, 'smoke.log'))
@@ -48,7 +53,7 @@ export async function smokeAny(iso: string, options: BuildOptions, signal: Abort
   log.note(`${image.name}: ${String(image.sizeBytes)} bytes, SHA-256 ${image.sha256}`)
   let artifact: SmokeArtifact
   try {
-    artifact = await smokeIso({ medium: { iso: path }, certificate, plan: planBoots(smokeSpec, rootPassword, {}), exec: session.execFor(log), log, signal, workDir, outDir })
+    artifact = await smokeIso({ medium: { iso: path }, certificate, plan, exec: session.execFor(log), log, signal, workDir, outDir })
   } catch (error) {
     progress.onStage({ stage: 'smoke', state: 'failed', ms: Math.round(performance.now() - started) })
     progress.stop()

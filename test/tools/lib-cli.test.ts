@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -118,6 +119,15 @@ describe('a dry run of a lock, offline and on an empty store', () => {
     expect([status, stdout]).toEqual([69, ''])
     expect(stderr).toContain('E_OFFLINE: the package index is needed, and --offline forbids reading it')
   })
+})
+
+test('a dry run of the smoke test of an image prints its plan, and boots nothing', async () => {
+  const dir = await temporaryFolder()
+  await writeFile(join(dir, 'mine.iso'), 'no image')
+  const { status, stdout, stderr } = await cli(['smoke', join(dir, 'mine.iso'), '--dry-run', '--target', 'debian-12', '--store', join(dir, 'store'), '--out', join(dir, 'out')])
+  expect([status, stderr]).toEqual([0, ''])
+  expect(JSON.parse(stdout)).toMatchObject({ target: 'mine', stages: [{ name: 'smoke', key: createHash('sha256').update('no image').digest('hex'), plan: { driver: 'auto', boots: [{ firmware: 'bios' }, { firmware: 'uefi' }] } }] })
+  expect(await readdir(dir)).toEqual(['mine.iso'])
 })
 
 describe('the store and why something would be built', () => {

@@ -130,11 +130,56 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
     expect(picture(root)).toEqual(before)
   })
 
-  test('a removal says what becomes of a configuration', () => {
-    const { dpkg, install, read } = vyos()
-    install(deb)
-    expect(dpkg('--remove', 'vyos-nat64').output).toContain('vyos-nat64: what translates goes on until the next boot. VyOS then leaves out')
-    expect(read('opt/vyatta/etc/config/config.boot')).toContain('nat64 {')
+  describe('a removal says what becomes of a configuration', () => {
+    const goesOn = 'vyos-nat64: what translates goes on until the next boot.\n'
+    const lost = 'vyos-nat64: VyOS itself has not these nodes of the configuration:\n'
+    const boot = 'opt/vyatta/etc/config/config.boot'
+    const block = (...lines: string[]): string => lines.map((line) => `${line}\n`).join('')
+    const rule = (...lines: string[]): string => block('nat64 {', '    source {', '        rule 100 {', ...lines, '        }', '    }', '}')
+
+    /** What is said of nodes, and that the file stays. */
+    function removal(saved: string, { options = {}, running }: { options?: StandInOptions; running?: string } = {}): string {
+      const { root, dpkg, install, read } = vyos(options)
+      install(deb)
+      writeFileSync(join(root, boot), saved)
+      if (running !== undefined) {
+        mkdirSync(join(root, 'run/nat64'), { recursive: true })
+        writeFileSync(join(root, 'run/nat64/vyos.config'), running)
+      }
+      const { status, output } = dpkg('--remove', 'vyos-nat64')
+      expect(status).toBe(0)
+      expect(read(boot)).toBe(saved)
+      return output.slice(output.indexOf('\n', output.indexOf('Removing')) + 1)
+    }
+
+    test('where it is all VyOS\'s own', () => {
+      const own = rule('            /* mode {', '               isolated */', '            description "mode {"', '            disable', '            match {', '                mark "5"', '            }', '            translation {', '                pool 10 {', '                    protocol {', '                        tcp {', '                        }', '                    }', '                }', '            }')
+      expect(removal(own)).toBe(goesOn)
+    })
+
+    test('the nodes that only this package knows, once each, whether saved or only committed', () => {
+      const saved = `${rule('            match {', '                source-address "2001:db8:7::/48"', '            }', '            option {', '                mtu-plateaus "1500"', '                tos "4"', '            }')}nat46 {\n    clat {\n    }\n}\nsystem {\n    nat46 {\n    }\n}\n`
+      const output = removal(saved, { running: 'set nat64 source rule 100 match source-address \'2001:db8:7::/48\'\nset nat64 source rule 7 description \'it is mode\'\nset nat64 source rule 7 mode \'isolated\'\n' })
+      expect(output).toContain(`${goesOn}${lost}${block('    nat64 source rule 100 match source-address', '    nat64 source rule 100 option', '    nat46', '    nat64 source rule 7 mode')}vyos-nat64: from now on`)
+      expect(output).toContain('`save` leaves them out')
+    })
+
+    test('all of it, where VyOS has no nat64', () => {
+      expect(removal(rule('            disable'), { options: { nat64: false } })).toContain(`${goesOn}${lost}    nat64\nvyos-nat64: from now on`)
+    })
+
+    test('what a newer VyOS has is VyOS\'s', () => {
+      expect(removal(rule('            shiny "1"'), { options: { newerNodes: ['source/rule/node.tag/shiny'] } })).toBe(goesOn)
+    })
+
+    test('no more than twenty', () => {
+      const many = block('nat64 {', '    source {', ...Array.from({ length: 30 }, (_, number) => `        rule ${String(number + 1)} {\n            mode "isolated"\n        }`), '    }', '}')
+      expect(removal(many)).toContain('    nat64 source rule 20 mode\n    and 10 more\nvyos-nat64: from now on')
+    })
+
+    test('nothing, where neither root is configured', () => {
+      expect(removal('system {\n}\n')).toBe('')
+    })
   })
 
   test('nodes of a newer VyOS stay, and are named', () => {
