@@ -150,6 +150,8 @@ class FakeRouter(System):
         self.broken: Set[str] = set()
         self.instances: Dict[Tuple[str, str, str], FakeInstance] = {}
         self.policy: List[Tuple[int, Tuple[str, ...]]] = []
+        #: Policy rules, and routes of the router's own namespace, that have the protocol "kernel".
+        self.spared: Set[Tuple[Any, ...]] = set()
         self.iptables: Dict[int, Dict[str, List[str]]] = {4: {"PREROUTING": []}, 6: {"PREROUTING": []}}
         self.nft: List[Tuple[str, str]] = []
         self.running: Dict[str, str] = {}
@@ -453,6 +455,7 @@ class FakeRouter(System):
             link = where.links.get(device)
             if link is None:
                 raise Refused('Cannot find device "%s"' % device)
+        assert options.get("protocol", "kernel") == "kernel" and (unreachable or "protocol" not in options)
             if not link.up:
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
             if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
@@ -468,8 +471,15 @@ class FakeRouter(System):
         wanted, asked = options.get("dev"), options.get("table", "main")
         if wanted is not None and wanted not in where.links:
             raise Refused('Cannot find device "%s"' % wanted)
+        self.spared = self.spared - {key} | ({key} if "protocol" in options else set())
         if asked.isdigit() and not any(each == family and table == asked for each, table, _ in where.routes):
             raise Refused("Error: ipv%d: FIB table does not exist.\nDump terminated" % family, 2)
+    def networkd_configures_a_link(self) -> None:
+        """What systemd-networkd 252 deletes meanwhile, of all links: rules and routes without an interface, but those of the protocol "kernel"."""
+        self.policy = [rule for rule in self.policy if rule in self.spared]
+        main = self.namespaces[""]
+        main.routes = {key: route for key, route in main.routes.items() if route[0] or key in self.spared}
+
         rows: List[Dict[str, Any]] = []
         for (each, table, destination), (device, via) in where.routes.items():
             if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
@@ -509,10 +519,15 @@ class FakeRouter(System):
         if rule not in policy:
             raise Refused("RTNETLINK answers: No such file or directory", 2)
         return self._changing(lambda: policy.remove(rule))
+        spared = "protocol" in rest
+        if spared:
+            assert verb == "add" and rest[-2:] == ["protocol", "kernel"], rest
+            del rest[-2:]
 
     def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
         rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
         for each, words in policy:
+            self.spared = self.spared - {rule} | ({rule} if spared else set())
             if each != family:
                 continue
             pairs = [word for word in words if word != "not"]

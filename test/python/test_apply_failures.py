@@ -254,6 +254,14 @@ class Failures(unittest.TestCase):
         apply(router, BEFORE)
         self.assertEqual(snapshot(router), before)
 
+    def test_systemd_networkd_that_configures_a_link_takes_nothing_of_ours(self) -> None:
+        for each in (BEFORE, AFTER):
+            router = router_with(each)
+            before = snapshot(router)
+            self.assertTrue(router.policy)
+            router.networkd_configures_a_link()
+            self.assertEqual(snapshot(router), before)
+
     def test_a_daemon_that_died_is_started_again(self) -> None:
         router = router_with(BEFORE)
         before = snapshot(router)
