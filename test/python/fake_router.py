@@ -155,6 +155,14 @@ class FakeRouter(System):
         self.iptables: Dict[int, Dict[str, List[str]]] = {4: {"PREROUTING": []}, 6: {"PREROUTING": []}}
         self.nft: List[Tuple[str, str]] = []
         self.running: Dict[str, str] = {}
+        #: ActiveState of nat64.service.
+        self.boot_unit = "active"
+        #: Units whose program ends just after its start, without systemctl's knowing.
+        self.dying: Set[str] = set()
+        #: joold ends as soon as it has started: its interface is not there.
+        self.joold_dies = False
+        #: Units whose program has ended, which systemd starts again after a while.
+        self.retried: Set[str] = set()
         #: Processes that are not of units of ours.
         self.others: List[Process] = []
         self.modules: Set[str] = set()
@@ -447,6 +455,7 @@ class FakeRouter(System):
         key = (family, options.get("table", "main"), destination)
         device, via = options.get("dev", ""), options.get("via", "")
         assert unreachable is not bool(device)
+        assert options.get("protocol", "kernel") == "kernel" and (unreachable or "protocol" not in options)
         if verb == "delete":
             if where.routes.get(key) != (device, via):
                 raise Refused("RTNETLINK answers: No such process", 2)
@@ -455,7 +464,6 @@ class FakeRouter(System):
             link = where.links.get(device)
             if link is None:
                 raise Refused('Cannot find device "%s"' % device)
-        assert options.get("protocol", "kernel") == "kernel" and (unreachable or "protocol" not in options)
             if not link.up:
                 raise Refused("Error: Device for nexthop is not up." if family == 4 else "RTNETLINK answers: Network is down", 2)
             if family == 4 and via and not any(IPv4Address(via) in IPv4Network(each, strict=False) for each in link.addresses if ":" not in each):
@@ -463,7 +471,14 @@ class FakeRouter(System):
         connected = {(4, "main", str(IPv4Network(each, strict=False))) for link in where.links.values() if link.up for each in _ipv4(link)}
         if verb == "add" and (key in where.routes or key in connected):
             raise Refused("RTNETLINK answers: File exists", 2)
+        self.spared = self.spared - {key} | ({key} if "protocol" in options else set())
         return self._changing(lambda: where.routes.update({key: (device, via)}))
+
+    def networkd_configures_a_link(self) -> None:
+        """What systemd-networkd 252 deletes meanwhile, of all links: rules and routes without an interface, but those of the protocol "kernel"."""
+        self.policy = [rule for rule in self.policy if rule in self.spared]
+        main = self.namespaces[""]
+        main.routes = {key: route for key, route in main.routes.items() if route[0] or key in self.spared}
 
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
@@ -471,15 +486,8 @@ class FakeRouter(System):
         wanted, asked = options.get("dev"), options.get("table", "main")
         if wanted is not None and wanted not in where.links:
             raise Refused('Cannot find device "%s"' % wanted)
-        self.spared = self.spared - {key} | ({key} if "protocol" in options else set())
         if asked.isdigit() and not any(each == family and table == asked for each, table, _ in where.routes):
             raise Refused("Error: ipv%d: FIB table does not exist.\nDump terminated" % family, 2)
-    def networkd_configures_a_link(self) -> None:
-        """What systemd-networkd 252 deletes meanwhile, of all links: rules and routes without an interface, but those of the protocol "kernel"."""
-        self.policy = [rule for rule in self.policy if rule in self.spared]
-        main = self.namespaces[""]
-        main.routes = {key: route for key, route in main.routes.items() if route[0] or key in self.spared}
-
         rows: List[Dict[str, Any]] = []
         for (each, table, destination), (device, via) in where.routes.items():
             if each != family or (wanted is not None and device != wanted) or asked not in ("all", table):
@@ -511,23 +519,23 @@ class FakeRouter(System):
         verb = rest.pop(0)
         if "iif" in rest:
             interface_name(rest[rest.index("iif") + 1])
-        rule = (family, tuple(rest))
-        if verb == "add":
-            if rule in policy:
-                raise Refused("RTNETLINK answers: File exists", 2)
-            return self._changing(lambda: policy.append(rule))
-        if rule not in policy:
-            raise Refused("RTNETLINK answers: No such file or directory", 2)
-        return self._changing(lambda: policy.remove(rule))
         spared = "protocol" in rest
         if spared:
             assert verb == "add" and rest[-2:] == ["protocol", "kernel"], rest
             del rest[-2:]
+        rule = (family, tuple(rest))
+        if verb == "add":
+            if rule in policy:
+                raise Refused("RTNETLINK answers: File exists", 2)
+            self.spared = self.spared - {rule} | ({rule} if spared else set())
+            return self._changing(lambda: policy.append(rule))
+        if rule not in policy:
+            raise Refused("RTNETLINK answers: No such file or directory", 2)
+        return self._changing(lambda: policy.remove(rule))
 
     def _show_rules(self, policy: List[Tuple[int, Tuple[str, ...]]], family: int) -> str:
         rows: List[Dict[str, Any]] = [{"priority": 0, "src": "all", "table": "local"}, {"priority": 32766, "src": "all", "table": "main"}]
         for each, words in policy:
-            self.spared = self.spared - {rule} | ({rule} if spared else set())
             if each != family:
                 continue
             pairs = [word for word in words if word != "not"]
@@ -640,15 +648,25 @@ class FakeRouter(System):
         return self._changing(restore)
 
     def _systemctl(self, rest: List[str]) -> str:
-        verb, unit = rest
+        verb, unit = rest[0], rest[-1]
         template, _, instance = unit[: -len(".service")].partition("@")
         wanted = "/run/nat64/%s/%s.conf" % (template, instance)
         copy = "/run/nat64/%s/%s.running" % (template, instance)
+
+        def stop() -> None:
+            self.running.pop(unit, None)
+            self.retried.discard(unit)
+
+        if verb == "show":
+            assert rest[1] == "--property" and len(rest) == 4, rest
+            active = "active" if unit in self.running else "activating" if unit in self.retried else "inactive"
+            known = {"LoadState": "loaded", "ActiveState": self.boot_unit if unit == "nat64.service" else active}
+            return "".join("%s=%s\n" % (name, known[name]) for name in rest[2].split(","))
         if verb == "stop":
-            return self._changing(lambda: self.running.pop(unit, None))
+            return self._changing(stop)
 
         def restart() -> None:
-            self.running.pop(unit, None)
+            stop()
             if wanted not in self.files or (template == "nat64-tayga" and instance not in self.namespaces[""].links):
                 raise Refused("Job for %s failed because the control process exited with error code." % unit)
             try:
@@ -659,7 +677,12 @@ class FakeRouter(System):
             except Refused as refusal:
                 raise Refused("Job for %s failed: %s" % (unit, refusal)) from None
             self.files[copy] = self.files[wanted]
+            if template == "nat64-joold" and self.joold_dies:
+                self.retried.add(unit)
+                return
             self.running[unit] = self.files[wanted]
+            if unit in self.dying:
+                del self.running[unit]
 
         return self._changing(restart)
 

@@ -34,7 +34,7 @@ def check_router(
         for pool, node in source.pools:
             if _apart(source):
                 _own_addresses(facts, pool.address, leaf_or_self(node, "address"), collector)
-        _interface(facts, source.node.get("match", "inbound-interface"), collector)
+        _interface(facts, source.node.get("match", "inbound-interface"), "nothing matches", collector)
     for destination in destinations:
         rule = destination.rule
         leaf = destination.node.get("destination", "port")
@@ -44,7 +44,7 @@ def check_router(
             _own_addresses(facts, rule.address, leaf_or_self(destination.node, "destination", "address"), collector)
     check_own_addresses(facts, every, collector)
     for node in synchronizations:
-        _interface(facts, node.get("interface"), collector)
+        _interface(facts, node.get("interface"), "no session is told to another router", collector)
 
 
 def _apart(checked: Checked) -> bool:
@@ -152,10 +152,10 @@ def _own_addresses(facts: RouterFacts, network: IPv4Network, leaf: Node, collect
         )
 
 
-def _interface(facts: RouterFacts, leaf: Optional[Node], collector: Collector) -> None:
+def _interface(facts: RouterFacts, leaf: Optional[Node], until_then: str, collector: Collector) -> None:
     """A warning, since interfaces come and go: PPPoE, USB, VLANs."""
     if leaf is None or leaf.broken or not leaf.values or facts.interfaces is None or leaf.values[-1] in facts.interfaces:
         return
     collector.warning(
-        leaf.positions[-1], leaf.path, f"there is no interface {leaf.values[-1]} on this router now", "Until it is there, nothing matches.",
+        leaf.positions[-1], leaf.path, f"there is no interface {leaf.values[-1]} on this router now", f"Until it is there, {until_then}.",
     )
