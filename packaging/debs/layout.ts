@@ -95,6 +95,7 @@ export function nat64ctlFiles(edition: Edition, library: 'lib' | 'usr/lib'): Pla
     ...['ip-up.d', 'ipv6-up.d'].map((name) => asset(`etc/ppp/${name}/nat64`, 0o755)),
     ...['nat64.service', 'nat64-refresh.service', 'nat64-tayga@.service', 'nat64-joold@.service', 'nat64-log@.service'].map(unit),
     { path: `${library}/systemd/journald@nat64.conf.d/nat64.conf`, mode: 0o644, content: { kind: 'asset', path: `${nat64ctl}/usr/lib/systemd/journald@nat64.conf.d/nat64.conf` } },
+    { path: `${library}/systemd/network/00-nat64.network`, mode: 0o644, content: { kind: 'asset', path: `${nat64ctl}/usr/lib/systemd/network/00-nat64.network` } },
     asset('usr/lib/nat64ctl/refresh', 0o755),
     asset('usr/sbin/nat64ctl', 0o755),
     ...['nat64.config', 'nat46.config', 'tayga.config'].map((name) => asset(`usr/share/doc/nat64ctl/examples/${name}`)),

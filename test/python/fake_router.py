@@ -150,9 +150,19 @@ class FakeRouter(System):
         self.broken: Set[str] = set()
         self.instances: Dict[Tuple[str, str, str], FakeInstance] = {}
         self.policy: List[Tuple[int, Tuple[str, ...]]] = []
+        #: Policy rules, and routes of the router's own namespace, that have the protocol "kernel".
+        self.spared: Set[Tuple[Any, ...]] = set()
         self.iptables: Dict[int, Dict[str, List[str]]] = {4: {"PREROUTING": []}, 6: {"PREROUTING": []}}
         self.nft: List[Tuple[str, str]] = []
         self.running: Dict[str, str] = {}
+        #: ActiveState of nat64.service.
+        self.boot_unit = "active"
+        #: Units whose program ends just after its start, without systemctl's knowing.
+        self.dying: Set[str] = set()
+        #: joold ends as soon as it has started: its interface is not there.
+        self.joold_dies = False
+        #: Units whose program has ended, which systemd starts again after a while.
+        self.retried: Set[str] = set()
         #: Processes that are not of units of ours.
         self.others: List[Process] = []
         self.modules: Set[str] = set()
@@ -480,6 +490,7 @@ class FakeRouter(System):
         key = (family, options.get("table", "main"), destination)
         device, via = options.get("dev", ""), options.get("via", "")
         assert unreachable is not bool(device)
+        assert options.get("protocol", "kernel") == "kernel" and (unreachable or "protocol" not in options)
         if verb == "delete":
             if where.routes.get(key) != (device, via):
                 raise Refused("RTNETLINK answers: No such process", 2)
@@ -498,6 +509,7 @@ class FakeRouter(System):
         connected = {(4, "main", str(IPv4Network(each, strict=False))) for link in where.links.values() if link.up for each in _ipv4(link)}
         if verb == "add" and (key in where.routes or key in connected):
             raise Refused("RTNETLINK answers: File exists", 2)
+        self.spared = self.spared - {key} | ({key} if "protocol" in options else set())
         return self._changing(lambda: where.routes.update({key: (device, via)}))
 
     def _own_routes(self, family: int) -> List[str]:
@@ -509,6 +521,12 @@ class FakeRouter(System):
         """As `ip` prints it."""
         number = {"main": "254", "local": "255"}.get(table, table)
         return number if self._numeric else self.table_names.get(number, number)
+
+    def networkd_configures_a_link(self) -> None:
+        """What systemd-networkd 252 deletes meanwhile, of all links: rules and routes without an interface, but those of the protocol "kernel"."""
+        self.policy = [rule for rule in self.policy if rule in self.spared]
+        main = self.namespaces[""]
+        main.routes = {key: route for key, route in main.routes.items() if route[0] or key in self.spared}
 
     def _show_routes(self, where: FakeNamespace, family: int, rest: List[str]) -> str:
         assert rest.pop(0) == "show"
@@ -551,10 +569,15 @@ class FakeRouter(System):
         verb = rest.pop(0)
         if "iif" in rest:
             interface_name(rest[rest.index("iif") + 1])
+        spared = "protocol" in rest
+        if spared:
+            assert verb == "add" and rest[-2:] == ["protocol", "kernel"], rest
+            del rest[-2:]
         rule = (family, tuple(rest))
         if verb == "add":
             if rule in policy:
                 raise Refused("RTNETLINK answers: File exists", 2)
+            self.spared = self.spared - {rule} | ({rule} if spared else set())
             return self._changing(lambda: policy.append(rule))
         if rule not in policy:
             raise Refused("RTNETLINK answers: No such file or directory", 2)
@@ -678,15 +701,25 @@ class FakeRouter(System):
         return self._changing(restore)
 
     def _systemctl(self, rest: List[str]) -> str:
-        verb, unit = rest
+        verb, unit = rest[0], rest[-1]
         template, _, instance = unit[: -len(".service")].partition("@")
         wanted = "/run/nat64/%s/%s.conf" % (template, instance)
         copy = "/run/nat64/%s/%s.running" % (template, instance)
+
+        def stop() -> None:
+            self.running.pop(unit, None)
+            self.retried.discard(unit)
+
+        if verb == "show":
+            assert rest[1] == "--property" and len(rest) == 4, rest
+            active = "active" if unit in self.running else "activating" if unit in self.retried else "inactive"
+            known = {"LoadState": "loaded", "ActiveState": self.boot_unit if unit == "nat64.service" else active}
+            return "".join("%s=%s\n" % (name, known[name]) for name in rest[2].split(","))
         if verb == "stop":
-            return self._changing(lambda: self.running.pop(unit, None))
+            return self._changing(stop)
 
         def restart() -> None:
-            self.running.pop(unit, None)
+            stop()
             if wanted not in self.files or (template == "nat64-tayga" and instance not in self.namespaces[""].links):
                 raise Refused("Job for %s failed because the control process exited with error code." % unit)
             try:
@@ -697,7 +730,12 @@ class FakeRouter(System):
             except Refused as refusal:
                 raise Refused("Job for %s failed: %s" % (unit, refusal)) from None
             self.files[copy] = self.files[wanted]
+            if template == "nat64-joold" and self.joold_dies:
+                self.retried.add(unit)
+                return
             self.running[unit] = self.files[wanted]
+            if unit in self.dying:
+                del self.running[unit]
 
         return self._changing(restart)
 

@@ -281,6 +281,14 @@ class Failures(unittest.TestCase):
             router.table_names.update({"640000003": "clients", "465000000": "clat", "641000000": "strays", "641000001": "nowhere", "254": "all"})
             self.assertEqual(apply(router, what), ())
 
+    def test_systemd_networkd_that_configures_a_link_takes_nothing_of_ours(self) -> None:
+        for each in (BEFORE, AFTER):
+            router = router_with(each)
+            before = snapshot(router)
+            self.assertTrue(router.policy)
+            router.networkd_configures_a_link()
+            self.assertEqual(snapshot(router), before)
+
     def test_a_daemon_that_died_is_started_again(self) -> None:
         router = router_with(BEFORE)
         before = snapshot(router)
@@ -288,6 +296,34 @@ class Failures(unittest.TestCase):
         plan = apply(router, BEFORE)
         self.assertEqual([operation.what for operation in plan], ["nat64-tayga@nat64-3.service: start"])
         self.assertEqual(snapshot(router), before)
+
+    def test_a_daemon_that_ends_just_after_its_start_is_shown_with_its_own_words(self) -> None:
+        router = FakeRouter()
+        router.dying.add("nat64-tayga@nat64-3.service")
+        with self.assertRaises(ApplyFailed) as raised:
+            apply(router, BEFORE)
+        self.assertEqual(
+            raised.exception.words,
+            "everything was done, and yet this is not as it should be: nat64-tayga@nat64-3.service: start\nthe daemon's own words",
+        )
+
+    def test_joold_without_its_interface_takes_no_translation_away(self) -> None:
+        rule = source(1, pool("192.0.2.1"))
+        synchronized = configuration(rule, nat64_synchronization=Synchronization("eth9", IPv6Address("ff08::db8:64"), 6400))
+        router = FakeRouter()
+        router.joold_dies = True
+        apply(router, synchronized)
+        self.assertEqual([name for _, _, name in router.instances], ["instance-1"])
+        self.assertEqual(router.retried, {"nat64-joold@instance-1.service"})
+        self.assertEqual(apply(router, synchronized), ())
+        # Another configuration is started nevertheless, and what somebody has stopped.
+        other = configuration(rule, nat64_synchronization=Synchronization("eth9", IPv6Address("ff08::db8:64"), 6401))
+        self.assertEqual([each.what for each in apply(router, other)], ["nat64-joold@instance-1.service: restart with another configuration"])
+        self.assertEqual(apply(router, other), ())
+        router.retried.clear()
+        self.assertEqual([each.what for each in apply(router, other)], ["nat64-joold@instance-1.service: start"])
+        apply(router, configuration(rule))
+        self.assertEqual((router.retried, router.running), (set(), {}))
 
 
 class Requirements(unittest.TestCase):

@@ -146,6 +146,8 @@ class WhatIsThere(unittest.TestCase):
             heads(text.replace("eth0", "ppp0"), facts)[0],
             "5:50: warning: nat64 source rule 10 match inbound-interface: there is no interface ppp0 on this router now",
         )
+        words = [problem.reason for problem in result_of(text.replace("eth0", "ppp0"), facts).problems if "there is no interface" in problem.message]
+        self.assertEqual(words, ["Until it is there, nothing matches.", "Until it is there, no session is told to another router."])
 
     def test_addresses_of_a_translator_with_an_interface_are_not_the_routers(self) -> None:
         facts = RouterFacts(addresses=frozenset((IPv4Address("192.0.2.9"), IPv4Address("10.0.0.1"), IPv6Address("2001:db8::1"))))

@@ -6,14 +6,16 @@ import io
 import json
 import os
 import tempfile
+import threading
 import unittest
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 from unittest import mock
 
 from fake_router import FakeRouter, Refused
 
 from nat64ctl import cli
+from nat64ctl.system import Result
 
 GOOD = """set nat64 source rule 100 source prefix 64:ff9b::/96
 set nat64 source rule 100 translation pool 1 address 192.0.2.10
@@ -137,6 +139,48 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(nat64ctl("apply", "-")[0], 0)
         self.assertEqual(read, ["read", "locked"])
         self.assertEqual(nat64ctl("diff", self.file), (0, "", "nothing to do\n"))
+
+    def test_a_pipe_is_read_before_others_have_to_wait_for_it(self) -> None:
+        for path in ("/dev/fd/%d", "/proc/self/fd/%d"):
+            reader, writer = os.pipe()
+            self.addCleanup(os.close, reader)
+
+            @contextmanager
+            def lock(writer: int = writer) -> Iterator[None]:
+                # Whoever wrote into it has been waited for by now.
+                self.assertRaises(OSError, os.fstat, writer)
+                yield
+
+            def write(writer: int = writer) -> None:
+                os.write(writer, GOOD.encode())
+                os.close(writer)
+
+            typist = threading.Timer(0.2, write)
+            typist.start()
+            self.addCleanup(typist.join)
+            with mock.patch("nat64ctl.commands.apply.locked", lock):
+                self.assertEqual(nat64ctl("apply", path % reader)[0], 0)
+
+    def test_whoever_applies_the_router_s_own_file_is_told_that_its_unit_rests(self) -> None:
+        with mock.patch("nat64ctl.commands.apply.BOOT_FILE", self.file):
+            for state, told in (("inactive", True), ("active", False), ("activating", False), ("reloading", False), ("failed", False)):
+                self.router.boot_unit = state
+                with self.subTest(state=state):
+                    self.assertEqual("`systemctl start nat64`" in nat64ctl("apply", self.file)[2], told)
+            self.router.boot_unit = "inactive"
+            self.assertNotIn("hint", nat64ctl("apply", "--dry-run", self.file)[2])
+            # The unit would not start for a file that says nothing.
+            self.write("# nothing\n")
+            self.assertNotIn("hint", nat64ctl("apply", self.file)[2])
+            self.write(GOOD)
+            with mock.patch.object(self.router, "run", self.without_systemd):
+                self.assertNotIn("hint", nat64ctl("apply", self.file)[2])
+        self.assertNotIn("hint", nat64ctl("apply", self.file)[2])
+
+    def without_systemd(self, argv: Sequence[str], stdin: Optional[str] = None) -> Result:
+        if argv[0] == "systemctl":
+            return Result(tuple(argv), 1, "", "System has not been booted with systemd as init system (PID 1). Can't operate.\n")
+        return FakeRouter.run(self.router, argv, stdin)
 
     def test_what_the_terminal_s_language_lacks_is_written_all_the_same(self) -> None:
         self.write(GOOD + 'set nat64 source rule 100 description "Zürich → Łódź"\n')

@@ -297,12 +297,12 @@ class Tayga(unittest.TestCase):
 
 class Strays(unittest.TestCase):
     first = (
-        "ip -4 route add unreachable 192.0.2.1 table 641000000",
-        "ip -6 route add unreachable 64:ff9b::/96 table 641000000",
-        "ip -4 rule add priority 6465 not from all iif lo lookup local",
-        "ip -6 rule add priority 6465 not from all iif lo lookup local",
-        "ip -4 rule add priority 6466 not from all iif lo lookup 641000000",
-        "ip -6 rule add priority 6466 not from all iif lo lookup 641000000",
+        "ip -4 route add unreachable 192.0.2.1 table 641000000 protocol kernel",
+        "ip -6 route add unreachable 64:ff9b::/96 table 641000000 protocol kernel",
+        "ip -4 rule add priority 6465 not from all iif lo lookup local protocol kernel",
+        "ip -6 rule add priority 6465 not from all iif lo lookup local protocol kernel",
+        "ip -4 rule add priority 6466 not from all iif lo lookup 641000000 protocol kernel",
+        "ip -6 rule add priority 6466 not from all iif lo lookup 641000000 protocol kernel",
     )
 
     def test_an_address_is_unreachable_once_it_is_translated_and_no_longer(self) -> None:
@@ -328,7 +328,10 @@ class Strays(unittest.TestCase):
         two = configuration(source(1, pool("192.0.2.1"), pool("192.0.2.9", protocols=(Protocol.TCP,))))
         self.assertEqual(
             every_command(plan(one, two))[:-1],
-            ["jool -i instance-1 pool4 add 192.0.2.9 1024-65535 --tcp --mark 0", "ip -4 route add unreachable 192.0.2.9 table 641000000"],
+            [
+                "jool -i instance-1 pool4 add 192.0.2.9 1024-65535 --tcp --mark 0",
+                "ip -4 route add unreachable 192.0.2.9 table 641000000 protocol kernel",
+            ],
         )
 
 

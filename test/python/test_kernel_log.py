@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
+import time
 import unittest
-from typing import List
+from typing import Iterator, List
 
 from nat64ctl.kernel_log import End, KernelLog, Record, TranslationEvent, open_kernel_log, read_event
 from nat64ctl.log_settings import JOURNAL_SETTINGS, Settings, read_settings, settings_text
-from nat64ctl.log_to_journal import Limiter, Writer, entry, event_fields, message, run
+from nat64ctl.log_to_journal import Limiter, Writer, entry, event_fields, follow, message, run
 
 # %ld/%d/%d %d:%d:%d: no leading zeros. %pI6c and %pI4, # before the port.
 MAPPED = "Jool: instance-100 2026/1/5 4:3:2 (GMT) - Mapped 2001:db8::a#6400 to 203.0.113.65#6401 (TCP)"
@@ -203,9 +206,43 @@ class Journal(unittest.TestCase):
             raise Enough
 
         with self.assertRaises(Enough):
-            run(KernelLog(reader.fileno()), Writer(JOURNAL_SETTINGS, sent.append, 0.0), wait)
+            run(KernelLog(reader.fileno()), Writer(JOURNAL_SETTINGS, sent.append, 0.0), wait, lambda: False)
         events = [data.split(b"\n")[3].partition(b"=")[2] for data in sent]
         self.assertEqual(events, [b"begun", b"binding-added", b"session-added"])
+
+    def test_a_flood_without_an_end_is_told_of_while_it_lasts(self) -> None:
+        class Flood(KernelLog):
+            def records(self) -> Iterator[Record]:
+                for _ in range(100_000):
+                    yield Record(MAPPED, 0)
+                raise AssertionError("nothing was said of it")
+
+        told: List[bytes] = []
+
+        def send(data: bytes) -> None:
+            if b"NAT64_EVENT=left-out" in data:
+                told.append(data)
+
+        # The last time that anything was told is long ago.
+        run(Flood(-1), Writer(Settings(burst=1, rate=1), send, -100.0), lambda seconds: None, lambda: bool(told))
+        self.assertIn(b"NAT64_LEFT_OUT=1\n", told[0])
+
+    def test_what_was_left_out_is_told_before_it_ends(self) -> None:
+        kernel, reader = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(kernel.close)
+        self.addCleanup(reader.close)
+        reader.setblocking(False)
+        for number in range(3):
+            kernel.send(("6,%d,1,-;%s\n" % (number, MAPPED)).encode())
+        sent: List[bytes] = []
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.start()
+        self.addCleanup(timer.join)
+        start = time.monotonic()
+        follow(KernelLog(reader.fileno()), Writer(Settings(burst=1, rate=1), sent.append, start))
+        # Not at the end of its ten seconds of waiting.
+        self.assertLess(time.monotonic() - start, 5.0)
+        self.assertIn(b"NAT64_LEFT_OUT=2\n", sent[-1])
 
 
 if __name__ == "__main__":

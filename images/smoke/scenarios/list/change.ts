@@ -1,6 +1,7 @@
-import { demand } from '../../checks/check.ts'
+import { CheckSkipped, demand } from '../../checks/check.ts'
 import { topology } from '../../lab/topology.ts'
-import { apply, configure, demandSettled, must } from '../nat64ctl.ts'
+import { apply, configure, demandSettled, must, putFile } from '../nat64ctl.ts'
+import { hasNetworkd, networkdConfigures } from '../networkd.ts'
 import { scenarios, type ScenarioContext } from '../scenario.ts'
 import { awaitPing, demandEchoed, farTarget, tcp } from '../traffic.ts'
 
@@ -15,6 +16,8 @@ const sessionsAfter = 10
 /** The router's second WAN address, and a network that has it and the first one's gateway. */
 const moved = '192.0.2.5'
 const movedLength = 29
+/** An administrator's file for whatever has none of its own. */
+const everything = '/etc/systemd/network/99-everything.network'
 
 /** Each pool is "ADDRESS PORTS". */
 function rules(mode: 'inline' | 'isolated', ...pools: readonly string[]): string[] {
@@ -109,6 +112,56 @@ export const changeScenarios = scenarios([
       return mode === 'isolated' ? 'WAN, LAN, both ends of the pair down and up, and the pair deleted: packets flow after nat64-refresh' : 'WAN and LAN down and up: packets flow after nat64-refresh'
     },
   })),
+  {
+    id: 'networkd-restart',
+    title: 'isolated with `match`, beside an inline rule: after a restart of systemd-networkd, which has a file for all interfaces, translation goes on and nothing was lost',
+    run: async (context) => {
+      const { router, devices, ipv6Host, scaled } = context
+      if (!await hasNetworkd(context)) throw new CheckSkipped('no systemd-networkd here')
+      await configure(router, [
+        ...rules('isolated', `${pool4} 1024-65535`), `nat64 source rule 100 match source-address 2001:db8:64::/64`,
+        'nat64 source rule 200 source prefix 2001:db8:200::/96', `nat64 source rule 200 translation pool 1 address ${otherPool4}`,
+      ])
+      await must(router, 'systemctl restart nat64', 240_000)
+      await demandEchoed(context, 'before')
+      await putFile(router, everything, '[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\n')
+      try {
+        const seen: string[] = []
+        for (const command of ['systemctl restart systemd-networkd', `networkctl reconfigure ${devices.v4} ${devices.v6}`]) {
+          seen.push(await networkdConfigures(context, command))
+          await awaitPing(ipv6Host, farTarget, scaled(settleMs))
+          await demandEchoed(context, `after ${command}`)
+          await demandSettled(router)
+        }
+        const state = await must(router, 'networkctl list --no-legend nat64-100')
+        demand(state.includes('unmanaged'), `systemd-networkd manages the translator's interface: ${state}`)
+        return `${seen.join('; ')}: packets flow without a refresh, nothing is to be applied, and the translator's interface is not managed`
+      } finally {
+        await router.run(`rm -f ${everything}; systemctl restart systemd-networkd`, 60_000)
+      }
+    },
+  },
+  {
+    id: 'synchronization-without-interface',
+    title: 'session synchronization over an interface that is not there: translation starts all the same, and joold when the interface comes',
+    run: async (context) => {
+      const { router } = context
+      await configure(router, [...rules('inline', `${pool4} 1024-65535`), 'nat64 synchronization interface ha0'])
+      await must(router, 'systemctl restart nat64', 240_000)
+      await demandEchoed(context, 'without the interface')
+      await demandSettled(router)
+      const runs = 'test "$(pgrep -x joold)" && sleep 5 && test "$(pgrep -x joold)"'
+      demand((await router.run(runs)).status !== 0, 'joold runs, so this test says nothing')
+      await must(router, 'ip link add ha0 type dummy && ip link set dev ha0 up')
+      try {
+        await must(router, `for i in $(seq 30); do ${runs} && break; sleep 1; done; ${runs}`, 120_000)
+        await demandSettled(router)
+        return 'packets flow and nothing is to be applied while joold waits for its interface; it runs when that is there'
+      } finally {
+        await router.run('ip link delete ha0')
+      }
+    },
+  },
   {
     id: 'wan-address-change',
     title: 'isolated with `masquerade`: the WAN gets another address, and new connections have it',

@@ -1,6 +1,6 @@
 import { demand } from '../../checks/check.ts'
 import { topology } from '../../lab/topology.ts'
-import { TrafficFailed } from '../../lab/host-client.ts'
+import { TrafficFailed, type HostClient } from '../../lab/host-client.ts'
 import { apply, must } from '../nat64ctl.ts'
 import { scenarios, type ScenarioContext } from '../scenario.ts'
 import { datagrams, demandEchoed, echoed, farTarget, heard, tcp } from '../traffic.ts'
@@ -45,6 +45,16 @@ async function demandDenied(context: ScenarioContext, comment: string): Promise<
   demand(got >= datagrams, `the rule "${comment}" counted ${String(got)} of ${String(datagrams)} datagrams`)
 }
 
+/** Of connections through the router, the first that a host sees by this filter of tcpdump has the segment size that the firewall sets. */
+async function demandOffered(context: ScenarioContext, host: HostClient, filter: string): Promise<void> {
+  const captured = host.call('exec', { argv: ['tcpdump', '-i', 'eth0', '-n', '-v', '-c', '1', '--immediate-mode', filter], timeoutMs: context.scaled(30_000) })
+  // tcpdump says that it listens, and nobody else knows when it does: connections until it has seen one.
+  let seen: string | undefined
+  void captured.then(({ stdout }) => { seen = stdout })
+  while (seen === undefined) await tcp(context)
+  demand(seen.includes(`mss ${String(clamped)},`), `${host.name} was offered: ${/mss \d+/.exec(seen)?.[0] ?? 'nothing'}`)
+}
+
 export const firewallScenarios = scenarios([
   {
     id: 'firewall-isolated',
@@ -71,17 +81,15 @@ export const firewallScenarios = scenarios([
       demand(await counted(context, '6 in') >= datagrams, 'what was dropped on the IPv4 side had not been counted on the IPv6 side')
 
       await firewall(context, chain('forward', -150, [`oifname "${devices.v4}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
-      const captured = ipv4Host.call('exec', { argv: ['tcpdump', '-i', 'eth0', '-n', '-v', '-c', '1', '--immediate-mode', `tcp[13] & 2 != 0 and dst port ${String(port)}`], timeoutMs: scaled(30_000) })
-      // tcpdump says that it listens, and nobody else knows when it does: connections until it has seen one.
-      let seen: string | undefined
-      void captured.then(({ stdout }) => { seen = stdout })
-      while (seen === undefined) await tcp(context)
-      demand(seen.includes(`mss ${String(clamped)},`), `the IPv4 host was offered: ${/mss \d+/.exec(seen)?.[0] ?? 'nothing'}`)
+      await demandOffered(context, ipv4Host, `tcp[13] & 2 != 0 and dst port ${String(port)}`)
+      // Of IPv6 tcpdump knows no tcp[]: next header TCP, and the flags behind 40 bytes of header.
+      await firewall(context, chain('forward', -150, [`oifname "${devices.v6}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
+      await demandOffered(context, ipv6Host, `ip6[6] == 6 and ip6[53] & 2 != 0 and src port ${String(port)}`)
 
       await firewall(context, chain('forward', 0, [`${from6.replace('udp', 'tcp')} counter reject with tcp reset comment "6 rejected"`]))
       const refused = await ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: 1, download: 1, timeoutMs: scaled(10_000) }).then(() => false, (error: unknown) => error instanceof TrafficFailed && error.unanswered)
       demand(refused, 'a rejected connection was not refused')
-      return `${String(datagrams)} datagrams counted on each side and in each direction; dropped on either side; both in conntrack; MSS set to ${String(clamped)}; a reject refuses`
+      return `${String(datagrams)} datagrams counted on each side and in each direction; dropped on either side; both in conntrack; MSS set to ${String(clamped)} on either side; a reject refuses`
     },
   },
   {

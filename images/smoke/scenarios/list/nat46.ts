@@ -1,7 +1,8 @@
 import { CheckSkipped, demand } from '../../checks/check.ts'
 import { topology } from '../../lab/topology.ts'
 import { TrafficFailed } from '../../lab/host-client.ts'
-import { apply, must } from '../nat64ctl.ts'
+import { apply, demandSettled, must } from '../nat64ctl.ts'
+import { hasNetworkd, networkdConfigures } from '../networkd.ts'
 import { scenarios, type Scenario, type ScenarioContext } from '../scenario.ts'
 
 const { far, v4, v6, pool4, port } = topology
@@ -73,12 +74,19 @@ const clat = (['inline', 'isolated', 'tayga'] as const).map((name): Scenario => 
     await ipv6Host.must('ip', 'address', 'replace', `${beyond6}/128`, 'dev', 'eth0', 'nodad')
     await ipv6Host.call('serve', { host: beyond6, port })
     await transit.must('ip', 'route', 'replace', beyond4, 'via', v4.router)
-    await must(router, `ip -6 route replace ${plat}/96 via ${v6.host}; ip route replace ${far.host.replace(/\d+$/, '0')}/${String(far.prefixLength)} via ${v4.transit}`)
+    const routes = `ip -6 route replace ${plat}/96 via ${v6.host}; ip route replace ${far.host.replace(/\d+$/, '0')}/${String(far.prefixLength)} via ${v4.transit}`
+    await must(router, routes)
     try {
       await apply(router, [`nat46 clat plat-prefix ${plat}/96`, `nat46 clat ipv4 address ${far.host}/32`, `nat46 clat ipv6 prefix ${name === 'tayga' ? clatPrefix.replace('::/120', '::2/128') : clatPrefix}`, `nat46 clat ${mode(name)}`])
       const peer = await reaches(context, beyond4, port)
       demand(peer.startsWith('2001:db8:c1a7::'), `the PLAT saw ${peer}`)
-      return `TCP, UDP and ICMP; the PLAT sees ${peer}`
+      if (!await hasNetworkd(context)) return `TCP, UDP and ICMP; the PLAT sees ${peer}`
+      const taken = await networkdConfigures(context)
+      // It takes routes through its interfaces that were put by hand, as these of this test.
+      await must(router, routes)
+      await reaches(context, beyond4, port)
+      await demandSettled(router)
+      return `TCP, UDP and ICMP; the PLAT sees ${peer}; the same after a restart of networkd (${taken})`
     } finally {
       await router.run(`ip -6 route delete ${plat}/96`)
       await transit.must('ip', 'route', 'delete', beyond4)

@@ -104,7 +104,8 @@ def execute(
         left = difference(running_state(system), wanted) if plan else ()
         if left:
             what = left[0].what
-            raise _Interrupted("everything was done, and yet this is not as it should be: " + "; ".join(each.what for each in left[:5]))
+            words = "everything was done, and yet this is not as it should be: " + "; ".join(each.what for each in left[:5])
+            raise _Interrupted(words + "".join(_journal(system, command) for each in left[:5] for command in each.do))
         if finish is not None:
             what = finish.what
             _carry_out_all(system, finish, done, progress, interrupted)
@@ -194,11 +195,12 @@ def _os_words(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
-def _journal(system: System, command: Run) -> str:
-    """A daemon says why it does not start in its journal, not to systemctl."""
-    if command.argv[:2] != ("systemctl", "restart"):
+def _journal(system: System, command: Command) -> str:
+    """A daemon says why it does not start, or has ended just after, in its journal, not to systemctl."""
+    if not isinstance(command, Run) or command.argv[:2] != ("systemctl", "restart"):
         return ""
-    journal = system.run(("journalctl", "--unit", command.argv[2], "--lines", "5", "--output", "cat", "--no-pager"))
+    # systemd's own lines, that it ended and is started again, come after its words.
+    journal = system.run(("journalctl", "--unit", command.argv[2], "--lines", "10", "--output", "cat", "--no-pager"))
     return "\n" + journal.stdout.strip() if journal.status == 0 else ""
 
 

@@ -9,7 +9,8 @@ import stat
 import sys
 from typing import IO
 
-_FILE = "/etc/nat64/nat64.config"
+#: What nat64.service applies.
+BOOT_FILE = "/etc/nat64/nat64.config"
 #: What VyOS has committed last, where `nat64` and `nat46` are part of its own configuration: the package vyos-nat64 writes it.
 VYOS_FILE = "/run/nat64/vyos.config"
 
@@ -20,8 +21,13 @@ LARGEST = 64 << 20
 _OPEN_ALREADY = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
+def is_open_already(path: str) -> bool:
+    """`-` is standard input."""
+    return path == "-" or path.startswith(_OPEN_ALREADY)
+
+
 def default_file() -> str:
-    return VYOS_FILE if os.path.exists(VYOS_FILE) else _FILE
+    return VYOS_FILE if os.path.exists(VYOS_FILE) else BOOT_FILE
 
 
 def read_configuration(path: str, to_apply: bool = False) -> bytes:

@@ -7,14 +7,18 @@ a journal of its own (LogNamespace=nat64), whose size is bounded by /usr/lib/sys
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import socket
 import sys
 import time
-from typing import Callable, Dict, Optional, Sequence
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, Optional, Sequence
 
 from .kernel_log import End, KernelLog, TranslationEvent, open_kernel_log, read_event
 from .log_settings import Settings, read_settings
+from .system import hearing_signals
 
 JOURNAL = "/run/systemd/journal/socket"
 #: Seconds between two entries that say how much was left out.
@@ -51,13 +55,15 @@ class Writer:
 
     def begin(self) -> None:
         """Says that from here on it is complete: nobody knows what Jool logged between the end of the one before and the start of this one."""
+        if self._begun:
+            return
         fields = {
             "MESSAGE": "reading of the kernel's log begins; what Jool logged since the entry before this one is not here",
             "PRIORITY": "5",
             "SYSLOG_IDENTIFIER": "nat64",
             "NAT64_EVENT": "begun",
         }
-        self._begun = self._begun or self._try(entry(fields))
+        self._begun = self._try(entry(fields))
 
     def event(self, event: TranslationEvent, now: float) -> None:
         if not self._limiter.take(now) or not self._try(entry(event_fields(event))):
@@ -67,10 +73,10 @@ class Writer:
         """Records that the kernel overwrote before they were read; some of them may have been Jool's."""
         self._overwritten += count
 
-    def tell(self, now: float) -> None:
-        """Says what is missing, not more often than it should."""
+    def tell(self, now: float, at_the_end: bool = False) -> None:
+        """Says what is missing, not more often than it should but at the end."""
         self.begin()
-        if now - self._told < _TELL or not (self._left_out or self._overwritten):
+        if not (self._left_out or self._overwritten) or (now - self._told < _TELL and not at_the_end):
             return
         words = []
         if self._left_out:
@@ -133,18 +139,43 @@ def entry(fields: Dict[str, str]) -> bytes:
     return "".join("%s=%s\n" % field for field in fields.items()).encode()
 
 
-def run(log: KernelLog, writer: Writer, wait: Callable[[float], None]) -> None:
-    """Does not return."""
+def run(log: KernelLog, writer: Writer, wait: Callable[[float], None], ended: Callable[[], bool]) -> None:
+    """Until it is ended. A flood may have no end before that, so what is left out is told in the middle of it too."""
     writer.begin()
-    while True:
+    while not ended():
         for record in log.records():
+            now = time.monotonic()
             if record.lost:
                 writer.overwritten(record.lost)
             event = read_event(record.text)
             if event is not None:
-                writer.event(event, time.monotonic())
+                writer.event(event, now)
+            writer.tell(now)
+            if ended():
+                break
         writer.tell(time.monotonic())
         wait(_TELL)
+    writer.tell(time.monotonic(), at_the_end=True)
+
+
+def follow(log: KernelLog, writer: Writer) -> None:
+    """Until somebody asks this process to end."""
+    with hearing_signals() as heard, _woken_by_signals() as woken:
+        run(log, writer, lambda seconds: _wait([log.descriptor, woken], seconds), lambda: bool(heard))
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[int]:
+    """A descriptor that has something to read once a signal has come: whoever waits for other things is told of it."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    before = signal.set_wakeup_fd(wake)
+    try:
+        yield woken
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(wake)
+        os.close(woken)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -153,8 +184,7 @@ def main(argv: Sequence[str]) -> int:
     log = open_kernel_log()
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.setblocking(False)
-    writer = Writer(settings, lambda data: _send(journal, data), time.monotonic())
-    run(log, writer, lambda seconds: _wait(log, seconds))
+    follow(log, Writer(settings, lambda data: _send(journal, data), time.monotonic()))
     return 0
 
 
@@ -162,8 +192,8 @@ def _send(journal: socket.socket, data: bytes) -> None:
     journal.sendto(data, JOURNAL)
 
 
-def _wait(log: KernelLog, seconds: float) -> None:
-    select.select([log.descriptor], [], [], seconds)
+def _wait(descriptors: Sequence[int], seconds: float) -> None:
+    select.select(descriptors, [], [], seconds)
 
 
 if __name__ == "__main__":

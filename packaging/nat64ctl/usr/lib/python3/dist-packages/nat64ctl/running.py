@@ -362,6 +362,11 @@ def _masquerade(rule: Dict[str, Any]) -> Masquerade:
 # Daemons and files
 
 
+#: What systemd starts again and again until what it lacks is there. joold ends at once without its interface, which may come after the boot or
+#: never; Jool translates without it.
+_MAY_WAIT = ("nat64-joold",)
+
+
 def _daemons(system: System) -> Dict[Tuple[str, str], str]:
     daemons: Dict[Tuple[str, str], str] = {}
     for template, program in PROGRAMS.items():
@@ -373,10 +378,17 @@ def _daemons(system: System) -> Dict[Tuple[str, str], str]:
         for name in names:
             service = Service(template, name)
             path = service.running_file
-            text = system.read_file(path) if (service.unit, path) in arguments else None
+            alive = (service.unit, path) in arguments or (template in _MAY_WAIT and _is_kept(system, service.unit))
+            text = system.read_file(path) if alive else None
             if text is not None:
                 daemons[template, name] = text
     return daemons
+
+
+def _is_kept(system: System, unit: str) -> bool:
+    """It runs, or systemd waits before it starts it once more."""
+    state = _ask(system, "systemctl", "show", "--property", "ActiveState", unit).strip()
+    return state in ("ActiveState=active", "ActiveState=activating")
 
 
 def _files(system: System) -> Dict[str, str]:

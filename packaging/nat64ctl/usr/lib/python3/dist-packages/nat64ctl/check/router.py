@@ -48,7 +48,7 @@ def check_router(
         for pool, node in source.pools:
             if is_apart(source):
                 _own_addresses(facts, pool.address, leaf_or_self(node, "address"), collector)
-        _interface(facts, source.node.get("match", "inbound-interface"), collector)
+        _interface(facts, source.node.get("match", "inbound-interface"), "nothing matches", collector)
     for forward in destinations:
         rule = forward.rule
         leaf = forward.node.get("destination", "port")
@@ -61,7 +61,7 @@ def check_router(
     for node in synchronizations:
         if Need.JOOLD in facts.lacks:
             _lacking(facts.lacks[Need.JOOLD], node, collector)
-        _interface(facts, node.get("interface"), collector)
+        _interface(facts, node.get("interface"), "no session is told to another router", collector)
 
 
 def _can_run(facts: RouterFacts, checked: Checked, collector: Collector) -> None:
@@ -214,10 +214,10 @@ def _own_addresses(facts: RouterFacts, network: IPv4Network, leaf: Node, collect
         )
 
 
-def _interface(facts: RouterFacts, leaf: Optional[Node], collector: Collector) -> None:
+def _interface(facts: RouterFacts, leaf: Optional[Node], until_then: str, collector: Collector) -> None:
     """A warning, since interfaces come and go: PPPoE, USB, VLANs."""
     if leaf is None or leaf.broken or not leaf.values or facts.interfaces is None or leaf.values[-1] in facts.interfaces:
         return
     collector.warning(
-        leaf.positions[-1], leaf.path, f"there is no interface {leaf.values[-1]} on this router now", "Until it is there, nothing matches.",
+        leaf.positions[-1], leaf.path, f"there is no interface {leaf.values[-1]} on this router now", f"Until it is there, {until_then}.",
     )

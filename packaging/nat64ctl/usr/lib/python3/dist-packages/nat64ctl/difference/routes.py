@@ -15,6 +15,10 @@ from ..state import (
 )
 from .steps import DAEMON, DIVERT, LEAD, Steps, ip_command
 
+#: systemd-networkd deletes policy rules (since 249) and routes without an interface that no .network file of its own has, each time it configures an
+#: interface; it spares those of this protocol, and no other (networkd-routing-policy-rule.c, networkd-route.c). To delete one needs no protocol.
+_SPARED = ("protocol", "kernel")
+
 
 def routes(steps: Steps, running: State, wanted: State, replaced: Set[str]) -> None:
     for key, route in sorted(running.routes.items(), key=route_order):
@@ -53,6 +57,8 @@ def route_command(verb: str, key: RouteKey, route: Route) -> Run:
         words += ("dev", route.device)
     if key.table != "main":
         words += ("table", key.table)
+    if verb == "add" and key.namespace == MAIN and not route.device:
+        words += _SPARED
     return Run(ip_command(key.namespace, key.family) + words)
 
 
@@ -74,7 +80,8 @@ def policy_rules(steps: Steps, running: State, wanted: State) -> None:
 
 
 def policy_rule_command(verb: str, rule: PolicyRule) -> Run:
-    return Run(ip_command(rule.namespace, rule.family) + ("rule", verb) + _rule_words(rule))
+    spared = _SPARED if verb == "add" and rule.namespace == MAIN else ()
+    return Run(ip_command(rule.namespace, rule.family) + ("rule", verb) + _rule_words(rule) + spared)
 
 
 def _rule_label(rule: PolicyRule) -> str:
