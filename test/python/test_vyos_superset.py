@@ -5,7 +5,7 @@ import json
 import unittest
 from ipaddress import IPv4Network, IPv6Network
 from random import Random
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple
 
 from support.checking import result_of, valid
 from support.shipped_nat64 import Rule, accepted, random_rule, told_to_jool
@@ -62,6 +62,7 @@ CORPUS: List[Tuple[str, str, Rule]] = [
 #: are translated as that one's, or not at all. Nothing else may be refused.
 ANOTHER_PREFIX = r"nat64 source rule \d+: cannot be in one instance with nat64 source rule \d+: another prefix"
 SAME_PACKETS = r"nat64 source rule \d+: the same packets as for nat64 source rule \d+: (no mark|mark \d+), and the same prefix"
+NO_POOL = r"nat64 source rule \d+: no pool, and in one instance with nat64 source rule \d+, which has addresses"
 
 OTHER = {"source": {"prefix": "2001:db8:64::/96"}}
 OFF: Rule = {"disable": {}}
@@ -77,7 +78,9 @@ SEVERAL: List[Tuple[str, Dict[str, Rule], str]] = [
     ("a mark for one", {"1": with_pools(POOL), "2": with_pools({**POOL, "address": "192.0.2.2"}, **marked(7))}, ""),
     ("three rules", {"1": with_pools(POOL), "20": with_pools(POOL, **marked(6)), "300": with_pools(POOL, **marked(7))}, ""),
     ("the same pool for each", {"1": with_pools(POOL, **marked(6)), "2": with_pools(POOL, **marked(7))}, ""),
-    ("one without a pool", {"1": with_pools(POOL), "2": {**PREFIX, **marked(7)}}, ""),
+    ("one without a pool", {"1": with_pools(POOL), "2": {**PREFIX, **marked(7)}}, NO_POOL),
+    ("one without a pool that is off", {"1": with_pools(POOL), "2": {**PREFIX, **marked(7), **OFF}}, ""),
+    ("one without a pool beside one that is off", {"1": with_pools(POOL, **OFF), "2": {**PREFIX, **marked(7)}}, ""),
     ("none with a pool", {"1": PREFIX, "2": {**PREFIX, **marked(7)}}, ""),
     ("a prefix that is written in two ways", {
         "1": with_pools(POOL), "2": {**with_pools(POOL, **marked(7)), "source": {"prefix": "64:FF9B:0::/96"}},
@@ -94,12 +97,18 @@ SEVERAL: List[Tuple[str, Dict[str, Rule], str]] = [
 ]
 
 
-def refusal(rules: Mapping[str, Rule]) -> str:
-    """Which refusals of several rules are permitted; "": none."""
-    if len({IPv6Network(rule["source"]["prefix"]) for rule in rules.values()}) > 1:
-        return ANOTHER_PREFIX
+def refusals(rules: Mapping[str, Rule]) -> Set[str]:
+    """Which refusals of several rules are permitted, each with its reason in docs/vyos.md."""
+    reasons = set()
     marks = [rule.get("match", {}).get("mark") for rule in rules.values()]
-    return SAME_PACKETS if len(set(marks)) < len(marks) else ""
+    if len({IPv6Network(rule["source"]["prefix"]) for rule in rules.values()}) > 1:
+        reasons.add(ANOTHER_PREFIX)
+    elif len(set(marks)) < len(marks):
+        reasons.add(SAME_PACKETS)
+    counted = [rule for rule in rules.values() if "disable" not in rule]
+    if len({"translation" in rule for rule in counted or rules.values()}) > 1 and counted:
+        reasons.add(NO_POOL)
+    return reasons
 
 
 def set_lines(number: str, rule: Rule) -> str:
@@ -135,14 +144,14 @@ class VyosSuperset(unittest.TestCase):
                 self.assertTrue(accepted(rule))
                 self.check(number, rule)
 
-    def check_several(self, rules: Mapping[str, Rule], refused: str) -> None:
+    def check_several(self, rules: Mapping[str, Rule], refused: Set[str]) -> None:
         text = "".join(set_lines(number, rule) for number, rule in rules.items())
         result = result_of(text)
         errors = [str(problem).split("\n")[0] for problem in result.problems if problem.severity is Severity.ERROR]
         if refused:
             self.assertNotEqual(errors, [])
             for error in errors:
-                self.assertRegex(error, r"^f:\d+:\d+: %s$" % refused)
+                self.assertRegex(error, r"^f:\d+:\d+: (%s)$" % "|".join(sorted(refused)))
             return
         self.assertEqual(errors, [])
         assert result.configuration is not None
@@ -158,12 +167,13 @@ class VyosSuperset(unittest.TestCase):
         for number, each in told.items():
             self.assertEqual(json.loads(state.files[rule_file(int(number))]), each)
 
-    def test_several_rules_are_one_translator_or_refused_for_one_of_two_reasons(self) -> None:
+    def test_several_rules_are_one_translator_or_refused_for_a_reason(self) -> None:
         for title, rules, refused in SEVERAL:
             with self.subTest(title):
                 self.assertTrue(all(accepted(rule) for rule in rules.values()))
-                self.assertEqual(refusal(rules), refused)
-                self.check_several(rules, refused)
+                expected = {refused} - {""}
+                self.assertEqual(refusals(rules), expected)
+                self.check_several(rules, expected)
 
     def test_several_rules_by_chance(self) -> None:
         random = Random(46)
@@ -180,13 +190,14 @@ class VyosSuperset(unittest.TestCase):
                 for mark, rule in zip(random.sample((None, 1, 2, 2147483647), len(rules)), rules.values()):
                     rule.pop("match", None)
                     rule.update({} if mark is None else marked(mark))
-            refused = refusal(rules)
-            seen[refused] = seen.get(refused, 0) + 1
+            refused = refusals(rules)
+            for reason in refused or {""}:
+                seen[reason] = seen.get(reason, 0) + 1
             with self.subTest(index, rules=rules):
                 self.check_several(rules, refused)
         # Each of them was tried, and often.
         self.assertEqual({reason: number for reason, number in seen.items() if number < 30}, {})
-        self.assertEqual(set(seen), {"", ANOTHER_PREFIX, SAME_PACKETS})
+        self.assertEqual(set(seen), {"", ANOTHER_PREFIX, SAME_PACKETS, NO_POOL})
 
     def test_rules_by_chance(self) -> None:
         random = Random(64)
