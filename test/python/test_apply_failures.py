@@ -355,18 +355,18 @@ class Requirements(unittest.TestCase):
         self.assertEqual(self.refused(router).remedy, "install jool-modules for the kernel 6.1.0-40-amd64, or use `engine tayga`")
 
     def test_a_missing_program_names_its_package(self) -> None:
-        for program, package in (
-            ("jool", "jool-tools"),
+        for program, packages in (
+            ("jool", "jool-tools; or use `engine tayga`"),
             ("tayga", "tayga"),
             ("nft", "nftables"),
             ("ip6tables-restore", "iptables"),
-            ("jool_siit", "jool-tools"),
+            ("jool_siit", "jool-tools; or use `engine tayga`"),
         ):
             with self.subTest(program=program):
                 router = FakeRouter()
                 router.programs.discard(program)
                 error = self.refused(router)
-                self.assertEqual((error.message, error.remedy), ("%s is not installed" % program, "install the package %s" % package))
+                self.assertEqual((error.message, error.remedy), ("%s is not installed" % program, "install the package %s" % packages))
 
     def test_modules_without_targets_for_iptables_are_told_from_others(self) -> None:
         router = FakeRouter()

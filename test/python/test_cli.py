@@ -214,7 +214,8 @@ class CommandLine(unittest.TestCase):
 
     def test_what_is_missing_names_its_remedy(self) -> None:
         self.router.programs.discard("jool")
-        self.assertEqual(nat64ctl("apply", self.file), (69, "", "nat64ctl: jool is not installed\n  remedy: install the package jool-tools\n"))
+        said = "nat64ctl: jool is not installed\n  remedy: install the package jool-tools; or use `engine tayga`\n"
+        self.assertEqual(nat64ctl("apply", self.file), (69, "", said))
 
     def test_a_bug_is_said_to_be_one(self) -> None:
         with mock.patch("nat64ctl.commands.apply.apply", side_effect=ZeroDivisionError("division by zero")):

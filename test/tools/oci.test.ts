@@ -258,7 +258,7 @@ describe.skipIf(!needsTools('mmdebstrap', 'apt-ftparchive', 'dpkg-deb', 'skopeo'
       ['without the device', { tun: false }, 69, ['nat64-container: the container has no /dev/net/tun that can be opened (No such file or directory), and TAYGA needs it']],
       ['with a configuration that says nothing', { text: '# nothing\n' }, 65, ['nat64-container: /etc/nat64/nat64.config says nothing']],
       ['with one that is wrong', { text: `${masquerading}${rule}source prefix 2001:db8:64::/95\n` }, 65, []],
-      ['with one that wants Jool', { text: masquerading.replace('tayga', 'jool').replace(`${rule}masquerade\n`, `${rule}translation pool 1 address 192.0.2.1\n`) }, 65, ['    engine tayga']],
+      ['with one that wants Jool', { text: masquerading.replace('tayga', 'jool').replace(`${rule}masquerade\n`, `${rule}translation pool 1 address 192.0.2.1\n`) }, 65, ['    install the package jool-tools; or use `engine tayga`']],
     ])('never %s, and says so', async (_name, options, status, said) => {
       const lines = await container('true', options)
       expect(lines.at(-1), lines.join('\n')).toBe(`exit status ${String(status)}`)

@@ -71,7 +71,7 @@ it('a node that is there already is none', async () => {
 })
 
 it('a commit that fails is an error with the words of the script', async () => {
-  const says = '\nnat64 source rule 100: jool is not installed\n    install the package jool-tools\n\n[[nat64]] failed\nCommit failed\n'
+  const says = '\nnat64 source rule 100: jool is not installed\n    install the package jool-tools; or use `engine tayga`\n\n[[nat64]] failed\nCommit failed\n'
   const { vyos, driver } = await router({ commitSays: says })
   await driver.login()
   expect(await rejection(driver.configure())).toMatchObject({ code: 'E_BOOT', details: says.trim() })

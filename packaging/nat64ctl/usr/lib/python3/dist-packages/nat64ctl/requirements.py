@@ -117,7 +117,11 @@ def lack_of(system: System, need: Need) -> Optional[Lack]:
 
 
 def _no_program(system: System, program: str) -> Optional[Lack]:
-    return None if system.find_program(program) else Lack("%s is not installed" % program, "install the package %s" % _PACKAGES[program])
+    if system.find_program(program):
+        return None
+    # A container has no packages to choose from, and the module would be its host's.
+    instead = "; or use `engine tayga`" if program in ("jool", "jool_siit") else ""
+    return Lack("%s is not installed" % program, "install the package %s%s" % (_PACKAGES[program], instead))
 
 
 # Modules
