@@ -94,10 +94,11 @@ async function writeAptConfiguration(workDir: string, sources: readonly string[]
   await writeFile(join(request, 'etc/sources.list'), sources.map((dir) => `deb [trusted=yes] copy:${dir} ./\n`).join(''))
   // What was given is what is meant, also where it is older than the image's own.
   await writeFile(join(request, 'etc/preferences'), 'Package: *\nPin: release o=given\nPin-Priority: 1001\n')
+  // DPkg::Install::Recursive: five files or more apt puts into a folder of its own, which only it sees, whatever the option itself says.
   await writeFile(join(request, 'apt.conf'), [
     ['Dir::Etc', join(request, 'etc')], ['Dir::State', join(request, 'state')], ['Dir::State::lists', join(request, 'state/lists')],
     ['Dir::State::status', join(request, 'status')], ['Dir::Cache', join(request, 'cache')], ['Dir::Cache::archives', join(workDir, 'archives')], ['Dir::Log', join(request, 'log')],
-    ['Dir::Bin::dpkg', fileURLToPath(new URL('planned-dpkg.sh', import.meta.url))], ['DPkg::Use-Pty', 'false'], ['DPkg::Install::Recursive', 'false'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
+    ['Dir::Bin::dpkg', fileURLToPath(new URL('planned-dpkg.sh', import.meta.url))], ['DPkg::Use-Pty', 'false'], ['DPkg::Install::Recursive::Minimum', '1000000'], ['APT::Sandbox::User', 'root'], ['APT::Architecture', architectures[0] ?? ''], ['APT::Install-Recommends', 'false'],
     ['Acquire::Languages', 'none'], ['APT::Get::Show-Versions', 'true'], ['Debug::NoLocking', 'true'],
   ].map(([name, value]) => `${String(name)} "${String(value)}";\n`).join('')
     + `#clear APT::Architectures;\nAPT::Architectures { ${architectures.map((name) => `"${name}"; `).join('')}};\n`

@@ -10,6 +10,8 @@ while [ $# -gt 0 ]; do
   case $word in
     # Whether dpkg is new enough: one that is not will say so itself.
     --assert-*) exit 0 ;;
+    # A folder that only this host has: apt is told to name every file.
+    --recursive) echo "apt gives dpkg a folder, which the image has not" >&2; exit 1 ;;
     # A descriptor of apt's.
     --status-fd) shift; continue ;;
     --set-selections) input="printf '%s\\n' $(quoted "$(cat)") | " ;;

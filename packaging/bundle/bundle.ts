@@ -1,7 +1,7 @@
-import { chmod, copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, open, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { sha256File } from '../../scripts/lib/digest.ts'
-import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
 import { vyosPackage } from '../debs/artifact.ts'
@@ -39,7 +39,6 @@ export interface BundleInput {
   packages: readonly string[]
   /** Corresponding source and what else belongs to the packages by licence. */
   sources: readonly string[]
-  output: string
   projectDir: string
   exec: Exec
   log: Log
@@ -48,10 +47,10 @@ export interface BundleInput {
 }
 
 /**
- * The same packages give the same bytes.
+ * Makes it in the folder to work in. The same packages give the same bytes.
  * @throws ForgeError E_DEB for a damaged package, E_USAGE for packages that do not go together; what the file system says of a full disk
  */
-export async function writeBundle({ packages, sources, output, projectDir, exec, log, workDir }: BundleInput): Promise<Bundle> {
+export async function writeBundle({ packages, sources, projectDir, exec, log, workDir }: BundleInput): Promise<Bundle> {
   const dir = join(workDir, folder)
   await mkdir(join(dir, 'packages'), { recursive: true })
   const read: (BundledPackage & { path: string; epochSeconds: number })[] = []
@@ -74,15 +73,14 @@ export async function writeBundle({ packages, sources, output, projectDir, exec,
   const sums = ['install', 'kernel', 'packages.list', ...taken.map(({ file }) => file), ...sources.map((path) => `sources/${basename(path)}`)].sort()
   await writeFile(join(dir, 'SHA256SUMS'), (await Promise.all(sums.map(async (path) => `${await sha256File(join(dir, path))}  ${path}\n`))).join(''))
 
-  log.step(`write ${output}`)
+  log.step('write the archive')
   const tarball = join(workDir, 'bundle.tar')
   await exec([
     'tar', '--create', `--file=${tarball}`, `--directory=${workDir}`, '--format=gnu', '--sort=name', `--mtime=@${String(Math.max(...taken.map(({ epochSeconds }) => epochSeconds)))}`,
     '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', '--', folder,
-  ], { doing: `pack ${basename(output)}` })
-  await appear(tarball, output)
+  ], { doing: 'pack the archive' })
   return {
-    path: output, sha256: await sha256File(output), sizeBytes: (await stat(output)).size, kernel,
+    path: tarball, sha256: await sha256File(tarball), sizeBytes: (await stat(tarball)).size, kernel,
     packages: taken.map(({ name, version, architecture, file, sha256, kernel: release }) => ({ name, version, architecture, file, sha256, kernel: release })), leftOut,
   }
 }
@@ -139,17 +137,4 @@ async function packedAt(path: string): Promise<number> {
   await using file = await open(path)
   const { buffer } = await file.read(Buffer.alloc(12), 0, 12, 8 + 16)
   return Number.parseInt(buffer.toString('latin1'), 10)
-}
-
-/** Whole or not at all. */
-async function appear(from: string, to: string): Promise<void> {
-  const partial = `${to}.part`
-  try {
-    await copyFile(from, partial)
-    await rename(partial, to)
-  } catch (error) {
-    await rm(partial, { force: true }).catch(() => undefined)
-    if (isErrno(error, 'ENOSPC')) throw new ForgeError('E_DISK_FULL', `the disk of ${to} is full`, { hint: 'free space there, or give another disk with --output', cause: error })
-    throw error
-  }
 }

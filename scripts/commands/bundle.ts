@@ -17,6 +17,7 @@ import { requireHostTools } from './doctor.ts'
 import type { BuildOptions } from './options.ts'
 import type { Progress } from './progress-display.ts'
 import { createProgress } from './progress.ts'
+import { publishOutput } from './publish-output.ts'
 
 export interface BundleOptions extends Pick<BuildOptions, 'update' | 'offline' | 'mirror' | 'debianMirror' | 'debianSecurityMirror'> {
   target?: string
@@ -40,8 +41,10 @@ export async function bundle(packages: readonly string[], options: BundleOptions
   using progress = createProgress({ stream: process.stderr, isTerminal: builds && process.stderr.isTTY, verbose: options.verbose === true })
   await using session = await openSession({ ...options, offline: builds ? options.offline === true : true, out: dirname(resolve(options.output)) }, signal, progress)
   const given = builds ? await builtFor(options, wanted, session, progress) : { packages, sources: [] }
-  const done = await writeBundle({ ...given, output: options.output, projectDir, exec: session.exec, log: session.log, workDir: join(session.store.workDir, 'bundle') })
+  const archive = await writeBundle({ ...given, projectDir, exec: session.exec, log: session.log, workDir: join(session.store.workDir, 'bundle') })
     .catch((error: unknown) => { throw fromFileSystem(error, options.store) })
+  await publishOutput(archive.path, options.output, session.exec)
+  const done: Bundle = { ...archive, path: options.output }
   process.stdout.write(options.json === true ? `${JSON.stringify(done, null, 2)}\n` : text(done))
 }
 

@@ -1,11 +1,11 @@
-import { copyFile, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { checkOutput, checkOutputSpace, openOutput } from '../../images/inject/artifact.ts'
+import { checkOutput, checkOutputSpace } from '../../images/inject/artifact.ts'
 import { containerLocked, containerNote, givenFact, resolveContainer, writeContainerImage, type ContainerImage, type ContainerLocked, type GivenFact } from '../../packaging/oci/artifact.ts'
 import { suites, type Suite } from '../domain/suite.ts'
 import { requireRoot } from '../lib/build-root.ts'
-import { ForgeError, isErrno } from '../lib/errors.ts'
+import { ForgeError } from '../lib/errors.ts'
 import { parseSpec } from '../lib/parse-spec.ts'
 import type { Session } from '../pipeline/session.ts'
 import { stages } from '../pipeline/stages.ts'
@@ -15,6 +15,7 @@ import { openSession, projectDir } from './build.ts'
 import { builtFor, type BundleOptions } from './bundle.ts'
 import { requireHostTools } from './doctor.ts'
 import { createProgress } from './progress.ts'
+import { publishOutput } from './publish-output.ts'
 
 export interface OciOptions extends BundleOptions {
   locked?: string
@@ -46,7 +47,7 @@ export async function oci(packages: readonly string[], { locked, ...options }: O
   await checkOutputSpace(options.output, lock.packages.reduce((sum, { file }) => sum + file.sizeBytes, 0) / 2)
   const image = await writeContainerImage({ packages: debs, locked: lock, expected: fixed?.given, projectDir, exec: session.exec, log: session.log, fetch: session.fetch, workDir: join(session.store.workDir, 'oci') })
     .catch((error: unknown) => { throw fromFileSystem(error, options.store) })
-  await publish(image.path, options.output, session)
+  await publishOutput(image.path, options.output, session.exec)
   const done: Result = { ...image, path: options.output, lock }
   process.stdout.write(options.json === true ? `${JSON.stringify(done, null, 2)}\n` : text(done))
 }
@@ -71,18 +72,6 @@ async function obtainLock(suite: Suite, update: boolean, session: Session): Prom
 async function readLocked(file: string): Promise<{ lock: ContainerLocked; given: GivenFact[] }> {
   const content = await readFile(file, 'utf8').catch((cause: unknown) => { throw new ForgeError('E_LOCK', `the lock ${file} cannot be read`, { hint: 'give what `nat64-forge oci --json` printed', cause }) })
   return parseSpec(content, basename(file), z.looseObject({ lock: containerLocked, given: z.array(givenFact) }), 'E_LOCK')
-}
-
-/** Whole or not at all, also when this program is killed. */
-async function publish(from: string, to: string, session: Session): Promise<void> {
-  await using output = await openOutput(to, session.exec)
-  try {
-    await copyFile(from, output.path)
-    await output.publish()
-  } catch (error) {
-    if (isErrno(error, 'ENOSPC')) throw new ForgeError('E_DISK_FULL', `the disk of ${to} is full`, { hint: 'free space there, or give another disk with --output', cause: error })
-    throw error
-  }
 }
 
 function text({ path, sizeBytes, sha256, reference, digest, packages, leftOut }: Result): string {

@@ -201,6 +201,9 @@ class FakeRouter(System):
     def remove_file(self, path: str) -> None:
         self._change(lambda: self.files.pop(path, None), OSError(30, "Read-only file system", path))
 
+    def rename_file(self, path: str, to: str) -> None:
+        self._change(lambda: self.files.update({to: self.files.pop(path)}), OSError(28, "No space left on device", path))
+
     def list_folder(self, path: str) -> List[str]:
         if path == "/run/netns":
             return sorted((set(self.namespaces) - {""}) | self.broken)

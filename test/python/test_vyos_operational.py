@@ -7,6 +7,7 @@ import json
 import os
 import re
 import runpy
+import signal
 import sys
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from unittest import mock
 from fake_router import Refused
 from observed_router import CLIENT_100, CLIENT_200, CONFIGURATION, instance, observed_router
 from support.vyos_scripts import script
+from test_apply_failures import snapshot
 
 from nat64ctl.configuration_file import VYOS_FILE
 from nat64ctl.system import Result
@@ -29,6 +31,13 @@ NOW = 1_800_000_000
 
 def journal(*entries: Dict[str, Any]) -> str:
     return "".join(json.dumps({"__REALTIME_TIMESTAMP": "1800000000000000", **entry}) + "\n" for entry in entries)
+
+
+def without_sessions(found: Dict[str, Any]) -> Dict[str, Any]:
+    for each in found["instances"].values():
+        each.sessions, each.counters = {}, {}
+        each.bib = {binding: static for binding, static in each.bib.items() if static}
+    return found
 
 
 class Operational(unittest.TestCase):
@@ -183,6 +192,80 @@ class Operational(unittest.TestCase):
         thread.join(60)
         self.assertEqual(ends, [(0, "")])
         self.assertIsNot(instance(self.router), main)
+
+    def restart_where(self, happens: Callable[[int], None]) -> Tuple[Dict[str, Any], int, str]:
+        """What there was before, exit status and words of a restart during whose n-th change something happens."""
+        self.router = observed_router(NOW)
+        self.router.files[VYOS_FILE] = CONFIGURATION
+        self.router.before_change = happens
+        before = snapshot(self.router)
+        return (before, *self.run_command("restart_translators", "--family", "nat64"))
+
+    def restarted(self) -> Dict[str, Any]:
+        """What a restart of which nothing went wrong leaves."""
+        self.run_command("restart_translators", "--family", "nat64")
+        return snapshot(self.router)
+
+    def test_a_failure_at_each_change_of_a_restart_leaves_all_translators(self) -> None:
+        restarted = self.restarted()
+        changes = self.router.changes
+        self.assertGreater(changes, 60)
+        words: List[str] = []
+        for number in range(1, changes + 1):
+            with self.subTest(change=number):
+                def refuse(at: int, number: int = number) -> None:
+                    if at == number:
+                        raise Refused("Error: no such luck")
+                before, status, out = self.restart_where(refuse)
+                self.assertEqual(status, 1)
+                self.assertRegex(out, "^failed: (?s:.*)(no such luck|No space left on device|Read-only file system)")
+                words.append(out.strip().split("\n")[-1])
+                # The first half is undone as any apply is; of the second, what ran before is made again.
+                without_sessions(before)
+                after = without_sessions(snapshot(self.router))
+                self.assertIn(after, (before, without_sessions(restarted)))
+        self.assertEqual(set(words), {"everything is as it was before", "what ran before was made again instead; its sessions have ended"})
+
+    def test_a_signal_at_each_change_of_a_restart_is_obeyed_when_all_runs_again(self) -> None:
+        restarted = self.restarted()
+        changes = self.router.changes
+        heard: List[int] = []
+        for number in (signal.SIGINT, signal.SIGHUP):
+            self.addCleanup(signal.signal, number, signal.signal(number, lambda number, _: heard.append(number)))
+            for change in range(1, changes + 1):
+                with self.subTest(number, change=change):
+                    heard.clear()
+
+                    def interrupt(at: int, number: int = number, change: int = change) -> None:
+                        if at == change:
+                            os.kill(os.getpid(), number)
+                            self.assertEqual(heard, [])
+                    _, status, out = self.restart_where(interrupt)
+                    self.assertEqual((status, out, heard), (0, "", [number]))
+                    self.assertEqual(snapshot(self.router), restarted)
+
+    def test_a_restart_that_can_make_nothing_again_says_what_is_down(self) -> None:
+        self.restarted()
+        # From a change in the middle of either half on, nothing can be changed any more.
+        for first in (self.router.changes // 2 - 4, self.router.changes // 2 + 4):
+            with self.subTest(first):
+                def refuse(number: int, first: int = first) -> None:
+                    if number >= first:
+                        raise Refused("Error: Cannot allocate memory")
+                _, status, out = self.restart_where(refuse)
+                self.assertEqual(status, 1)
+                self.assertIn("\nnot as before: instance-100: create\n", out)
+                self.assertIn("\ndown: instance-100, instance-300, nat46-5, nat64-tayga@nat64-400\n", out)
+                self.assertNotIn("as it was before", out)
+                self.router.before_change = lambda _: None
+                self.assertEqual(self.run_command("restart_translators", "--family", "nat64"), (0, ""))
+                self.assertEqual(len(self.router.instances), 4)
+
+    def test_a_restart_of_what_this_router_can_no_longer_make_is_refused_before_anything(self) -> None:
+        self.router.tool_version = "4.1.15.0"
+        status, out = self.run_command("restart_translators", "--family", "nat64")
+        self.assertEqual((status, self.router.changes, out.split("\n")[0]), (1, 0, "nothing was restarted: this router could not make it anew"))
+        self.assertIn("of version 4.1.13.0, and its tool of version 4.1.15.0", out)
 
     def test_an_archive_is_for_whoever_asked(self) -> None:
         given: List[Tuple[str, int, int]] = []

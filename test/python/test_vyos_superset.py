@@ -3,15 +3,16 @@ from __future__ import annotations
 
 import json
 import unittest
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from random import Random
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
-from support.checking import valid
+from support.checking import result_of, valid
 from support.shipped_nat64 import Rule, accepted, random_rule, told_to_jool
 
 from nat64ctl.desired import desired_state
 from nat64ctl.pool4 import Pool4, table_of
+from nat64ctl.problems import Severity
 from nat64ctl.set_lines import render_word
 from nat64ctl.state import MAIN, Framework, InstanceKey, Kind, rule_file
 
@@ -57,6 +58,50 @@ CORPUS: List[Tuple[str, str, Rule]] = [
 ]
 
 
+#: What is not accepted of several rules. VyOS's own makes an instance of each, of which Jool uses the one that it finds first: the others' packets
+#: are translated as that one's, or not at all. Nothing else may be refused.
+ANOTHER_PREFIX = r"nat64 source rule \d+: cannot be in one instance with nat64 source rule \d+: another prefix"
+SAME_PACKETS = r"nat64 source rule \d+: the same packets as for nat64 source rule \d+: (no mark|mark \d+), and the same prefix"
+
+OTHER = {"source": {"prefix": "2001:db8:64::/96"}}
+OFF: Rule = {"disable": {}}
+
+
+def marked(mark: int) -> Rule:
+    return {"match": {"mark": str(mark)}}
+
+
+#: Titles, rules, and why they are refused; "": they are not.
+SEVERAL: List[Tuple[str, Dict[str, Rule], str]] = [
+    ("a mark for each", {"1": with_pools(POOL, **marked(6)), "2": with_pools({**POOL, "address": "192.0.2.2"}, **marked(7))}, ""),
+    ("a mark for one", {"1": with_pools(POOL), "2": with_pools({**POOL, "address": "192.0.2.2"}, **marked(7))}, ""),
+    ("three rules", {"1": with_pools(POOL), "20": with_pools(POOL, **marked(6)), "300": with_pools(POOL, **marked(7))}, ""),
+    ("the same pool for each", {"1": with_pools(POOL, **marked(6)), "2": with_pools(POOL, **marked(7))}, ""),
+    ("one without a pool", {"1": with_pools(POOL), "2": {**PREFIX, **marked(7)}}, ""),
+    ("none with a pool", {"1": PREFIX, "2": {**PREFIX, **marked(7)}}, ""),
+    ("a prefix that is written in two ways", {
+        "1": with_pools(POOL), "2": {**with_pools(POOL, **marked(7)), "source": {"prefix": "64:FF9B:0::/96"}},
+    }, ""),
+    ("one that is off beside one that is on", {"1": with_pools(POOL), "2": with_pools(POOL, **marked(7), **OFF)}, ""),
+    ("the first is off", {"1": with_pools(POOL, **OFF), "2": with_pools(POOL, **marked(7))}, ""),
+    ("all are off", {"1": with_pools(POOL, **OFF), "2": with_pools(POOL, **marked(7), **OFF)}, ""),
+    ("another prefix", {"1": with_pools(POOL), "2": {**with_pools(POOL), **OTHER}}, ANOTHER_PREFIX),
+    ("another prefix and a mark", {"1": with_pools(POOL), "2": {**with_pools(POOL, **marked(7)), **OTHER}}, ANOTHER_PREFIX),
+    ("another prefix that is off", {"1": with_pools(POOL), "2": {**with_pools(POOL, **OFF), **OTHER}}, ANOTHER_PREFIX),
+    ("no marks", {"1": with_pools(POOL), "2": with_pools({**POOL, "address": "192.0.2.2"})}, SAME_PACKETS),
+    ("the same mark", {"1": with_pools(POOL, **marked(7)), "2": with_pools({**POOL, "address": "192.0.2.2"}, **marked(7))}, SAME_PACKETS),
+    ("the same packets, and one is off", {"1": with_pools(POOL), "2": with_pools({**POOL, "address": "192.0.2.2"}, **OFF)}, SAME_PACKETS),
+]
+
+
+def refusal(rules: Mapping[str, Rule]) -> str:
+    """Which refusals of several rules are permitted; "": none."""
+    if len({IPv6Network(rule["source"]["prefix"]) for rule in rules.values()}) > 1:
+        return ANOTHER_PREFIX
+    marks = [rule.get("match", {}).get("mark") for rule in rules.values()]
+    return SAME_PACKETS if len(set(marks)) < len(marks) else ""
+
+
 def set_lines(number: str, rule: Rule) -> str:
     return "".join("set " + " ".join(words) + "\n" for words in _words(["nat64", "source", "rule", number], rule))
 
@@ -89,6 +134,59 @@ class VyosSuperset(unittest.TestCase):
             with self.subTest(title):
                 self.assertTrue(accepted(rule))
                 self.check(number, rule)
+
+    def check_several(self, rules: Mapping[str, Rule], refused: str) -> None:
+        text = "".join(set_lines(number, rule) for number, rule in rules.items())
+        result = result_of(text)
+        errors = [str(problem).split("\n")[0] for problem in result.problems if problem.severity is Severity.ERROR]
+        if refused:
+            self.assertNotEqual(errors, [])
+            for error in errors:
+                self.assertRegex(error, r"^f:\d+:\d+: %s$" % refused)
+            return
+        self.assertEqual(errors, [])
+        assert result.configuration is not None
+        state = desired_state(result.configuration)
+        told = {number: told_to_jool(number, rule) for number, rule in rules.items()}
+        on = [number for number, rule in rules.items() if "disable" not in rule]
+        # What VyOS means: the pools of all rules that are on, each for its mark.
+        self.assertEqual(len(state.instances), 1)
+        instance = next(iter(state.instances.values()))
+        self.assertEqual((instance.framework, instance.pool6), (Framework.NETFILTER, told[min(rules, key=int)]["global"]["pool6"]))
+        self.assertEqual(instance.globals["manually-enabled"], str(bool(on)).upper())
+        self.assertEqual(instance.pool4, _pool4([entry for number in on or rules for entry in told[number].get("pool4", [])]))
+        for number, each in told.items():
+            self.assertEqual(json.loads(state.files[rule_file(int(number))]), each)
+
+    def test_several_rules_are_one_translator_or_refused_for_one_of_two_reasons(self) -> None:
+        for title, rules, refused in SEVERAL:
+            with self.subTest(title):
+                self.assertTrue(all(accepted(rule) for rule in rules.values()))
+                self.assertEqual(refusal(rules), refused)
+                self.check_several(rules, refused)
+
+    def test_several_rules_by_chance(self) -> None:
+        random = Random(46)
+        seen: Dict[str, int] = {}
+        for index in range(400):
+            rules = {str(number): random_rule(random) for number in random.sample(range(1, 1000000), random.choice((2, 2, 3)))}
+            if not all(accepted(rule) for rule in rules.values()):
+                continue
+            if random.random() < 0.7:
+                prefix = random.choice(list(rules.values()))["source"]
+                for rule in rules.values():
+                    rule["source"] = prefix
+            if random.random() < 0.6:
+                for mark, rule in zip(random.sample((None, 1, 2, 2147483647), len(rules)), rules.values()):
+                    rule.pop("match", None)
+                    rule.update({} if mark is None else marked(mark))
+            refused = refusal(rules)
+            seen[refused] = seen.get(refused, 0) + 1
+            with self.subTest(index, rules=rules):
+                self.check_several(rules, refused)
+        # Each of them was tried, and often.
+        self.assertEqual({reason: number for reason, number in seen.items() if number < 30}, {})
+        self.assertEqual(set(seen), {"", ANOTHER_PREFIX, SAME_PACKETS})
 
     def test_rules_by_chance(self) -> None:
         random = Random(64)

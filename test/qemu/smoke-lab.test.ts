@@ -86,6 +86,31 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await outcome).toMatchObject({ code: 'E_LAB', message: expect.stringContaining('QEMU ended') as string })
   })
 
+  it.skipIf(!needsTools('xorriso'))('a fault of the emulator is not the router\'s: it is told, kept, and the boot done again, but not for ever', async () => {
+    const dir = await temporaryFolder()
+    const oops = (code: string): string => `BdsDxe: loading\r\nOops: int3: 0000 [#1] SMP NOPTI\r\nRIP: 0010:some_function+0x5/0x170\r\nCode: 41 54 ${code} e8 75\r\nKernel panic - not syncing: Fatal exception\r\n`
+    const smoke = async (name: string, code: string): Promise<{ boot: BootResult; warnings: string[] }> => {
+      const iso = await disc(join(dir, name), printing(oops(code)))
+      const [outDir, workDir] = [join(dir, `${name}-out`), join(dir, `${name}-work`)]
+      for (const folder of [outDir, workDir]) await mkdir(folder)
+      const { signal } = new AbortController()
+      const warnings: string[] = []
+      const log = { ...silentLog, warn: (line: string): void => { warnings.push(line) } }
+      const { boots: [boot] } = await smokeIso({ medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'], driver: 'reference' }), 'router', {}), exec: createExec({ log: silentLog, signal }), log, signal, outDir, workDir })
+      if (boot === undefined) throw new Error('no boot')
+      expect(await readdir(outDir)).toEqual(expect.arrayContaining(boot.evidence))
+      return { boot, warnings }
+    }
+    const stale = await smoke('stale', '66 <90>')
+    expect(stale.boot.checks[0]).toMatchObject({ verdict: 'fail', detail: expect.stringContaining('kernel oops: Oops: int3: 0000 [#1]') as string })
+    expect(stale.boot.evidence.filter((name) => name.startsWith('console-'))).toEqual(['console-bios.log', 'console-bios-emulator-fault-1.log', 'console-bios-emulator-fault-2.log'])
+    expect(stale.warnings).toHaveLength(2)
+    expect(stale.warnings[0]).toMatch(/^bios: a fault of QEMU's emulation and not the router's .* some_function\+0x5\/0x170 /)
+    // A breakpoint that is in memory is the kernel's.
+    const real = await smoke('real', 'cc <90>')
+    expect([real.boot.evidence.filter((name) => name.startsWith('console-')), real.warnings]).toEqual([['console-bios.log'], []])
+  })
+
   it('kill -9 of the runner leaves no process and no namespace', async () => {
     const dir = await temporaryFolder()
     const mark = `lab-test-${String(process.pid)}`
@@ -118,15 +143,22 @@ describe.skipIf(withoutTools)('the lab', () => {
 })
 
 /** A CD whose boot sector halts for ever: `cli / again: hlt / jmp again`. */
-async function discThatNeverEnds(dir: string): Promise<string> {
-  const files = join(dir, 'cd')
-  const iso = join(dir, 'endless.iso')
-  await mkdir(files)
+const discThatNeverEnds = async (dir: string): Promise<string> => await disc(join(dir, 'endless'), Buffer.from([0xfa, 0xf4, 0xeb, 0xfd]))
+
+/** A boot record that writes a text to the first serial port, and stops. */
+function printing(text: string): Buffer {
+  // cli; call +0; pop si; add si, 20; mov dx, 3f8; next: lodsb cs:; test al, al; jz stop; out dx, al; jmp next; stop: cli; hlt; jmp stop+1
+  const code = [0xfa, 0xe8, 0, 0, 0x5e, 0x83, 0xc6, 20, 0xba, 0xf8, 3, 0x2e, 0xac, 0x84, 0xc0, 0x74, 3, 0xee, 0xeb, 0xf7, 0xfa, 0xf4, 0xeb, 0xfd]
+  return Buffer.concat([Buffer.from(code), Buffer.from(`${text}\0`, 'latin1')])
+}
+
+async function disc(path: string, code: Buffer): Promise<string> {
+  await mkdir(`${path}-cd`)
   const sector = Buffer.alloc(2048)
-  sector.set([0xfa, 0xf4, 0xeb, 0xfd])
-  await writeFile(join(files, 'boot.bin'), sector)
-  await createExec({ log: silentLog })(['xorriso', '-as', 'mkisofs', '-o', iso, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', files])
-  return iso
+  sector.set(code)
+  await writeFile(join(`${path}-cd`, 'boot.bin'), sector)
+  await createExec({ log: silentLog })(['xorriso', '-as', 'mkisofs', '-o', `${path}.iso`, '-b', 'boot.bin', '-no-emul-boot', '-boot-load-size', '4', `${path}-cd`])
+  return `${path}.iso`
 }
 
 async function qemuOf(iso: string): Promise<number[]> {

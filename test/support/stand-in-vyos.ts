@@ -64,11 +64,12 @@ export function standInVyos(root: string, { nat64 = true, newerNodes = [], cache
   own(`${templates}/system/node.def`, 'help: shipped: system\n')
   own('usr/libexec/vyos/conf_mode/system.py', '# shipped: system\n')
   own('opt/vyatta/share/vyatta-op/templates/show/node.def', 'help: shipped: show\n')
-  own('opt/vyatta/share/vyatta-op/templates/generate/nat64/node.def', 'help: shipped: generate nat64\n')
-  own('opt/vyatta/share/vyatta-op/templates/generate/nat64/rule-resequence/node.def', 'help: shipped: rule-resequence\n')
+  own('opt/vyatta/share/vyatta-op/templates/generate/node.def', 'help: shipped: generate\n')
   if (nat64) {
     for (const path of shippedTemplates) own(`${templates}/${path}`, `help: shipped: ${path}\n`)
     own('usr/libexec/vyos/conf_mode/nat64.py', '# shipped: nat64\n')
+    own('opt/vyatta/share/vyatta-op/templates/generate/nat64/node.def', 'help: shipped: generate nat64\n')
+    own('opt/vyatta/share/vyatta-op/templates/generate/nat64/rule-resequence/node.def', 'help: shipped: rule-resequence\n')
   }
   for (const node of newerNodes) own(`${templates}/nat64/${node}/node.def`, `help: newer: ${node}\n`)
   const shippedReference = `{'system': {'node_data': {'owner': 'system.py'}}, ${nat64 ? '\'nat64\': {\'node_data\': {\'owner\': \'shipped\'}, \'source\': {}}, ' : ''}'component_version': {'system': '27'}}`

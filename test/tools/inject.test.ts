@@ -98,6 +98,14 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect((await cli(['inspect', one.path])).stdout).toContain('injected     extra 1.0')
   })
 
+  test('may be many: apt would hand five files and more to dpkg in a folder that the image has not', async () => {
+    const names = Array.from({ length: 9 }, (_, index) => `many${String(index)}`)
+    const debs = await Promise.all(names.map((name, index) => pkg({ name, files: { [`usr/share/${name}`]: '\n' }, ...(index > 4 ? { control: `Depends: ${names.slice(0, 4).join(', ')}\n` } : {}) })))
+    const { result, stderr } = await inject(debs)
+    expect(stderr).toBe('')
+    expect(result.packages.map(({ name }) => name)).toEqual(names)
+  })
+
   test('of a second injection join those of the first, and the same packages again change no byte', async () => {
     const [first, second] = [await pkg({ name: 'first', files: { 'usr/share/first': '1\n' } }), await pkg({ name: 'second', files: { 'usr/share/second': '2\n' } })]
     const one = await newIso([first])

@@ -108,6 +108,18 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
     expect(existsSync(diversions) ? readFileSync(diversions, 'utf8') : '').toBe('')
   })
 
+  test('gives `generate nat64` its help where VyOS has none', () => {
+    const generate = 'opt/vyatta/share/vyatta-op/templates/generate/nat64/node.def'
+    const without = vyos({ nat64: false })
+    without.install(deb)
+    expect(without.read(generate)).toBe('help: Generate what helps with NAT64 and NAT46\n')
+    // VyOS has one since: that stays.
+    writeFileSync(join(without.root, generate), 'help: newer\n')
+    without.install(deb)
+    expect(without.dpkg('--remove', 'vyos-nat64').status).toBe(0)
+    expect(without.read(generate)).toBe('help: newer\n')
+  })
+
   test('an upgrade gives back what the new version has no more, and takes what it has in addition', () => {
     const { root, before, read, dpkg, install } = vyos()
     install(deb)
@@ -344,6 +356,60 @@ exec /usr/bin/dpkg-divert "$@"
     expect(read(cache)).not.toContain('nat46')
     expect(read(tree)).toBe('{"name": "", "data": {"new": 1}, "children": []}')
     expect(existsSync(join(root, 'var/lib/vyos-nat64'))).toBe(false)
+  })
+
+  describe('where VyOS\'s program cannot make its reference anew, a removal goes on', () => {
+    const folder = 'usr/lib/python3/dist-packages/vyos/xml_ref'
+    const part = `${folder}/pkg_cache/vyos_1x_cache.py`
+    const reference = (root: string): unknown => JSON.parse(execFileSync('/usr/bin/python3', ['-B', '-c', 'import json, runpy, sys; print(json.dumps(runpy.run_path(sys.argv[1])["reference"]))', join(root, cache)], { encoding: 'utf8' }))
+    const removed = (harm: (root: string) => void, options?: StandInOptions): ReturnType<typeof vyos> & { output: string } => {
+      const made = vyos(options)
+      made.install(deb)
+      // What was kept does not fit any more.
+      writeFileSync(join(made.root, part), made.read(part).replace("'27'", "'28'"))
+      harm(made.root)
+      const { status, output } = made.dpkg('--remove', 'vyos-nat64')
+      expect(status, output).toBe(0)
+      expect(existsSync(join(made.root, 'var/lib/vyos-nat64'))).toBe(false)
+      expect(existsSync(join(made.root, `${folder}/pkg_cache/vyos_nat64_cache.py`))).toBe(false)
+      expect(picture(made.root)[script]).toBe(made.before[script])
+      return { ...made, output }
+    }
+
+    test.each<[string, (root: string) => void]>([
+      ['and fails', () => { writeFileSync(join(dir, 'fail'), '') }],
+      ['and is gone', (root) => { rmSync(join(root, folder, 'update_cache.py')) }],
+    ])('%s: without what only this package has', (_name, harm) => {
+      const { root, output } = removed(harm)
+      expect(output).toContain('so this package\'s nodes are taken out of it: ')
+      expect(reference(root)).toEqual({ system: { node_data: { owner: 'system.py' } }, nat64: { node_data: { owner: 'shipped' }, source: {} }, component_version: { system: '27' } })
+    })
+
+    test('and VyOS has no nat64: without all of it', () => {
+      const { root } = removed((each) => { rmSync(join(each, folder, 'update_cache.py')) }, { nat64: false })
+      expect(reference(root)).toEqual({ system: { node_data: { owner: 'system.py' } }, component_version: { system: '27' } })
+    })
+
+    test('nor its own part is there: without what cannot be VyOS\'s', () => {
+      const { root } = removed((each) => { rmSync(join(each, part)) })
+      expect(reference(root)).toMatchObject({ system: { node_data: { owner: 'system.py' } }, nat64: { node_data: { owner: 'shipped' } } })
+      expect(reference(root)).not.toHaveProperty('nat46')
+    })
+
+    test('and what is there is no reference: as it is, which is told', () => {
+      const broken = 'reference = {"nat46": '
+      const { read, output } = removed((each) => {
+        rmSync(join(each, folder, 'update_cache.py'))
+        writeFileSync(join(each, cache), broken)
+      })
+      expect(read(cache)).toBe(broken)
+      expect(output).toContain('keeps those of this package, to no effect but that VyOS still offers them: vyos/xml_ref/cache.py or its part')
+    })
+
+    test('and Python does not run at all', () => {
+      const { output } = removed((each) => { writeFileSync(join(each, 'usr/lib/vyos-nat64/reference.py'), 'import nothing_of_that_name\n') })
+      expect(output).toContain('may keep those of this package; the removal goes on')
+    })
   })
 
   describe('a power cut while the reference is merged', () => {

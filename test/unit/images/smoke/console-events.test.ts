@@ -21,6 +21,8 @@ describe('a line of the console', () => {
   const failures: [string, string, boolean][] = [
     ['[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)', 'kernel panic', true],
     ['[   12.3] Oops: 0000 [#1] PREEMPT SMP NOPTI', 'kernel oops', true],
+    ['[   12.3] invalid opcode: 0000 [#1] PREEMPT SMP NOPTI', 'kernel oops', true],
+    ['Oops: int3: 0000 [#1] SMP NOPTI', 'kernel oops', true],
     ['[   12.3] BUG: kernel NULL pointer dereference, address: 0000000000000010', 'kernel bug', true],
     ['[   12.3] WARNING: CPU: 1 PID: 77 at net/core/skbuff.c:5531 skb_try_coalesce+0x3a/0x3d0', 'kernel warning', false],
     ['[  243.1] INFO: task jool:812 blocked for more than 120 seconds.', 'hung task', false],

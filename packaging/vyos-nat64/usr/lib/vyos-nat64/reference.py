@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 _OWN = "vyos_nat64_cache.py"
 #: A root that VyOS has not, so what has it has this package's nodes.
@@ -76,16 +76,36 @@ def merge(places: Places) -> None:
 
 
 def restore(places: Places) -> None:
-    if os.path.exists(places.cache):
-        kept = _Kept(places, places.cache, _cache_inputs(places))
-        if not kept.put_back() and _has_mark(places.cache):
-            _write(places.cache, _new_cache(places, with_own=False))
+    """A removal that failed would help nobody: what cannot be put back is told, and the rest is done."""
+    for step in (_restore_cache, _restore_tree):
+        try:
+            step(places)
+        except (Failure, OSError) as error:
+            _warn("VyOS's reference of its nodes keeps those of this package, to no effect but that VyOS still offers them: %s" % error)
+
+
+def _restore_cache(places: Places) -> None:
+    if not os.path.exists(places.cache) or _Kept(places, places.cache, _cache_inputs(places)).put_back() or not _has_mark(places.cache):
+        return
+    try:
+        content = _new_cache(places, with_own=False)
+    except (Failure, OSError) as error:
+        _warn("VyOS's own program does not make its reference anew, so this package's nodes are taken out of it: %s" % error)
+        content = _filtered_cache(places)
+    _write(places.cache, content)
+
+
+def _restore_tree(places: Places) -> None:
     # A tree that VyOS has replaced since has none of ours, or dpkg's trigger has made it one of ours again.
     if os.path.exists(places.tree) and not _Kept(places, places.tree, []).put_back() and _has_mark(places.tree):
-        # VyOS's library only adds to a tree, and what made VyOS's own is not in an image. A removal that failed would help nobody.
-        print(
-            "vyos-nat64: /usr/share/vyos/reftree.cache still has the nodes of this package, and what VyOS had there is lost: "
-            "VyOS goes on offering nat46, and a commit of it will fail. Install the package vyos-1x again, or upgrade the image", file=sys.stderr)
+        # VyOS's library only adds to a tree, and what made VyOS's own is not in an image.
+        _warn(
+            "/usr/share/vyos/reftree.cache still has the nodes of this package, and what VyOS had there is lost: "
+            "VyOS goes on offering nat46, and a commit of it will fail. Install the package vyos-1x again, or upgrade the image")
+
+
+def _warn(text: str) -> None:
+    print("vyos-nat64: " + text, file=sys.stderr)
 
 
 class _Kept:
@@ -187,15 +207,51 @@ def _new_cache(places: Places, with_own: bool) -> bytes:
         with open(result, "rb") as file:
             content = file.read()
     # VyOS's program does not say when its disk is full, and half a cache stops VyOS.
-    try:
-        scope: Dict[str, object] = {}
-        exec(compile(content, "cache.py", "exec"), scope)  # noqa: S102 - what VyOS will import
-        reference = scope.get("reference")
-    except SyntaxError:
-        reference = None
-    if not isinstance(reference, dict) or not reference or (with_own and _MARK not in reference):
+    reference = _reference(content)
+    if not reference or (with_own and _MARK not in reference):
         raise Failure("vyos/xml_ref/update_cache.py made a cache.py that is not whole")
     return content
+
+
+def _filtered_cache(places: Places) -> bytes:
+    """What is there without what only this package has. Needs no program of VyOS's, only its parts."""
+    folder = os.path.join(os.path.dirname(places.cache), "pkg_cache")
+    parts = {name: _reference(_read(os.path.join(folder, name))) for name in _cache_names(folder)}
+    reference, own = _reference(_read(places.cache)), parts.pop(_OWN, None)
+    if not reference or not own:
+        raise Failure("vyos/xml_ref/cache.py or its part pkg_cache/%s is not whole" % _OWN)
+    others = [part for part in parts.values() if part]
+    if others:
+        _take_out(reference, own, others)
+    else:
+        # Nobody knows which nodes below a shared root are VyOS's.
+        reference.pop(_MARK, None)
+    return ("reference = %s" % reference).encode()
+
+
+def _take_out(reference: Dict[str, Any], own: Dict[str, Any], others: List[Dict[str, Any]]) -> None:
+    for name, below in own.items():
+        known = [each[name] for each in others if name in each]
+        if not known:
+            reference.pop(name, None)
+        elif isinstance(below, dict) and isinstance(reference.get(name), dict):
+            _take_out(reference[name], below, [each for each in known if isinstance(each, dict)])
+
+
+def _reference(content: bytes) -> Dict[str, Any]:
+    """Empty where it is none."""
+    try:
+        scope: Dict[str, Any] = {}
+        exec(compile(content, "cache.py", "exec"), scope)  # noqa: S102 - what VyOS will import
+        reference = scope.get("reference")
+    except (SyntaxError, ValueError, NameError):
+        return {}
+    return reference if isinstance(reference, dict) else {}
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _new_tree(places: Places, base: str) -> bytes:

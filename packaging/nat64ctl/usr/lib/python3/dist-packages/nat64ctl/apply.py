@@ -10,12 +10,12 @@ from __future__ import annotations
 import signal
 import traceback
 from contextlib import contextmanager, suppress
-from typing import Callable, Iterator, List
+from typing import Callable, Iterator, List, Optional
 
 from .desired import desired_state
 from .difference import difference
 from .model import Configuration
-from .operations import ApplyFailed, Command, Operation, Plan, RemoveFile, Run, WriteFile
+from .operations import ApplyFailed, Command, Operation, Plan, RemoveFile, RenameFile, Run, WriteFile
 from .requirements import check_versions, data_folder, provide
 from .running import running_state
 from .state import State
@@ -46,8 +46,13 @@ def plan_for(system: System, configuration: Configuration) -> Plan:
     return difference(running_state(system), wanted)
 
 
-def apply(system: System, configuration: Configuration, progress: Progress = _silent) -> Plan:
+def apply(
+    system: System, configuration: Configuration, progress: Progress = _silent, interruptible: bool = True, finish: Optional[Operation] = None
+) -> Plan:
     """The plan that was carried out; empty when nothing was to do. Call it with the lock held.
+
+    `interruptible`: a request to end undoes everything. Without it, whoever calls this holds signals. `finish` comes when all is as it should be,
+    also where nothing was to do; when it fails, everything is undone.
 
     @raises Unplannable, Missing, Unreadable, OSError (nothing was touched), ApplyFailed
     """
@@ -55,11 +60,15 @@ def apply(system: System, configuration: Configuration, progress: Progress = _si
     check_versions(system)
     before = running_state(system)
     plan = difference(before, wanted)
-    if not plan:
+    if not plan and finish is None:
         return plan
-    provide(system, wanted)
+    if plan:
+        provide(system, wanted)
+    if not interruptible:
+        execute(system, before, wanted, plan, progress, finish=finish)
+        return plan
     with _signals_held() as interrupted:
-        execute(system, before, wanted, plan, progress, interrupted)
+        execute(system, before, wanted, plan, progress, interrupted, finish)
     return plan
 
 
@@ -70,6 +79,7 @@ def execute(
     plan: Plan,
     progress: Progress = _silent,
     interrupted: Callable[[], str] = lambda: "",
+    finish: Optional[Operation] = None,
 ) -> None:
     """@raises ApplyFailed, for whatever goes wrong once something may have been done"""
     done: List[Operation] = []
@@ -78,24 +88,15 @@ def execute(
     try:
         for operation in plan:
             what = operation.what
-            reason = interrupted()
-            if reason:
-                raise _Interrupted(reason)
-            progress(operation.what)
-            for index, command in enumerate(operation.do):
-                try:
-                    _carry_out(system, command)
-                except _Failed:
-                    # What its first commands did is undone with the rest.
-                    if index > 0:
-                        done.append(operation)
-                    raise
-            done.append(operation)
+            _carry_out_all(system, operation, done, progress, interrupted)
         what = "look at the result"
-        left = difference(running_state(system), wanted)
+        left = difference(running_state(system), wanted) if plan else ()
         if left:
             what = left[0].what
             raise _Interrupted("everything was done, and yet this is not as it should be: " + "; ".join(each.what for each in left[:5]))
+        if finish is not None:
+            what = finish.what
+            _carry_out_all(system, finish, done, progress, interrupted)
     except _Failed as failure:
         raise ApplyFailed(what, str(failure.command), failure.words, _roll_back(system, before, done, progress)) from None
     except _Interrupted as interruption:
@@ -127,6 +128,11 @@ def _roll_back(system: System, before: State, done: List[Operation], progress: P
             except _Failed:
                 # Others still can be undone; the state that is read below tells what is left.
                 continue
+    return return_to(system, before, progress)
+
+
+def return_to(system: System, before: State, progress: Progress = _silent) -> List[str]:
+    """Makes what ran once again, as far as it can be; what is still not as it was, for people, and nothing when all is."""
     try:
         for operation in difference(running_state(system), before):
             progress("repair: " + operation.what)
@@ -140,6 +146,23 @@ def _roll_back(system: System, before: State, done: List[Operation], progress: P
         return ["unknown, since the router cannot be read: %s" % error]
 
 
+def _carry_out_all(system: System, operation: Operation, done: List[Operation], progress: Progress, interrupted: Callable[[], str]) -> None:
+    """Adds it to what is done, and so to what is undone when something fails."""
+    reason = interrupted()
+    if reason:
+        raise _Interrupted(reason)
+    progress(operation.what)
+    for index, command in enumerate(operation.do):
+        try:
+            _carry_out(system, command)
+        except _Failed:
+            # What its first commands did is undone with the rest.
+            if index > 0:
+                done.append(operation)
+            raise
+    done.append(operation)
+
+
 def _carry_out(system: System, command: Command) -> None:
     try:
         if isinstance(command, Run):
@@ -150,6 +173,8 @@ def _carry_out(system: System, command: Command) -> None:
             system.write_file(command.path, command.text)
         elif isinstance(command, RemoveFile):
             system.remove_file(command.path)
+        elif isinstance(command, RenameFile):
+            system.rename_file(command.path, command.to)
     except OSError as error:
         raise _Failed(command, _os_words(error)) from None
 

@@ -40,7 +40,18 @@ class RemoveFile:
         return "rm -f %s" % shlex.quote(self.path)
 
 
-Command = Union[Run, WriteFile, RemoveFile]
+@dataclass(frozen=True)
+class RenameFile:
+    """A file takes another one's place, whole and at once."""
+
+    path: str
+    to: str
+
+    def __str__(self) -> str:
+        return "mv %s %s" % (shlex.quote(self.path), shlex.quote(self.to))
+
+
+Command = Union[Run, WriteFile, RemoveFile, RenameFile]
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ def command_json(command: Command) -> object:
         return {"run": words} if command.stdin is None else {"run": words, "stdin": command.stdin}
     if isinstance(command, WriteFile):
         return {"write": command.path, "text": command.text}
+    if isinstance(command, RenameFile):
+        return {"rename": command.path, "to": command.to}
     return {"remove": command.path}
 
 

@@ -98,6 +98,10 @@ class System:
         """A file that is not there is gone. Raises OSError."""
         raise NotImplementedError
 
+    def rename_file(self, path: str, to: str) -> None:
+        """In place of a file that may be there. Raises OSError."""
+        raise NotImplementedError
+
     def list_folder(self, path: str) -> List[str]:
         """Sorted names; none when there is no such folder."""
         raise NotImplementedError
@@ -218,6 +222,9 @@ class LocalSystem(System):
     def remove_file(self, path: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(path)
+
+    def rename_file(self, path: str, to: str) -> None:
+        os.replace(path, to)
 
     def list_folder(self, path: str) -> List[str]:
         try:

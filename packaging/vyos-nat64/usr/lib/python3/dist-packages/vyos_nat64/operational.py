@@ -23,9 +23,10 @@ from nat64ctl.model import Configuration
 from nat64ctl.observe.filters import BadFilter, Filter, make_filter
 from nat64ctl.observe.printing import print_table
 from nat64ctl.operations import ApplyFailed
+from nat64ctl.problems import Severity
 from nat64ctl.system import LocalSystem, System, locked
 
-from .configuration import FAMILIES
+from .configuration import FAMILIES, lines_by_root
 
 Shown = Union[str, Dict[str, Any], List[Any]]
 
@@ -96,7 +97,7 @@ def show_status(raw: bool, family: str) -> Shown:
     _expect(family)
     with _failures():
         system = LocalSystem()
-        text = system.read_file(VYOS_FILE)
+        text = _committed(system)
         found = status.router_status(system, VYOS_FILE, _configuration(text), text is None)
         return status.status_json(found) if raw else _table(status.HEADER, status.status_cells(found))
 
@@ -152,15 +153,21 @@ def reset_statistics(family: str) -> None:
 def restart_translators(family: str) -> None:
     """Takes all of it away and makes it anew. What TAYGA keeps over restarts stays."""
     from nat64ctl.applicable import check_applicable
-    from nat64ctl.apply import apply
+    from nat64ctl.router_facts import router_facts
+
+    from .restart import RestartFailed, restart
 
     # The lock comes first: a commit that ends meanwhile must not be undone by what was read before it.
     with _failures(), locked(), _router(family, *FAMILIES) as (system, _):
-        configuration = check_applicable((system.read_file(VYOS_FILE) or "").encode(), VYOS_FILE).configuration
-        if configuration is None:
-            raise vyos.opmode.DataUnavailable("%s has errors: `nat64ctl check` names them" % VYOS_FILE)
-        apply(system, Configuration())
-        apply(system, configuration)
+        # With what the router says: what could not be made anew is not taken away.
+        result = check_applicable((_committed(system) or "").encode(), "", router_facts(system))
+        if result.configuration is None:
+            errors = [str(problem) for problem in result.problems if problem.severity is Severity.ERROR]
+            raise vyos.opmode.DataUnavailable("\n".join(["nothing was restarted: this router could not make it anew", *errors]))
+        try:
+            restart(system, result.configuration)
+        except RestartFailed as error:
+            raise vyos.opmode.InternalError(str(error)) from error
 
 
 def generate_debug_archive(raw: bool) -> Shown:
@@ -199,10 +206,21 @@ def _router(family: str, *others: str) -> Iterator[Any]:
     _expect(family)
     with _failures():
         system: System = LocalSystem()
-        text = system.read_file(VYOS_FILE)
+        text = _committed(system)
         if not any(line.startswith("set %s " % each) for line in (text or "").split("\n") for each in (family, *others)):
             raise vyos.opmode.UnconfiguredSubsystem("%s is not configured" % " or ".join(each.upper() for each in dict.fromkeys((family, *others))))
         yield system, _configuration(text)
+
+
+def _committed(system: System) -> Optional[str]:
+    """What was committed last, as `set` lines; None where that is nothing."""
+    text = system.read_file(VYOS_FILE)
+    if text is not None:
+        return text
+    # No commit since the package came, or nothing is configured: only VyOS knows. Its library takes its time, so it is asked only then.
+    from vyos.config import Config
+
+    return "".join(lines_by_root(Config(), active=True).values()) or None
 
 
 def _configuration(text: Optional[str]) -> Optional[Configuration]:
