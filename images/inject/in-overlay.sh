@@ -55,7 +55,8 @@ if [ -z "${USER_NAMESPACE-}" ]; then
 fi
 # What maintainer scripts do as root: files of others, other owners, other users. su and chpasswd fail without audit_write.
 may='chown dac_override fowner fsetid kill setgid setuid setpcap setfcap net_bind_service audit_write'
-walls=(--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname localhost --die-with-parent --new-session --cap-drop ALL)
+# --as-pid-1: bubblewrap's own first process would close what it still has of this host's /proc only after the program began; who looks at once got out by that.
+walls=(--unshare-pid --as-pid-1 --unshare-ipc --unshare-uts --unshare-cgroup-try --hostname localhost --die-with-parent --new-session --cap-drop ALL)
 for capability in $may; do walls+=(--cap-add "cap_$capability"); done
 walls+=(--bind merged / --proc /proc)
 # What the kernel tells and lets switch is this host's, and root's by the number: nothing of it is written, and what only root may read is empty.

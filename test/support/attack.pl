@@ -47,10 +47,11 @@ for my $pid (@pids, $$) {
   }
   if (open(my $file, '<', "/proc/$pid/cmdline")) { my $words = join('', <$file>); reached("sees process $words") if $words =~ /in-overlay|nat64-forge\.mjs|apt-get/ }
   if (open(my $file, '<', "/proc/$pid/environ")) { my $words = join('', <$file>); reached("sees environment $words") if $words =~ /OUTSIDE=/ }
-  # The one that keeps it here: as soon as nobody runs that, it could be written to.
+  # The one that keeps it here, where that is no program of the image: as soon as nobody runs that, it could be written to.
   if ($pid == 1) {
     my $exe = "/proc/1/exe";
-    reached('may write to the program of 1') if call('access', $exe, 2) == 0;
+    my ($is, $own) = map { join(' ', (stat($_))[0, 1]) } $exe, readlink($exe) // '';
+    reached('may write to the program of 1') if $is ne $own && call('access', $exe, 2) == 0;
   }
 }
 alone('chroot', \&leave_root);
