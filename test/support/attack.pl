@@ -46,6 +46,8 @@ for my $pid (@pids, $$) {
     try_root("/proc/$pid/fd/$fd", "through descriptor $fd of $pid");
   }
   if (open(my $file, '<', "/proc/$pid/cmdline")) { my $words = join('', <$file>); reached("sees process $words") if $words =~ /in-overlay|nat64-forge\.mjs|apt-get/ }
+  # What keeps it here must be no process that it sees: such a one has this host's folders open for a moment, which is not to be caught in a test.
+  reached("sees what keeps it here, $pid") if (readlink("/proc/$pid/exe") // '') =~ m{/bwrap(?: \(deleted\))?$};
   if (open(my $file, '<', "/proc/$pid/environ")) { my $words = join('', <$file>); reached("sees environment $words") if $words =~ /OUTSIDE=/ }
   # The one that keeps it here, where that is no program of the image: as soon as nobody runs that, it could be written to.
   if ($pid == 1) {
