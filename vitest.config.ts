@@ -9,8 +9,9 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude, testTimeout: 20_000, sequence: { groupOrder: 0 } } },
-      // One file at a time: these compile, pack and boot, and measure deadlines while they do.
-      { test: { name: 'tools', include: ['test/tools/**/*.test.ts'], exclude, testTimeout: 10 * minutes, hookTimeout: 10 * minutes, fileParallelism: false, sequence: { groupOrder: 1 } } },
+      // Two files at a time: they pack, download and wait as much as they compile.
+      { test: { name: 'tools', include: ['test/tools/**/*.test.ts'], exclude, testTimeout: 10 * minutes, hookTimeout: 10 * minutes, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      // One at a time: a guest that has to share its processors with another is late with everything.
       { test: { name: 'qemu', include: ['test/qemu/**/*.test.ts'], exclude, testTimeout: 30 * minutes, hookTimeout: 30 * minutes, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },

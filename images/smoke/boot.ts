@@ -66,7 +66,8 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   const context: CheckContext = { ipv6Host: tree.ipv6Host, ipv4Host: tree.ipv4Host, transit: tree.transit, driver, timeline, expected: plan.expected, scaled }
 
   // No traffic or command is waited for when there is no router any more, or nobody who wants to know.
-  const ended = Promise.race([guest.ended(), whenAborted(signal)])
+  using aborted = whenAborted(signal)
+  const ended = Promise.race([guest.ended(), aborted.promise])
   ended.catch(() => undefined)
   const checks: CheckResult[] = []
   let lost: string | undefined
@@ -166,12 +167,15 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   }
 }
 
-async function whenAborted(signal: AbortSignal): Promise<never> {
-  return await new Promise((_, reject) => {
-    const onAbort = (): void => { reject(interrupted()) }
+/** Many boots may have one signal: each stops listening to it when it is over. */
+function whenAborted(signal: AbortSignal): Disposable & { promise: Promise<never> } {
+  let onAbort = (): void => undefined
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => { reject(interrupted()) }
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
   })
+  return { promise, [Symbol.dispose]: () => { signal.removeEventListener('abort', onAbort) } }
 }
 
 async function capture(tree: LabTree, firmware: string, outDir: string): Promise<{ files: string[]; stop: () => Promise<void> }> {

@@ -287,6 +287,8 @@ describe.skipIf(!tools)('the new ISO', () => {
     let said = ''
     running.child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
     await vi.waitFor(() => { expect(said).toContain('now it waits') }, { timeout: 120_000, interval: 50 })
+    const processes = async (): Promise<string> => (await exec(['pgrep', '-f', `in-overlay.sh ${file('store')}/work/`], { okStatus: [0, 1] })).stdout
+    expect(await processes()).not.toBe('')
     running.child.kill(signal)
     const { status, stderr } = await running.ended
     if (signal !== 'SIGKILL') {
@@ -299,7 +301,7 @@ describe.skipIf(!tools)('the new ISO', () => {
     expect((await readdir(temporary)).filter((name) => name.startsWith('nat64-forge'))).toEqual([])
     expect(await sha256File(iso)).toBe(isoDigest)
     // Its processes end with it, and with them the mounts, which only they see.
-    await vi.waitFor(async () => { expect((await exec(['pgrep', '-f', 'in-overlay.sh .*/store/work/'], { okStatus: [0, 1] })).stdout).not.toContain('\n') }, { timeout: 20_000, interval: 100 })
+    await vi.waitFor(async () => { expect(await processes()).toBe('') }, { timeout: 20_000, interval: 100 })
     expect(await readFile('/proc/mounts', 'utf8')).not.toContain(file('store'))
   })
 
