@@ -11,6 +11,7 @@ import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
+import { asRoot } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
 import { heldBack } from './held-back.ts'
 import { newManifest } from './new-manifest.ts'
@@ -182,7 +183,7 @@ async function unpackAll({ input: { exec, log, workDir }, iso, squashfs, way: { 
   if (foreign[0] !== undefined && namespace?.owners !== 'own') throw new ForgeError('E_INJECT', `${foreign[0]} in the image belongs to a number beyond those that are set aside for this user`, { hint: needsNumbers })
   if (mode === 'repack' && (devices.length > 0 || foreign.length > 0)) {
     const what = devices.length > 0 ? `device nodes (${devices[0] ?? ''})` : `files of others (${foreign[0] ?? ''})`
-    throw new ForgeError('E_INJECT', `the image has ${what}, so only root can pack all of it again`, { hint: devices.length > 0 ? 'use --mode graft, which takes them from the old image as they are, or run the same command as root' : `use --mode graft; ${needsNumbers}` })
+    throw new ForgeError('E_INJECT', `the image has ${what}, so only root can pack all of it again`, { hint: devices.length > 0 ? `use --mode graft, which takes them from the old image as they are, or ${asRoot}` : `use --mode graft; ${needsNumbers}` })
   }
   return unpacked
 }

@@ -7,7 +7,7 @@ import { openSquashfs, type Squashfs } from '../../scripts/formats/squashfs/squa
 import { flagsOf } from '../../scripts/formats/squashfs/superblock.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
-import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
+import { asRoot, type UserNamespace } from '../../scripts/lib/user-namespace.ts'
 import { differenceOf, removeUnchanged, type Difference } from './difference.ts'
 import type { NewFile } from './new-file.ts'
 import { needsNumbers } from './unpacked-root.ts'
@@ -64,10 +64,10 @@ export async function packDifference(old: Squashfs, { exec, workDir }: PackDeps,
   // Only to see what differs.
   const difference = await pack('-noI', '-noD', '-noF', '-noX', '-noId')
   const [first] = difference.onlyRoot
-  if (first !== undefined) throw new ForgeError('E_INJECT', `only root can do this rightly: ${first}${difference.onlyRoot.length > 1 ? `, and ${String(difference.onlyRoot.length - 1)} more` : ''}`, { hint: namespace?.owners === 'own' ? needsNumbers : 'run the same command as root or with sudo', details: difference.onlyRoot.join('\n') })
+  if (first !== undefined) throw new ForgeError('E_INJECT', `only root can do this rightly: ${first}${difference.onlyRoot.length > 1 ? `, and ${String(difference.onlyRoot.length - 1)} more` : ''}`, { hint: namespace?.owners === 'own' ? needsNumbers : asRoot, details: difference.onlyRoot.join('\n') })
   const layered = async (packed: Difference, again: string[]): Promise<{ file: string; difference: Difference }> => {
     const notes = asLayer && namespace ? await overlayNotes(file, { exec, workDir }) : 'none'
-    if (notes === 'needed') throw new ForgeError('E_INJECT', 'a folder of the image was replaced, or files with extended attributes came, which only root can put into a layer', { hint: 'use --mode graft, or run the same command as root or with sudo' })
+    if (notes === 'needed') throw new ForgeError('E_INJECT', 'a folder of the image was replaced, or files with extended attributes came, which only root can put into a layer', { hint: `use --mode graft, or ${asRoot}` })
     return { file, difference: notes === 'none' ? packed : await pack(...again, '-no-xattrs') }
   }
   if (difference.unchanged.length > 0) await removeUnchanged(upper, difference, { exec, workDir, namespace })

@@ -5,7 +5,7 @@ import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
-import type { UserNamespace } from '../../scripts/lib/user-namespace.ts'
+import { asRoot, type UserNamespace } from '../../scripts/lib/user-namespace.ts'
 
 export const unpackTools: readonly HostTool[] = [
   { command: 'unsquashfs', package: 'squashfs-tools', why: 'unpacks an image\'s root where it cannot be mounted' },
@@ -39,13 +39,13 @@ export async function unpackRoot({ iso, offset, squashfs, namespace, exec, workD
   }).catch((error: unknown) => {
     const [, attribute, path] = /failed to write xattr (\S+) for file lower\/(.*) because /.exec(said.join('\n')) ?? []
     if (attribute === undefined) throw error
-    throw new ForgeError('E_INJECT', `${path ?? ''} in the image has the attribute ${attribute}, which only root can set`, { hint: 'run the same command as root or with sudo', cause: error })
+    throw new ForgeError('E_INJECT', `${path ?? ''} in the image has the attribute ${attribute}, which only root can set`, { hint: asRoot, cause: error })
   })
   const { devices, foreign, other } = whatWasLeftOut(said)
-  if (other !== undefined) throw new ForgeError('E_INJECT', `the image's root cannot be unpacked by an ordinary user: ${other}`, { hint: 'run the same command as root or with sudo' })
+  if (other !== undefined) throw new ForgeError('E_INJECT', `the image's root cannot be unpacked by an ordinary user: ${other}`, { hint: asRoot })
   // Names in an image may hold anything, also what looks like unsquashfs's words: only what is a device there is touched, and no link followed.
   const strange = devices.find((path) => inodeAt(squashfs, path)?.kind.endsWith('-device') !== true)
-  if (strange !== undefined) throw new ForgeError('E_INJECT', `the image has names that look like messages of unsquashfs (${strange})`, { hint: 'run the same command as root or with sudo, if you trust the image' })
+  if (strange !== undefined) throw new ForgeError('E_INJECT', `the image has names that look like messages of unsquashfs (${strange})`, { hint: `if you trust the image, ${asRoot}` })
   if (devices.length > 0) {
     await writeFile(join(workDir, 'devices'), Buffer.from(devices.map((path) => `lower/${path}\0`).join(''), 'latin1'))
     await exec(['xargs', '-0', '-a', 'devices', 'sh', '-c', 'for path; do : > "$path"; chmod 0 "$path"; done', 'sh'], { cwd: workDir, userNamespace: namespace, doing: 'mark the places of device nodes', errorCode: 'E_INJECT' })
@@ -61,7 +61,7 @@ export async function unpackRoot({ iso, offset, squashfs, namespace, exec, workD
   return { namespace, devices, foreign }
 }
 
-export const needsNumbers = 'run the same command as root; or have Debian\'s package uidmap installed and numbers set aside for this user (/etc/subuid and /etc/subgid, 65536 each)'
+export const needsNumbers = `${asRoot}; or have Debian's package uidmap installed and numbers set aside for this user (/etc/subuid and /etc/subgid, 65536 each)`
 
 /** What unsquashfs said that it could not do, by paths of the image; `other` is what an ordinary user should be able to. Pure. */
 export function whatWasLeftOut(lines: readonly string[]): { devices: string[]; foreign: string[]; other: string | undefined } {

@@ -4,6 +4,9 @@ import { ForgeError, isErrno } from './errors.ts'
 import { createExec, type Exec } from './exec.ts'
 import { silentLog } from './log.ts'
 
+/** How to come by root's rights: root that lacks them is in a container. */
+export const asRoot = process.getuid?.() === 0 ? 'run the same command outside of the container, or give the container the right to mount (docker run --privileged)' : 'run the same command as root or with sudo'
+
 /** In which an ordinary user is root, over what is the user's own. */
 export interface UserNamespace {
   /** Options of unshare that make it. */
@@ -39,7 +42,7 @@ export async function openUserNamespace(exec: Exec, dir: string, doing: string):
   }
   const words = last instanceof ForgeError ? last.details ?? '' : ''
   const { why, remedy } = whyNot({ words, unprivileged: await kernelSwitch('kernel/unprivileged_userns_clone'), most: await kernelSwitch('user/max_user_namespaces'), apparmor: await kernelSwitch('kernel/apparmor_restrict_unprivileged_userns') })
-  throw new ForgeError('E_NOT_ROOT', `only root can ${doing} here: ${why}`, { hint: `run the same command as root or with sudo; or ${remedy}`, cause: last, ...(words === '' ? {} : { details: words }) })
+  throw new ForgeError('E_NOT_ROOT', `only root can ${doing} here: ${why}`, { hint: `${asRoot}; or ${remedy}`, cause: last, ...(words === '' ? {} : { details: words }) })
 }
 
 /** What a host says that allows no user namespace. Switches are as in /proc/sys; undefined where the kernel has none. */
