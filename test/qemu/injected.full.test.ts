@@ -7,7 +7,7 @@ import type { InspectReport } from '../../images/inspect/artifact.ts'
 import { shortSet, type CheckId } from '../../images/smoke/checks/catalogue.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
-import { smokeSpec, type IsoMedium } from '../../images/smoke/spec.ts'
+import { smokeSpec, type IsoMedium, type RouterCheck } from '../../images/smoke/spec.ts'
 import { localPool } from '../../scripts/lib/build-root.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
 import { Session } from '../../scripts/pipeline/session.ts'
@@ -60,9 +60,9 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     })
   }
   /** The checks of a boot under BIOS and one under UEFI that did not pass. The reference router's own tests ask for more: here it is about the image. */
-  const smoke = async (medium: Parameters<typeof smokeIso>[0]['medium'], expected: { kernelRelease: string; joolVersion: string }, also: readonly CheckId[] = ['reboot', 'units-after-reboot'], on: IsoMedium = 'cd'): Promise<string[]> => {
+  const smoke = async (medium: Parameters<typeof smokeIso>[0]['medium'], expected: { kernelRelease: string; joolVersion: string }, also: readonly CheckId[] = ['reboot', 'units-after-reboot'], on: IsoMedium = 'cd', checks: readonly RouterCheck[] = []): Promise<string[]> => {
     const [workDir, outDir] = [await mkdtemp(path('lab-')), await mkdtemp(path('evidence-'))]
-    const plan = planBoots(smokeSpec.parse({ driver: 'reference', medium: on }), 'router', expected)
+    const plan = planBoots(smokeSpec.parse({ driver: 'reference', medium: on, checks }), 'router', expected)
     const asked: ReadonlySet<CheckId> = new Set([...shortSet, 'units', ...also])
     const { boots } = await smokeIso({
       medium, plan: { ...plan, boots: plan.boots.map((boot) => ({ ...boot, checks: boot.checks.filter((id) => asked.has(id)) })) },
@@ -121,6 +121,15 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     it('starts from a USB stick as it did before, under BIOS and UEFI', async () => {
       const expected = { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }
       for (const iso of [reference.iso, path('reference.iso')]) expect(await smoke({ iso }, expected, [], 'usb'), iso).toEqual([])
+    })
+
+    it('translates from a layer, which live-boot lays on the image\'s own root, under BIOS and UEFI; what a layer takes away is gone', async () => {
+      await writeFile(path('take-and-give'), '#!/bin/sh\nset -e\nrm -r /etc/issue.net /usr/share/common-licenses\nmkdir /usr/share/common-licenses\necho new > /usr/share/common-licenses/new\n')
+      await inject(path('bare.iso'), 'layer.iso', ...await debs(reference.packages, 'jool-modules-6', 'jool-modules-amd64', 'jool-tools', 'nat64ctl'), ...await debs(folder, 'tayga'), '--mode', 'layer', '--script', path('take-and-give'))
+      expect(works(await inspect(path('layer.iso')))).toEqual({ 'Jool NAT64': 'now', 'TAYGA': 'now' })
+      expect(await smoke({ iso: path('layer.iso') }, { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }, undefined, 'cd', [
+        { id: 'whiteouts', title: 'what the layer takes away is gone', router: 'echo $(ls /usr/share/common-licenses) $(ls /etc/issue.net 2>/dev/null) $(ls /run/live/rootfs)', prints: 'new filesystem.squashfs zz-nat64-forge.squashfs' },
+      ])).toEqual([])
     })
   })
 
