@@ -1,13 +1,19 @@
-import { access, mkdir, readdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { program, smallBuild, start } from '../support/cli.ts'
+import { program, smallBuild, start, type Running } from '../support/cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { needsTools } from '../support/tools.ts'
 
 const tree = async (dir: string): Promise<string[]> => (await readdir(dir, { recursive: true })).sort()
 // A program that ended but that nobody waited for (its parent was killed, and pid 1 does not reap) has no command line any more.
 const gone = (pid: number): Promise<void> => vi.waitFor(async () => { expect(await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '')).toBe('') }, { timeout: 5000, interval: 20 })
+
+async function saidBy({ child }: Running, words: string): Promise<void> {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  await vi.waitFor(() => { expect(said).toContain(words) }, { timeout: 20_000 })
+}
 
 /** Nothing of a run may be there but what later runs use. */
 async function expectCleanStore(store: string): Promise<void> {
@@ -32,14 +38,16 @@ describe('a build', () => {
   })
 
   test('that two runs make at once on one store is made once', async () => {
-    const build = await smallBuild(await temporaryFolder(), { gpgv: 'sleep 3' })
+    const dir = await temporaryFolder()
+    const build = await smallBuild(dir, { gpgv: `until [ -e ${dir}/second-waits ]; do sleep 0.1; done` })
     const first = build.start(['--json'])
     await build.firstCall()
     const second = build.start(['--json', '--out', join(build.dir, 'out2')])
+    await saidBy(second, 'waiting for another run that makes source')
+    await writeFile(join(dir, 'second-waits'), '')
     const ended = await Promise.all([first.ended, second.ended])
     expect(ended.map(({ status }) => status)).toEqual([0, 0])
     expect(ended.map(({ stdout }) => (JSON.parse(stdout) as { stages: { cached: boolean }[] }).stages[0]?.cached)).toEqual([false, true])
-    expect(ended[1].stderr).toContain('waiting for another run that makes source')
     expect(await build.calls()).toHaveLength(1)
     await expectCleanStore(build.store)
   })
@@ -77,9 +85,7 @@ describe('a run that is ended from outside', () => {
     const first = build.start()
     await build.firstCall()
     const second = build.start(['--out', join(build.dir, 'out2')])
-    let shown = ''
-    second.child.stderr?.on('data', (chunk: Buffer) => { shown += chunk.toString() })
-    await vi.waitFor(() => { expect(shown).toContain('waiting for another run') }, { timeout: 20_000 })
+    await saidBy(second, 'waiting for another run')
     second.child.kill('SIGINT')
     expect((await second.ended).status).toBe(130)
     expect(first.child.exitCode).toBeNull()
