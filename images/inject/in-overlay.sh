@@ -16,8 +16,10 @@ close_lower() { [ -n "${UNPACKED-}" ] || umount lower; }
 # as_below FOLDER OTHER: makes OTHER what FOLDER is, with all attributes but overlayfs's own notes. What tar cannot set it only warns of.
 as_below() {
   chmod --reference="$1" "$2"; chown --reference="$1" "$2"
-  tar -C "$1" --create --no-recursion --xattrs --xattrs-include='*' --xattrs-exclude='trusted.overlay.*' --xattrs-exclude='user.overlay.*' . \
-    | tar -C "$2" --extract --no-same-owner --preserve-permissions --xattrs --xattrs-include='*' 2> scratch/not-set || { cat scratch/not-set >&2; exit 1; }
+  tar -C "$1" --create --no-recursion --xattrs --xattrs-include='*' --xattrs-exclude='trusted.overlay.*' --xattrs-exclude='user.overlay.*' . 2> scratch/not-read \
+    | tar -C "$2" --extract --no-same-owner --preserve-permissions --xattrs --xattrs-include='*' 2> scratch/not-set || { cat scratch/not-read scratch/not-set >&2; exit 1; }
+  # An image that was packed without attributes has none to read.
+  grep -v 'Cannot f\?listxattr: Operation not supported' scratch/not-read >&2 || :
   [ ! -s scratch/not-set ] || { cat scratch/not-set >&2; exit 1; }
   touch --reference="$1" "$2"
 }
@@ -182,7 +184,9 @@ fi
 unfinished() { in_root dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' | grep -vE ' (installed|config-files|not-installed)$' || true; }
 before=$(unfinished)
 [ ! -s scratch/dpkg-runs ] || in_root sh /run/nat64-forge/dpkg-runs
-[ ! -e request/script ] || in_root /run/nat64-forge/script
+if [ -e request/script ]; then
+  in_root /run/nat64-forge/script || { echo "$?" > answer/script-failed; exit 1; }
+fi
 in_root dpkg-query -W -f '${binary:Package} ${Version} ${Architecture} ${db:Status-Status} ${source:Package} ${source:Version}\n' > answer/packages
 for tree in upper lower; do
   ! is_file "$tree" var/lib/dpkg/status || { cp "$tree/var/lib/dpkg/status" answer/status; break; }
@@ -191,9 +195,10 @@ done
 for list in upper/var/lib/dpkg/info/*.list; do
   ! is_file upper "${list#upper/}" || grep -hE '^/(run|tmp|dev)/.' "$list" || true
 done | LC_ALL=C sort -u > answer/not-kept
-after=$(unfinished)
-if [ "$after" != "$before" ]; then
-  printf 'packages are not completely installed:\n%s\n' "$after" >&2
+# What was unfinished before may be finished now; what is unfinished now must have been before.
+left=$(LC_ALL=C comm -13 <(printf '%s\n' "$before" | LC_ALL=C sort) <(unfinished | LC_ALL=C sort))
+if [ -n "$left" ]; then
+  printf 'packages are not completely installed:\n%s\n' "$left" >&2
   exit 1
 fi
 if [ -n "$asker" ] && is_file upper "$asker" && grep -qF "$asks" "upper/$asker"; then
@@ -209,7 +214,14 @@ done < request/kernels-to-remove
 
 # A path without usr/, since a module or an initrd may have it on either side of that link.
 plain() { sed -e 's,^usr/\(bin\|sbin\|lib[^/]*\)/,\1/,' | LC_ALL=C sort -u; }
-changed() { find upper -mindepth 1 ! -type d -printf '%P\n' | plain; }
+# Of a folder that was removed and made again, overlayfs notes only that: all that was in it below has gone.
+opaque() { getfattr --recursive --physical --no-dereference --absolute-names --match='^(trusted|user)\.overlay\.opaque$' upper 2>/dev/null | sed -n 's|^# file: upper/||p'; }
+gone_with() {
+  while read -r folder; do
+    ! in_tree lower "$folder" || [ ! -d "lower/$folder" ] || [ -L "lower/$folder" ] || (cd lower && find "./$folder" -mindepth 1 ! -type d -printf '%p\n' | sed 's|^\./||')
+  done
+}
+changed() { { find upper -mindepth 1 ! -type d -printf '%P\n'; opaque | gone_with; } | plain; }
 # Every module that came must be in the list that was made, by its name: of two of one name, depmod takes one.
 expect_listed() {
   for list in lib/modules/"$1"/modules.dep usr/lib/modules/"$1"/modules.dep; do ! is_file upper "$list" || break; done
@@ -229,6 +241,8 @@ while read -r release; do
 done < scratch/releases
 
 is_new() {
+  # On the list, and in no upper folder: it has gone with the folder that it was in.
+  in_tree upper "$1" || in_tree upper "usr/$1" || return 0
   for path in "$1" "usr/$1"; do
     in_tree upper "$path" || continue
     if [ -L "upper/$path" ]; then in_tree lower "$path" && [ -L "lower/$path" ] && [ "$(readlink "upper/$path")" = "$(readlink "lower/$path")" ] || return 0
@@ -239,6 +253,7 @@ is_new() {
 }
 # initrd_is_stale INITRD RELEASE
 initrd_is_stale() {
+  : > scratch/firmware
   # One that cannot be listed may hold anything. `set -e` does not hold here.
   if ! in_root lsinitramfs "$1" > scratch/listing || [ ! -s scratch/listing ]; then
     echo 'what it holds could not be listed' >> answer/initrd-why
@@ -252,7 +267,13 @@ initrd_is_stale() {
     name=$(basename "$path" | sed 's|\.ko\..*|.ko|')
     ! grep -qxF "$name" scratch/initrd-modules || echo "$path"
   done >> scratch/suspects
-  grep -E '^(etc|share|usr/share|lib)/(initramfs-tools|modprobe\.d)/' scratch/changed >> scratch/suspects || true
+  # What hooks of Debian's packages take in besides: names of interfaces, rules, disks, microcode.
+  grep -E -e '^(etc|lib)/systemd/network/[^/]*\.link$' -e '^etc/(udev|lvm|mdadm|multipath|iscsi|live|cryptsetup-initramfs|plymouth)/' \
+    -e '^etc/(crypttab|mdadm\.conf|multipath\.conf|fstab|modules)$' -e '^lib/(live|cryptsetup|mdadm)/' -e '^lib/firmware/(intel|amd)-ucode/' scratch/changed >> scratch/suspects || true
+  # And what the modules in it load; modinfo fails for those that the kernel has built in, and tells of the others.
+  mapfile -t names < <(sed 's/\.ko$//' scratch/initrd-modules)
+  [ "${#names[@]}" = 0 ] || in_root modinfo -k "$2" -F firmware -- "${names[@]}" > scratch/firmware 2>/dev/null || :
+  awk 'FILENAME == ARGV[1] { wanted[$0]; next } /^lib\/firmware\// { name = $0; sub("^lib/firmware/(updates/)?", "", name); sub("\\.(xz|zst)$", "", name); if (name in wanted) print }' scratch/firmware scratch/changed >> scratch/suspects
   while read -r path; do
     if is_new "$path"; then
       echo "$path" >> answer/initrd-why
@@ -287,6 +308,8 @@ while read -r release initrd; do
   [ "$initrd" != "/boot/initrd.img-$release" ] && [ "$initrd" != new ] || in_root sh -c "cat /run/nat64-forge/initrd > '/boot/initrd.img-$release'"
   mv run/initrd "answer/initrd-$release"
 done < request/initrds
+# Who asked may know of something that is not known here.
+if [ ! -e answer/initrd-why ] && is_file run initrd-asked && grep -q -e '-u' run/initrd-asked; then echo initrd-asked >> answer/notes; fi
 
 in_root sh -c 'umask 022; manifest=/usr/share/doc/nat64-forge/manifest.json; rm -rf "$manifest"; mkdir -p /usr/share/doc/nat64-forge && : > "$manifest"'
 umount --recursive --lazy merged

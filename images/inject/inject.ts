@@ -14,11 +14,12 @@ import type { Log } from '../../scripts/lib/log.ts'
 import { asRoot } from '../../scripts/lib/user-namespace.ts'
 import type { Difference } from './difference.ts'
 import { heldBack } from './held-back.ts'
+import { moduleNotes } from './module-notes.ts'
 import { newManifest } from './new-manifest.ts'
 import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
-import { architectureName, expectInstalled, heldPackages, leaveOut, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
+import { architectureName, expectInstalled, givenCopy, heldPackages, leaveOut, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 import { findWayIn, type WayIn } from './way-in.ts'
@@ -28,6 +29,7 @@ export const injectTools: readonly HostTool[] = [
   { command: 'xorriso', package: 'xorriso', why: 'writes ISOs' },
   { command: 'mount', package: 'mount', why: 'lays an overlay over an image\'s root' },
   { command: 'bwrap', package: 'bubblewrap', why: 'keeps what runs in an image inside of it' },
+  { command: 'getfattr', package: 'attr', why: 'sees which folders of an image were made anew' },
   { command: 'apt-get', package: 'apt', why: 'decides what packages in an image need' },
   { command: 'apt-ftparchive', package: 'apt-utils', why: 'makes apt repositories' },
   ...unpackTools,
@@ -40,6 +42,8 @@ export interface InjectInput {
   iso: string
   /** .deb files that are to be installed. */
   packages: readonly string[]
+  /** Those of them whose modules have been held against the image's kernel. */
+  judged?: readonly string[]
   /** Folders with packages that these may need. */
   folders?: readonly string[]
   /** A program that runs in the image's root when the packages are there. */
@@ -206,6 +210,8 @@ interface Request {
   offer: Offer
   /** Why each of what was given is not to be installed. */
   leftOut: readonly string[]
+  /** What a person should know of modules. */
+  modules: readonly string[]
   before: readonly { name: string; version: string; architecture: string }[]
   given: ReadonlySet<string>
   kernels: readonly ImageKernel[]
@@ -214,7 +220,7 @@ interface Request {
 }
 
 /** Writes down what is to be done in the overlay, in the work folder. */
-async function prepare({ packages, folders = [], script, kernel = 'keep', mode = 'graft', exec, workDir }: InjectInput, image: RouterImage, squashfs: Squashfs): Promise<Request> {
+async function prepare({ iso, packages, judged = [], folders = [], script, kernel = 'keep', mode = 'graft', exec, workDir }: InjectInput, image: RouterImage, squashfs: Squashfs): Promise<Request> {
   const root = await image.root()
   const system = await systemOf(image)
   const status = await root.readFile('var/lib/dpkg/status')
@@ -230,6 +236,9 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
   const offer = { ...offered, given }
   const kernels = await kernelsIn(image)
   const newKernel = kernel === 'replace' ? kernelOf(offer) : undefined
+  const modules = newKernel !== undefined ? [] : await moduleNotes({
+    iso, kernels, coming: given.flatMap(({ kernel: comes }) => comes ?? []), packages: packages.flatMap((path, at) => judged.includes(path) ? [] : givenCopy(workDir, path, at)), exec, workDir,
+  })
   const oldKernels = newKernel === undefined ? [] : kernels.map(({ release }) => String(release)).filter((release) => release !== newKernel).sort()
   for (const name of ['vmlinuz', 'initrd'] as const) {
     if (newKernel !== undefined && image.iso && liveEntries(image.iso, name).length === 0) throw new ForgeError('E_INJECT', `${image.path} has no ${name} beside its squashfs, so its kernel cannot be replaced`, { hint: 'only ISOs in the form of live-boot have their kernel replaced' })
@@ -248,9 +257,21 @@ async function prepare({ packages, folders = [], script, kernel = 'keep', mode =
     await write('kernels-to-remove', oldKernels)
     await write('kernel-packages', goes)
   }
-  if (script !== undefined) await copyFile(script, join(workDir, 'request/script')).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) })
+  if (script !== undefined) await copyScript(script, join(workDir, 'request/script'))
   await write('initrds', newKernel === undefined ? await initrdsOf(image, kernels, workDir) : [`${newKernel} new`])
-  return { offer, leftOut, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
+  return { offer, leftOut, modules, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
+}
+
+async function copyScript(script: string, to: string): Promise<void> {
+  const unreadable = (cause: unknown): never => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) }
+  // A pipe would be waited for without an end.
+  if (!(await stat(script).catch(unreadable)).isFile()) throw new ForgeError('E_USAGE', `the script ${script} is not a file`, { hint: 'write it to a file first' })
+  await copyFile(script, to).catch(unreadable)
+  if ((await firstLine(to)).endsWith('\r')) throw new ForgeError('E_USAGE', `the script ${script} has the line ends of Windows (CRLF), so the image finds no interpreter for it`, { hint: `take them out: sed -i 's/\\r$//' ${script}` })
+}
+
+async function firstLine(script: string): Promise<string> {
+  return (await readFile(script, 'latin1')).split('\n', 1)[0] ?? ''
 }
 
 function kernelOf({ given }: Offer): string {
@@ -305,18 +326,30 @@ async function expectKernel({ newKernel }: Request, workDir: string): Promise<vo
   await copyFile(from, join(workDir, 'vmlinuz'))
 }
 
-async function runInOverlay({ exec, workDir }: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[], unpacked: UnpackedRoot | undefined): Promise<void> {
+async function runInOverlay(input: InjectInput, iso: OpenIso, squashfs: Squashfs, step: readonly string[], unpacked: UnpackedRoot | undefined): Promise<void> {
+  const { exec, workDir } = input
   const { squashfsEntry: entry, source } = iso
   const said: string[] = []
   await exec(['unshare', '--net', 'bash', fileURLToPath(new URL('in-overlay.sh', import.meta.url)), workDir, resolve(source.path), String(entry.offset), String(mountedBytes(iso)), ...step] as unknown as Argv, {
-    contained: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
+    contained: true, foreignWords: true, doing: step[0] === 'pack' ? 'pack the root again' : 'install the packages in the image', errorCode: 'E_INJECT', userNamespace: unpacked?.namespace,
     env: { ...(step[0] === 'pack' ? {} : { SOURCE_DATE_EPOCH: String(squashfs.superblock.createdAt) }), ...(unpacked ? { UNPACKED: 'yes' } : {}), ...(unpacked?.namespace ? { USER_NAMESPACE: 'yes' } : {}) },
     hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace?.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
   }).catch(async (error: unknown) => {
+    const [status] = await linesOf(join(workDir, 'answer/script-failed'))
+    if (status !== undefined && error instanceof ForgeError && error.code === 'E_INJECT') throw await scriptFailure(input, status, said, error)
     const refusal = refusalOf(said, heldPackages(await readFile(join(workDir, 'request/status'), 'latin1')))
     if (!refusal) throw error
     throw new ForgeError('E_INJECT', refusal.message, { hint: refusal.hint, cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}) })
   })
+}
+
+async function scriptFailure({ script = '', workDir }: InjectInput, status: string, said: readonly string[], cause: ForgeError): Promise<ForgeError> {
+  const more = { cause, ...(cause.details === undefined ? {} : { details: cause.details }) }
+  if (said.at(-1)?.startsWith('bwrap: execvp ') === true) {
+    const interpreter = /^#!\s*(\S+)/.exec(await firstLine(join(workDir, 'request/script')))?.[1]
+    return new ForgeError('E_INJECT', `the script ${script} cannot be started in the image, which has no ${interpreter ?? 'program for it'}`, { hint: 'have it begin with #!/bin/sh, or give a package with that program too', ...more })
+  }
+  return new ForgeError('E_INJECT', `the script ${script} failed in the image: exit status ${status}`, { hint: 'its last words above say why; nothing was written', ...more })
 }
 
 /** What a loop device is told to show of the ISO: whole blocks. */
@@ -391,8 +424,10 @@ async function notesOf({ answer, mode, request, outcome, difference }: NotesInpu
   const kernels = request.offer.given.flatMap(({ kernel }) => kernel ?? []).filter((release) => !request.kernels.some((known) => known.release === release))
   return [
     ...request.leftOut,
+    ...request.modules,
     ...(noted.has('own-relations-broken') ? ['packages of the image itself have unmet dependencies, so apt was not asked: dpkg installed what was given, and no more'] : []),
     ...(noted.has('no-initramfs-tools') ? ['something that an initrd may hold has changed, and the image has no initramfs-tools to make one: its initrd stays as it was'] : []),
+    ...(noted.has('initrd-asked') ? ['a package asked for a new initrd, and nothing has changed that is known to go into one: it stays as it was'] : []),
     ...(notKept.length === 0 ? [] : [`packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (${shortly(notKept)})`]),
     ...(secrets.length === 0 ? [] : [`packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (${shortly(secrets)}); a --script can remove them`]),
     ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them'] : []),

@@ -104,7 +104,15 @@ export async function writeNewIso(input: NewIsoInput): Promise<{ sha256: string;
   // The disk has its time while all of it is looked at.
   const notes = await expectSame(input, new Set([...files.keys(), ...input.streamed.keys()]), digests, patched)
   await flushed
-  return { sha256, notes }
+  return { sha256, notes: [...notes, ...staleNotes(iso, [...files.keys(), ...input.streamed.keys()])] }
+}
+
+/** Sums and signatures of single files, which nothing but their makers can bring up to date. */
+const ofOneFile = /\.(sig|sign|asc|gpg|minisig|p7s|verity|zsync|(sha|md)\d+(sum)?)$/i
+
+function staleNotes({ entries }: OpenIso, changed: readonly string[]): string[] {
+  const stale = entries.map(({ path }) => path).filter((path) => ofOneFile.test(path) && changed.includes(path.replace(ofOneFile, '')) && !changed.includes(path))
+  return stale.length === 0 ? [] : [`what is beside a file that changed was left as it is, and does not fit it any more: ${stale.join(', ')}`]
 }
 
 /** Writes the ISO, with holes for what is streamed. */
@@ -128,8 +136,9 @@ async function runXorriso({ iso, output, epoch, exec, workDir, streamed, namespa
     'for size in $sizes; do truncate -s "$size" "$holes/$number"; touch -d "@$SOURCE_DATE_EPOCH" "$holes/$number"; number=$((number + 1)); done',
     'xorriso "$@" | dd bs=1M iflag=fullblock conv=sparse status=none']
   await exec(['bash', '-e', '-o', 'pipefail', '-c', script.join('\n'), 'xorriso', ...argv], {
-    doing: 'write the ISO', errorCode: 'E_INJECT', timeoutMs: 30 * 60_000, contained: true, userNamespace: namespace, stdoutFile: output,
-    env: { SOURCE_DATE_EPOCH: String(epoch), holes, sizes: [...streamed.values()].map(({ sizeBytes }) => sizeBytes).join(' ') },
+    doing: 'write the ISO', errorCode: 'E_INJECT', hint: 'the last words above say why', timeoutMs: 30 * 60_000, contained: true, userNamespace: namespace, stdoutFile: output,
+    // Settings of whoever runs this (~/.xorrisorc) would be in the ISO; with -no_rc, xorriso does not write to standard output.
+    env: { HOME: '/nonexistent', SOURCE_DATE_EPOCH: String(epoch), holes, sizes: [...streamed.values()].map(({ sizeBytes }) => sizeBytes).join(' ') },
   })
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, link, open, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { access, link, lstat, open, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
 import type { Exec } from '../../scripts/lib/exec.ts'
@@ -25,7 +25,8 @@ export async function checkOutput(output: string, input: string, neededBytes: nu
   if (source && there?.dev === source.dev && there.ino === source.ino) {
     throw new ForgeError('E_USAGE', `${output} is the same file as ${input}`, { hint: 'name another file: the given image is never written to' })
   }
-  if (there) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
+  // A link that leads nowhere is something too.
+  if (there ?? await lstat(output).catch(() => undefined)) throw new ForgeError('E_USAGE', `${output} exists`, { hint: 'name another file, or remove it' })
   await stat(folder).catch((cause: unknown) => { throw new ForgeError('E_USAGE', `the folder for ${output} does not exist`, { hint: 'make it first', cause }) })
   await access(folder, constants.W_OK).catch((cause: unknown) => { throw notWritable(folder, cause) })
   const nameless = await openNameless(folder)

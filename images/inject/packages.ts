@@ -40,11 +40,12 @@ interface OfferInput {
 export async function offerPackages({ packages, folders, architectures, workDir, exec }: OfferInput): Promise<Offer> {
   const givenDir = join(workDir, 'given')
   await mkdir(givenDir)
-  for (const path of packages) {
-    // What is called otherwise is in no list of packages.
-    const copy = join(givenDir, basename(path).replace(/(\.deb)?$/, '.deb'))
-    if (await stat(copy).then(() => true, () => false)) throw new ForgeError('E_USAGE', `${basename(path)} was given twice`, { hint: 'name every package once' })
-    await copyFile(path, copy).catch((cause: unknown) => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) })
+  for (const [at, path] of packages.entries()) {
+    const unreadable = (cause: unknown): never => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) }
+    // A pipe would be waited for without an end.
+    if (!(await stat(path).catch(unreadable)).isFile()) throw new ForgeError('E_DEB', `${path} is not a file`, { hint: 'give .deb files, and folders with packages that these may need to --packages' })
+    const copy = givenCopy(workDir, path, at)
+    await copyFile(path, copy).catch(unreadable)
     await exec(['dpkg-deb', '--info', copy], { doing: `read ${path}`, errorCode: 'E_DEB', hint: 'it is cut off or no package: get it again' })
   }
   const given = await index(givenDir, givenDir, 'given', exec)
@@ -55,7 +56,10 @@ export async function offerPackages({ packages, folders, architectures, workDir,
     if (!['all', ...architectures].includes(pkg.architecture)) {
       throw new ForgeError('E_DEB_ARCHITECTURE', `${pkg.name} ${pkg.version} is for ${pkg.architecture}, and the image is for ${architectures.join(' and ')}`, { hint: `give the package that was built for ${architectures[0] ?? 'the image'}` })
     }
-    if (given.findIndex(({ name, architecture }) => name === pkg.name && architecture === pkg.architecture) !== at) throw new ForgeError('E_USAGE', `${pkg.name} was given in two versions`, { hint: 'give the one that the image is to have' })
+    if (given.findIndex(({ name, architecture }) => name === pkg.name && architecture === pkg.architecture) !== at) {
+      const twice = given.filter(({ name, version }) => name === pkg.name && version === pkg.version).length > 1
+      throw new ForgeError('E_USAGE', twice ? `${pkg.name} was given twice` : `${pkg.name} was given in two versions`, { hint: twice ? 'name every package once' : 'give the one that the image is to have' })
+    }
   }
   const all = [...given]
   const sources = [givenDir]
@@ -70,6 +74,11 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   }
   await writeAptConfiguration(workDir, sources, architectures)
   return { given, all }
+}
+
+/** Where a given package lies. A list of packages has a line for each name, and none for what is called otherwise than .deb; two files may have one name. */
+export function givenCopy(workDir: string, path: string, at: number): string {
+  return join(workDir, 'given', `${String(at)}-${basename(path).replaceAll(/[^\w.+~:%@-]/g, '_').replace(/(\.deb)?$/, '.deb')}`)
 }
 
 /** Writes an index over the packages in a folder. The word in Origin tells apt's pins which repository is which. */
@@ -96,7 +105,7 @@ export function leaveOut({ given, all }: Offer, present: readonly string[]): { g
     const needed = name === 'vyos-nat64' ? 'vyos-1x' : /^jool-modules-([a-z].*)$/.exec(name)?.[1]?.replace(/^/, 'linux-image-')
     return needed === undefined || present.includes(needed) || all.some((one) => one.name === needed) ? [] : [[name, `${name} is left out: it is for images with ${needed}, which this one has not`]]
   }))
-  return why.size === given.length ? { given, why: [] } : { given: given.filter(({ name }) => !why.has(name)), why: [...why.values()] }
+  return why.size === given.length ? { given, why: [] } : { given: given.filter(({ name }) => !why.has(name)), why: [...why.values()].sort() }
 }
 
 async function writeAptConfiguration(workDir: string, sources: readonly string[], architectures: readonly string[]): Promise<void> {

@@ -79,7 +79,8 @@ export function toChange(error: unknown): never {
 async function isFolder(path: string): Promise<boolean> {
   try {
     const found = await stat(path)
-    if (!found.isDirectory() && !found.isFile() && !found.isBlockDevice()) throw new ForgeError('E_IMAGE', `${path} is neither a file nor a folder`, { hint: 'give the path of an ISO' })
+    if (found.isBlockDevice()) throw new ForgeError('E_IMAGE', `${path} is a device`, { hint: `copy what is on it to a file first: dd if=${path} of=router.iso bs=1M` })
+    if (!found.isDirectory() && !found.isFile()) throw new ForgeError('E_IMAGE', `${path} is neither a file nor a folder`, { hint: 'give the path of an ISO' })
     return found.isDirectory()
   } catch (error) {
     if (error instanceof ForgeError) throw error

@@ -65,7 +65,7 @@ export async function assembleIso({ root, manifest, secureBoot }: AssembleInput,
   // live-build's second, where VyOS asks for both; each covers the same files, not the other.
   if (plan.vyosShape !== undefined) await exec(['md5sum', '--', ...files.map((path) => `./${path}`)], { cwd: tree, stdoutFile: join(tree, 'md5sum.txt'), doing: 'write md5sum.txt', errorCode: 'E_ISO' })
   await setTimes(tree, plan.target.sourceDateEpoch)
-  await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-o', join(deps.outDir, plan.isoName), '-V', plan.volumeId, '-r', '-J', '-joliet-long',
+  await exec(['xorriso', '-no_rc', '-as', 'mkisofs', '-quiet', '-o', join(deps.outDir, plan.isoName), '-V', plan.volumeId, '-r', '-J', '-joliet-long',
     '-c', 'isolinux/boot.cat', '-b', 'isolinux/isolinux.bin', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table',
     '-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot',
     '-isohybrid-mbr', join(isolinux, 'isohdpfx.bin'), '-isohybrid-gpt-basdat', '-partition_offset', '16', tree,

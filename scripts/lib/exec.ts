@@ -28,6 +28,8 @@ export interface ExecOptions {
   hint?: string
   /** A failure is one of the answers the caller expects: no debug shell for it. */
   tolerated?: boolean
+  /** It runs programs of others: nothing is concluded from what they print, as that this host lacks something. */
+  foreignWords?: boolean
   /** What it prints may hold credentials: none of it gets into the log or an error. */
   secret?: boolean
   /** In its own mount and process namespaces (needs root, or a user namespace): children and mounts die with it, however it ends. */
@@ -52,6 +54,8 @@ export type Exec = (argv: Argv, options?: ExecOptions) => Promise<ExecResult>
 const passedOn = ['PATH', 'HOME', 'TMPDIR', 'http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'SSL_CERT_FILE']
 const tailLines = 25
 const killGraceMs = 3000
+/** Whoever says that a disk is full may have removed something since. */
+const nearlyFullMiB = 100
 
 export interface ExecContext {
   log: Log
@@ -143,14 +147,16 @@ async function watch(child: ProcessPromise, options: ExecOptions, shown: string,
 
 async function failure(options: ExecOptions, shown: string, how: string, tail: readonly string[], tmpDir: string | undefined): Promise<ForgeError> {
   const details = report(shown, tail, options)
-  if (/no space left on device|you don't have enough free space/i.test(tail.join('\n'))) {
-    const free = tmpDir === undefined ? '' : ` (${String(await freeMiB(tmpDir))} MiB free on the store's disk now)`
+  const freeNow = tmpDir === undefined ? undefined : await freeMiB(tmpDir)
+  const mayBeFull = options.foreignWords !== true || freeNow === undefined || freeNow < nearlyFullMiB
+  if (mayBeFull && /no space left on device|you don't have enough free space|disk quota exceeded/i.test(tail.join('\n'))) {
+    const free = freeNow === undefined ? '' : ` (${String(freeNow)} MiB free on the store's disk now)`
     return new ForgeError('E_DISK_FULL', `the disk became full while trying to ${options.doing ?? 'run a program'}${free}`, {
       hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache',
       details,
     })
   }
-  if (/command not found|No such file or directory/.test(tail.join('\n')) && how === 'exit status 127') {
+  if (options.foreignWords !== true && /command not found|No such file or directory/.test(tail.join('\n')) && how === 'exit status 127') {
     return new ForgeError('E_HOST_PACKAGES', `a program is not installed: ${options.secret === true ? shown : tail.at(-1) ?? shown}`, { hint: 'nat64-forge doctor' })
   }
   return new ForgeError(options.errorCode ?? 'E_COMMAND', `could not ${options.doing ?? `run ${shown.split(' ')[0] ?? ''}`}: ${how}`, {

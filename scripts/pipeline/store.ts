@@ -157,8 +157,10 @@ export class Store implements BlobStore {
   }
 }
 
-/** The same error, or E_DISK_FULL when that is what the file system meant. */
+/** The same error, or E_DISK_FULL and E_OUT when that is what the file system meant. */
 export function fromFileSystem(error: unknown, storeDir: string): unknown {
+  if (isErrno(error, 'EFBIG')) return new ForgeError('E_OUT', `a file is larger than the disk of ${storeDir} takes`, { hint: 'FAT takes less than 4 GiB: name a folder on another disk', cause: error })
+  if (isErrno(error, 'EDQUOT')) return new ForgeError('E_DISK_FULL', `this user's quota on the disk of ${storeDir} is used up`, { hint: 'free space, or give another disk with --store DIR', cause: error })
   if (isErrno(error, 'ENOSPC')) {
     return new ForgeError('E_DISK_FULL', `the disk of ${storeDir} is full`, { hint: 'free space, or give another disk with --store DIR; `nat64-forge store gc --max-size 2G` frees the cache', cause: error })
   }

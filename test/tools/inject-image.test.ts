@@ -244,10 +244,11 @@ describe.skipIf(!tools)('the new ISO', () => {
 
   test.each([
     ['itself', 'router.iso', 'is the same file as'], ['a link to itself', 'symbolic.iso', 'is the same file as'], ['another name of itself', 'hard.iso', 'is the same file as'],
-    ['a file that is there', 'there.iso', 'exists'], ['a folder that is not there', 'nowhere/new.iso', 'does not exist'],
+    ['a file that is there', 'there.iso', 'exists'], ['a link to nothing', 'dangling.iso', 'exists'], ['a folder that is not there', 'nowhere/new.iso', 'does not exist'],
   ])('is not written over %s', async (_what, output, words) => {
     for (const [make, name] of [[symlink, 'symbolic.iso'], [link, 'hard.iso']] as const) await make(iso, file(name)).catch(() => undefined)
     await writeFile(file('there.iso'), 'mine')
+    await symlink('nothing', file('dangling.iso')).catch(() => undefined)
     expect(await rejection(into([deb], output))).toMatchObject({ code: 'E_USAGE', message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
     expect(await readFile(file('there.iso'), 'utf8')).toBe('mine')
     expect(await sha256File(iso)).toBe(isoDigest)
@@ -255,6 +256,7 @@ describe.skipIf(!tools)('the new ISO', () => {
 
   test('is made of nothing but a whole live ISO with a squashfs 4.0', async () => {
     await writeFile(file('text.iso'), 'no ISO\n'.repeat(10_000))
+    await exec(['mknod', file('block-device'), 'b', '7', '200'])
     await copyFile(iso, file('cut.iso'))
     await truncate(file('cut.iso'), (await stat(iso)).size - 1_048_576)
     for (const [name, at, version] of [['old', 28, 3], ['newer', 30, 1]] as const) {
@@ -263,7 +265,7 @@ describe.skipIf(!tools)('the new ISO', () => {
       await writeFile(file(`${name}/live/filesystem.squashfs`), bytes)
       await exec(['xorriso', '-as', 'mkisofs', '-quiet', '-r', '-o', file(`${name}.iso`), file(name)])
     }
-    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['newer.iso', 'E_SQUASHFS', 'format 4.1'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
+    for (const [name, code, words] of [['text.iso', 'E_IMAGE', 'neither an ISO'], ['cut.iso', 'E_IMAGE_TRUNCATED', 'is cut off'], ['old.iso', 'E_SQUASHFS', 'format 3.0'], ['newer.iso', 'E_SQUASHFS', 'format 4.1'], ['block-device', 'E_IMAGE', 'is a device'], ['missing.iso', 'E_IMAGE', 'no such file']] as const) {
       expect(await rejection(into([deb], 'never.iso', { iso: file(name) }))).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
     }
     expect(await readdir(dir)).not.toContain('never.iso')

@@ -1,8 +1,8 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { inject as injectInto, type Injection } from '../../images/inject/artifact.ts'
 import { describeError } from '../../scripts/lib/describe-error.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
@@ -169,6 +169,81 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(result.initrds).toEqual([])
   })
 
+  test('that bring what the hooks of an initrd take in, and it has not yet, have a new one; others are told that it stays', async () => {
+    const from = await debianLikeIso({
+      dir, exec, name: 'hooks', files: { [`usr/lib/modules/${oldRelease}/kernel/inside.ko`]: elfObject({ info: ['name=inside', 'license=GPL', 'depends=', 'firmware=vendor/inside.bin', `vermagic=${oldRelease} SMP `] }) },
+      change: (root) => symlink('kmod', join(root, 'usr/sbin/modinfo')),
+    })
+    let made = 0
+    const initrds = async (files: Record<string, string>, postinst = ''): Promise<Injection> => (await inject([await pkg({ name: `hooked-${String(made += 1)}`, files, scripts: { postinst: `update-initramfs -u\n${postinst}` } })], {}, from)).result
+    expect((await initrds({ 'etc/systemd/network/10-lan.link': '[Match]\n' })).initrds).toEqual([oldRelease])
+    expect((await initrds({ 'usr/lib/firmware/amd-ucode/x.bin': 'microcode\n' })).initrds).toEqual([oldRelease])
+    expect((await initrds({ 'usr/lib/firmware/vendor/inside.bin.zst': 'wanted by a module in it\n' })).initrds).toEqual([oldRelease])
+    // Of a folder that is made anew, nothing but that is to be seen.
+    const emptied = await initrds({}, `rm -rf /usr/lib/modules/${oldRelease}/kernel\nmkdir /usr/lib/modules/${oldRelease}/kernel\n`)
+    expect(emptied).toMatchObject({ initrds: [oldRelease], modulesListed: [oldRelease] })
+    expect(emptied.files).toEqual(expect.arrayContaining([expect.objectContaining({ path: `usr/lib/modules/${oldRelease}/kernel/inside.ko`, newBytes: null })]))
+    expect(await initrds({ 'usr/lib/firmware/vendor/other.bin': 'wanted by nobody\n' })).toMatchObject({ initrds: [], notes: ['a package asked for a new initrd, and nothing has changed that is known to go into one: it stays as it was'] })
+  })
+
+  test('with modules that the image\'s kernel would refuse, or of a kernel that it has not, are told of', async () => {
+    const wrong = elfObject({ info: ['name=wrong', 'license=GPL', 'depends=', `vermagic=${oldRelease}-other SMP `] })
+    const { result } = await inject([
+      await pkg({ name: 'wrong', files: { [`usr/lib/modules/${oldRelease}/updates/wrong.ko`]: wrong } }), await pkg({ name: 'elsewhere', files: { 'usr/lib/modules/6.9.9-9-amd64/updates/elsewhere.ko': module('elsewhere') } }),
+    ])
+    expect(result.notes).toEqual(['elsewhere brings modules for 6.9.9-9-amd64, a kernel that the image has not: nothing loads them', expect.stringMatching(/^the image's kernel will not load the given wrong\.ko: /)])
+  })
+
+  test('finish what the image had begun', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'halfway', installed: ['Package: halfway\nStatus: install ok unpacked\nMaintainer: t\nArchitecture: amd64\nVersion: 1\nDescription: t\n'], files: { 'var/lib/dpkg/info/halfway.list': '' } })
+    const { stderr, result } = await inject([await pkg({ name: 'extra' })], {}, from)
+    expect(stderr).toBe('')
+    expect(result.packages.map(({ name }) => name)).toContain('extra')
+  })
+
+  test('and scripts are files: a pipe is not waited for; two may have one name, and any name', async () => {
+    await exec(['mkfifo', join(dir, 'pipe.deb')])
+    expect((await inject([join(dir, 'pipe.deb')])).stderr).toMatch(/E_DEB: .*pipe\.deb is not a file\n {2}next: /)
+    expect((await inject([], { script: join(dir, 'pipe.deb') })).stderr).toMatch(/E_USAGE: the script .*pipe\.deb is not a file\n {2}next: /)
+    await mkdir(join(dir, 'another'))
+    const [one, two] = [join(dir, 'x\ny.deb'), join(dir, 'another/x\ny.deb')]
+    await copyFile(await pkg({ name: 'one' }), one)
+    await copyFile(await pkg({ name: 'two' }), two)
+    expect((await inject([one, two])).result.packages.map(({ name }) => name)).toEqual(['one', 'two'])
+    expect((await inject([one, one])).stderr).toContain('E_USAGE: one was given twice')
+  })
+
+  test.each([
+    ['with line ends of Windows', '#!/bin/sh\r\necho\r\n', /E_USAGE: the script .* has the line ends of Windows \(CRLF\).*\n {2}next: take them out: sed /],
+    ['whose interpreter the image has not', '#!/usr/bin/python3\n', /E_INJECT: the script .* cannot be started in the image, which has no \/usr\/bin\/python3\n/],
+    ['that calls what the image has not', '#!/bin/sh\nno-such-program\n', /no-such-program: not found\n[^]*E_INJECT: the script .* failed in the image: exit status 127\n/],
+    ['that speaks of a full disk', '#!/bin/sh\necho write error: No space left on device >&2\nexit 3\n', /E_INJECT: the script .* failed in the image: exit status 3\n/],
+  ])('may be followed by a script; one %s is named as what failed', async (_what, text, words) => {
+    const script = join(dir, 'failing-script')
+    await writeFile(script, text)
+    const { status, stderr } = await inject([], { script, exec: createExec({ log: silentLog, tmpDir: dir }) })
+    expect(stderr).toMatch(words)
+    expect(stderr).not.toMatch(/depend|E_HOST_PACKAGES|E_DISK_FULL/)
+    expect(status).toBe(text.includes('\r') ? 64 : 65)
+  })
+
+  test('give the same bytes whatever xorriso is told in the home of who runs it, and fail without words of tar', async () => {
+    const from = await debianLikeIso({ dir, exec, name: 'plain', squashfs: ['-comp', 'zstd', '-no-xattrs'] })
+    const deb = await pkg({ name: 'extra' })
+    const usual = await newIso([deb], {}, from)
+    await mkdir(join(dir, 'home'))
+    await writeFile(join(dir, 'home/.xorrisorc'), '-padding 3m\n')
+    vi.stubEnv('HOME', join(dir, 'home'))
+    try {
+      expect(await sha256File((await newIso([deb], {}, from)).path)).toBe(await sha256File(usual.path))
+    } finally {
+      vi.unstubAllEnvs()
+    }
+    const { stderr } = await inject([await pkg({ name: 'fails', scripts: { postinst: 'echo this one cannot >&2\nexit 7\n' } })], {}, from)
+    expect(stderr).toContain('this one cannot')
+    expect(stderr).not.toContain('tar:')
+  })
+
   test('change an initrd only where the image can make one, and it says so', async () => {
     const from = await debianLikeIso({ dir, exec, name: 'bare', files: { 'usr/sbin/update-initramfs': null, 'usr/sbin/mkinitramfs': null, 'usr/bin/lsinitramfs': null } })
     const { result } = await newIso([await pkg({ name: 'lists-modules', files: { 'etc/initramfs-tools/modules': 'another\n' } })], {}, from)
@@ -315,6 +390,7 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     await exec(['xorriso', '-abort_on', 'FAILURE', '-report_about', 'SORRY', '-indev', iso, '-outdev', image, '-boot_image', 'any', 'replay', '-map', neighbour, '/live/initrd.img.sha256', '-map', neighbour, '/live/initrd.d/README', '-commit', '-end'])
     const { path, result } = await newIso([await pkg({ name: 'changes-inside', files: { 'usr/bin/inside': 'changed\n' } })], {}, image)
     expect(result.initrds).toEqual([oldRelease])
+    expect(result.notes).toEqual(expect.arrayContaining(['what is beside a file that changed was left as it is, and does not fit it any more: live/initrd.img.sha256']))
     const { iso: files } = await unpack(path)
     for (const name of ['initrd.img.sha256', 'initrd.d/README']) expect(await readFile(join(files, 'live', name), 'utf8')).toBe('a sum\n')
     expect(await readFile(join(files, 'live/initrd.img'), 'utf8')).toContain('changed')
@@ -328,6 +404,7 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     expect(status).toBe(0)
     expect(result.iso).toBeNull()
     expect(result.files.filter(({ path }) => !path.startsWith('var/'))).toEqual([
+      { path: `boot/initrd.img-${oldRelease}`, change: 'changed', oldBytes: expect.any(Number) as number, newBytes: expect.any(Number) as number },
       { path: 'etc/group', change: 'changed', oldBytes: 10, newBytes: 15 }, { path: 'etc/initramfs-tools/modules', change: 'removed', oldBytes: 7, newBytes: null },
       { path: 'usr/share/doc/nat64-forge/manifest.json', change: 'added', oldBytes: null, newBytes: expect.any(Number) as number },
       { path: 'usr/share/other', change: 'added', oldBytes: null, newBytes: 4 }, { path: 'usr/share/tool', change: 'removed', oldBytes: 8, newBytes: null },

@@ -13,7 +13,7 @@ import type { IsoDeps } from '../deps.ts'
 import { kernelPackage } from '../kernel-package.ts'
 import type { ExistingPlan } from './plan.ts'
 
-export type InjectionRequest = Pick<InjectInput, 'iso' | 'packages' | 'folders' | 'script' | 'kernel' | 'mode'>
+export type InjectionRequest = Pick<InjectInput, 'iso' | 'packages' | 'judged' | 'folders' | 'script' | 'kernel' | 'mode'>
 
 /** @throws ForgeError E_INJECT and the like; E_SYMBOL_CRC and the like when the image's kernel would refuse a module */
 export async function runExisting(plan: ExistingPlan, deps: IsoDeps): Promise<IsoArtifact> {
@@ -45,12 +45,13 @@ export async function requestOf(plan: ExistingPlan, deps: Pick<IsoDeps, 'before'
   const without = plan.ownPackages.includes(vyosPackage) && !await isVyos(iso, deps) ? [vyosPackage] : []
   const own = debs.packages.filter(({ name }) => plan.ownPackages.includes(name) && !without.includes(name)).map(({ file }) => join(debs.dir, file))
   const replaced = plan.kernel === 'replace' ? [kernelPackage(plan.release, deps.before.headers).path] : []
-  if (plan.kernel === 'own') await requireLoadable(plan, iso, debs.packages.filter(({ name }) => name === `jool-modules-${plan.release}`).map(({ file }) => join(debs.dir, file)), deps)
+  const judged = plan.kernel === 'own' ? debs.packages.filter(({ name }) => name === `jool-modules-${plan.release}`).map(({ file }) => join(debs.dir, file)) : []
+  if (judged.length > 0) await requireLoadable(plan, iso, judged, deps)
   log.step(`gathering what goes into ${nameOf(plan.from)}`)
   const pool = plan.packages.length === 0 ? undefined : await localPool(plan.packages, join(deps.workDir, 'pool'), { exec, fetch, workDir: deps.workDir })
   const further = plan.packages.filter(({ name }) => plan.further.includes(name)).map(({ file }) => join(pool ?? '', file.fileName))
   return {
-    iso, packages: [...replaced, ...own, ...further], folders: pool === undefined ? [] : [pool], kernel: plan.kernel === 'replace' ? 'replace' : 'keep', mode: plan.mode,
+    iso, packages: [...replaced, ...own, ...further], judged, folders: pool === undefined ? [] : [pool], kernel: plan.kernel === 'replace' ? 'replace' : 'keep', mode: plan.mode,
     script: plan.script === undefined ? undefined : await runnable(await placeOf(plan.script, { fetch }), deps.workDir),
   }
 }
