@@ -48,7 +48,7 @@ const mkinitramfs = `#!/bin/sh
 set -e
 cd /
 for file in etc/initramfs-tools/modules usr/bin/inside usr/lib/modules/$3/kernel/inside.ko; do
-  [ ! -e "$file" ] || { echo "file $file"; cat "$file"; echo; }
+  [ ! -f "$file" ] || { echo "file $file"; cat "$file"; echo; }
 done > "$2"
 `
 const lsinitramfs = '#!/bin/sh\nexec sed -n "s/^file //p" "$1"\n'
