@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { parseSize } from '../../../../scripts/commands/store.ts'
 import { sha256Of } from '../../../../scripts/lib/digest.ts'
-import { collectGarbage, Store, storeUsage, type StoredRecord } from '../../../../scripts/pipeline/store.ts'
+import { collectGarbage, fromFileSystem, Store, storeUsage, type StoredRecord } from '../../../../scripts/pipeline/store.ts'
 import { rejection } from '../../../support/rejection.ts'
 import { temporaryFolder } from '../../../support/temporary-folder.ts'
 
@@ -221,4 +221,16 @@ test.each([['500M', 500 * 1048576], ['2G', 2 * 1024 ** 3], ['1.5GiB', 1.5 * 1024
 
 test.each(['', 'G', '-1G', '1X', '1e9', 'two'])('%j is no size', async (text) => {
   expect(await rejection(() => parseSize(text))).toMatchObject({ code: 'E_USAGE', exitStatus: 64 })
+})
+
+describe('what a file system says', () => {
+  test.each([['ENOSPC', 'E_DISK_FULL', 'the disk of /store is full'], ['EDQUOT', 'E_DISK_FULL', 'quota'], ['EFBIG', 'E_OUT', 'larger than the disk of /store takes']])('%s is an error with a hint', (errno, code, words) => {
+    const told = fromFileSystem(Object.assign(new Error(errno), { code: errno }), '/store')
+    expect(told).toMatchObject({ code, message: expect.stringContaining(words) as string, hint: expect.any(String) as string })
+  })
+
+  test('else stays what it is', () => {
+    const error = Object.assign(new Error('x'), { code: 'EIO' })
+    expect(fromFileSystem(error, '/store')).toBe(error)
+  })
 })
