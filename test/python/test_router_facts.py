@@ -7,9 +7,10 @@ import unittest
 from ipaddress import IPv6Address
 from random import Random
 from typing import Callable, Dict, List, Set, Tuple
+from unittest import mock
 
 from configurations import configuration, destination, pool, source
-from fake_router import FakeRouter
+from fake_router import FakeRouter, Refused
 from support.checking import result_of
 from support.random_configuration import random_configuration
 from support.sample_tree import TREE
@@ -156,6 +157,14 @@ class Words(unittest.TestCase):
         message = "module jool is of version 4.1.13.0, and its tool of version 4.1.15.0"
         self.assertEqual(self.lack(with_other_tools(), Need.NAT64), [message, "install jool-modules and jool-tools of one version", ""])
         self.assertEqual(self.lack(with_other_tools("jool"), Need.FITTING_TOOLS)[0], message)
+
+    def test_a_tool_that_does_not_answer_is_no_reason_to_end_what_translates(self) -> None:
+        for words, status in (("no answer within 60 seconds", 124), ("jool: no such program", 127)):
+            router = with_other_tools("jool")
+            with mock.patch.object(router, "_jool", side_effect=Refused(words, status)):
+                message, remedy, said = self.lack(router, Need.FITTING_TOOLS)
+            self.assertEqual(message, "module jool is of version 4.1.13.0, and its tool does not say of which it is")
+            self.assertEqual((said, "modprobe -r" in remedy), ("%s\n(exit status %d)" % (words, status), False))
 
     def test_an_unsigned_module_where_the_kernel_takes_none(self) -> None:
         self.assertEqual(self.lack(forcing_signatures(*ENFORCED), Need.NAT64), [

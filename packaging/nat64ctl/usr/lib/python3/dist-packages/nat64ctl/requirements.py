@@ -13,7 +13,7 @@ from .engines import jool, tayga
 from .needs import Lack, Need
 from .services import JOOLD_UNIT
 from .state import MAIN, OUR_INSTANCE, Framework, Kind, State
-from .system import System
+from .system import Result, System, said
 
 
 class Missing(Exception):
@@ -133,11 +133,18 @@ def _is_loaded(system: System, kind: Kind) -> bool:
 
 def _other_version(system: System, kind: Kind) -> Optional[Lack]:
     module = module_version(system, kind)
-    tools = tools_version(system, kind) if module is not None else ""
-    if module is None or module == tools:
+    if module is None:
         return None
+    answer = system.run((kind.tool, "--version"))
+    tools = _version_in(answer)
+    if tools == module:
+        return None
+    if not tools:
+        # It may be of the module's version, so nothing that translates is to be ended for it.
+        message = "module %s is of version %s, and its tool does not say of which it is" % (kind.tool, module)
+        return Lack(message, "try again; if it stays so, install jool-tools of the module's version", said(answer))
     return Lack(
-        _VERSIONS % (kind.tool, module, tools or "unknown"),
+        _VERSIONS % (kind.tool, module, tools),
         # No command of these tools reaches its instances: they end with the module, which rules of iptables hold.
         "the module stays until it is unloaded: reboot, or end all translation with `modprobe -r jool jool_siit jool_common` and apply again"
         " (in mode iptables, `iptables -t mangle -F NAT64CTL` and the same of ip6tables come first)",
@@ -253,6 +260,9 @@ def module_version(system: System, kind: Kind) -> Optional[str]:
 
 def tools_version(system: System, kind: Kind) -> str:
     """Empty where there are none."""
-    result = system.run((kind.tool, "--version"))
-    found = re.search(r"[0-9]+(?:\.[0-9]+)+", result.stdout)
+    return _version_in(system.run((kind.tool, "--version")))
+
+
+def _version_in(answer: Result) -> str:
+    found = re.search(r"[0-9]+(?:\.[0-9]+)+", answer.stdout)
     return found.group(0) if found else ""
