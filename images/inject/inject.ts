@@ -430,7 +430,7 @@ async function notesOf({ answer, mode, request, outcome, difference }: NotesInpu
     ...(noted.has('initrd-asked') ? ['a package asked for a new initrd, and nothing has changed that is known to go into one: it stays as it was'] : []),
     ...(notKept.length === 0 ? [] : [`packages bring files below /run, /tmp or /dev, which are empty when a router starts: they are not in the image (${shortly(notKept)})`]),
     ...(secrets.length === 0 ? [] : [`packages or the script have made keys or IDs in the image, which every router that boots it will share, and which are others in every injection (${shortly(secrets)}); a --script can remove them`]),
-    ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them'] : []),
+    ...(mode === 'layer' ? ['the packages are in a layer of their own, which only live boot (live-boot) stacks on the root: an installer that copies filesystem.squashfs does not copy them, and a folder with `union` in persistence.conf shows what the root had before'] : []),
     ...(request.newKernel === undefined && kernels.length > 0 && outcome.packages.length > 0 ? [`the ISO still boots its own kernel; --kernel replace puts ${kernels.join(' and ')} in its place`] : []),
   ]
 }

@@ -106,12 +106,16 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
   }, 2 * hours)
 
   describe('of the reference router that had no translator', () => {
-    it('translates under BIOS and UEFI, and after a reboot', async () => {
+    let taken: Injection
+
+    beforeAll(async () => {
       await writeFile(path('take-away'), '#!/bin/sh\nset -e\ndpkg --purge --force-remove-protected $(dpkg-query --show --showformat \'${Package}\\n\' \'jool-*\' nat64ctl tayga)\n')
-      const taken = await inject(reference.iso, 'bare.iso', '--script', path('take-away'))
+      taken = await inject(reference.iso, 'bare.iso', '--script', path('take-away'))
       expect(gone(taken)).toEqual([`jool-modules-${release}`, 'jool-modules-amd64', 'jool-tools', 'nat64ctl', 'tayga'])
       expect(works(await inspect(path('bare.iso')))).toEqual({ 'Jool NAT64': 'with-packages', 'TAYGA': 'with-packages' })
+    }, hours)
 
+    it('translates under BIOS and UEFI, and after a reboot', async () => {
       const injected = await inject(path('bare.iso'), 'reference.iso', ...await debs(reference.packages, 'jool-modules-6', 'jool-modules-amd64', 'jool-tools', 'nat64ctl'), ...await debs(folder, 'tayga'))
       expect(what(injected)).toEqual(gone(taken).map((name) => `installed ${name}`))
       expect(works(await inspect(path('reference.iso')))).toEqual({ 'Jool NAT64': 'now', 'TAYGA': 'now' })
@@ -124,11 +128,11 @@ describe.skipIf(!tools)('an injected image', { timeout: 2 * hours }, () => {
     })
 
     it('translates from a layer, which live-boot lays on the image\'s own root, under BIOS and UEFI; what a layer takes away is gone', async () => {
-      await writeFile(path('take-and-give'), '#!/bin/sh\nset -e\nrm -r /etc/issue.net /usr/share/common-licenses\nmkdir /usr/share/common-licenses\necho new > /usr/share/common-licenses/new\n')
+      await writeFile(path('take-and-give'), '#!/bin/sh\nset -e\nrm -r /usr/share/base-files/motd /usr/share/common-licenses\nmkdir /usr/share/common-licenses\necho new > /usr/share/common-licenses/new\n')
       await inject(path('bare.iso'), 'layer.iso', ...await debs(reference.packages, 'jool-modules-6', 'jool-modules-amd64', 'jool-tools', 'nat64ctl'), ...await debs(folder, 'tayga'), '--mode', 'layer', '--script', path('take-and-give'))
       expect(works(await inspect(path('layer.iso')))).toEqual({ 'Jool NAT64': 'now', 'TAYGA': 'now' })
       expect(await smoke({ iso: path('layer.iso') }, { kernelRelease: release, joolVersion: await joolVersion(reference.packages) }, undefined, 'cd', [
-        { id: 'whiteouts', title: 'what the layer takes away is gone', router: 'echo $(ls /usr/share/common-licenses) $(ls /etc/issue.net 2>/dev/null) $(ls /run/live/rootfs)', prints: 'new filesystem.squashfs zz-nat64-forge.squashfs' },
+        { id: 'whiteouts', title: 'what the layer takes away is gone', router: 'echo $(ls /usr/share/common-licenses) $(ls /usr/share/base-files/motd 2>/dev/null) $(ls /run/live/rootfs)', prints: 'new filesystem.squashfs zz-nat64-forge.squashfs' },
       ])).toEqual([])
     })
   })
