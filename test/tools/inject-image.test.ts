@@ -289,7 +289,7 @@ describe.skipIf(!tools)('the new ISO', () => {
     let said = ''
     running.child.stderr?.on('data', (chunk: Buffer) => { said += chunk.toString() })
     await vi.waitFor(() => { expect(said).toContain('now it waits') }, { timeout: 120_000, interval: 50 })
-    const processes = async (): Promise<string> => (await exec(['pgrep', '-f', `in-overlay.sh ${file('store')}/work/`], { okStatus: [0, 1] })).stdout
+    const processes = async (): Promise<string> => (await exec(['pgrep', '-f', `in-overlay.sh ${join(file('store'), 'work')}/`], { okStatus: [0, 1] })).stdout
     expect(await processes()).not.toBe('')
     running.child.kill(signal)
     const { status, stderr } = await running.ended
