@@ -267,8 +267,8 @@ initrd_is_stale() {
     name=$(basename "$path" | sed 's|\.ko\..*|.ko|')
     ! grep -qxF "$name" scratch/initrd-modules || echo "$path"
   done >> scratch/suspects
-  # What hooks of Debian's packages take in besides: names of interfaces, rules, disks, microcode.
-  grep -E -e '^(etc|lib)/systemd/network/[^/]*\.link$' -e '^etc/(udev|lvm|mdadm|multipath|iscsi|live|cryptsetup-initramfs|plymouth)/' \
+  # What it is made by; what hooks of Debian's packages take in besides: names of interfaces, rules, disks, microcode.
+  grep -E -e '^(etc|share|usr/share|lib)/(initramfs-tools|modprobe\.d)/' -e '^(etc|lib)/systemd/network/[^/]*\.link$' -e '^etc/(udev|lvm|mdadm|multipath|iscsi|live|cryptsetup-initramfs|plymouth)/' \
     -e '^etc/(crypttab|mdadm\.conf|multipath\.conf|fstab|modules)$' -e '^lib/(live|cryptsetup|mdadm)/' -e '^lib/firmware/(intel|amd)-ucode/' scratch/changed >> scratch/suspects || true
   # And what the modules in it load; modinfo fails for those that the kernel has built in, and tells of the others.
   mapfile -t names < <(sed 's/\.ko$//' scratch/initrd-modules)

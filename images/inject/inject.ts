@@ -7,7 +7,7 @@ import { kernelsIn, layerBeside, manifestPath, openRouterImage, parseManifest, s
 import { isoBlockBytes } from '../../scripts/formats/iso9660.ts'
 import type { Squashfs } from '../../scripts/formats/squashfs/squashfs.ts'
 import { sha256File } from '../../scripts/lib/digest.ts'
-import { ForgeError, isErrno } from '../../scripts/lib/errors.ts'
+import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { Argv, Exec } from '../../scripts/lib/exec.ts'
 import type { HostTool } from '../../scripts/lib/host-tools.ts'
 import type { Log } from '../../scripts/lib/log.ts'
@@ -20,6 +20,7 @@ import { writeNewIso } from './new-iso.ts'
 import { openGrafted, packDifference, packOptions } from './new-squashfs.ts'
 import { checkOutput, checkOutputSpace, checkSpace, openOutput } from './output.ts'
 import { architectureName, expectInstalled, givenCopy, heldPackages, leaveOut, linesOf, newInitrds, offerPackages, protectedPackages, readInstalled, refusalOf, withoutHolds, type Offer, type PresentPackage } from './packages.ts'
+import { copyScript, scriptFailure } from './script.ts'
 import { systemCallFilter } from './system-calls.ts'
 import { needsNumbers, unpackRoot, unpackTools, type UnpackedRoot } from './unpacked-root.ts'
 import { findWayIn, type WayIn } from './way-in.ts'
@@ -262,18 +263,6 @@ async function prepare({ iso, packages, judged = [], folders = [], script, kerne
   return { offer, leftOut, modules, before: system.packages, given: new Set(offer.given.map(({ name }) => name)), kernels, newKernel, oldKernels }
 }
 
-async function copyScript(script: string, to: string): Promise<void> {
-  const unreadable = (cause: unknown): never => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_USAGE', `the script ${script} cannot be read`, { hint: 'correct --script', cause }) }
-  // A pipe would be waited for without an end.
-  if (!(await stat(script).catch(unreadable)).isFile()) throw new ForgeError('E_USAGE', `the script ${script} is not a file`, { hint: 'write it to a file first' })
-  await copyFile(script, to).catch(unreadable)
-  if ((await firstLine(to)).endsWith('\r')) throw new ForgeError('E_USAGE', `the script ${script} has the line ends of Windows (CRLF), so the image finds no interpreter for it`, { hint: `take them out: sed -i 's/\\r$//' ${script}` })
-}
-
-async function firstLine(script: string): Promise<string> {
-  return (await readFile(script, 'latin1')).split('\n', 1)[0] ?? ''
-}
-
 function kernelOf({ given }: Offer): string {
   const releases = [...new Set(given.flatMap(({ kernel }) => kernel ?? []))]
   if (releases.length === 1 && releases[0] !== undefined) return releases[0]
@@ -336,20 +325,11 @@ async function runInOverlay(input: InjectInput, iso: OpenIso, squashfs: Squashfs
     hint: `the last words above say why; give the packages that these depend on too${unpacked?.namespace?.owners === 'own' ? `. Where they need other owners than root: ${needsNumbers}` : ''}`, timeoutMs: 60 * 60_000, onLine: (line) => said.push(line),
   }).catch(async (error: unknown) => {
     const [status] = await linesOf(join(workDir, 'answer/script-failed'))
-    if (status !== undefined && error instanceof ForgeError && error.code === 'E_INJECT') throw await scriptFailure(input, status, said, error)
+    if (status !== undefined && error instanceof ForgeError && error.code === 'E_INJECT') throw await scriptFailure(input.script ?? '', { copy: join(workDir, 'request/script'), status, said, cause: error })
     const refusal = refusalOf(said, heldPackages(await readFile(join(workDir, 'request/status'), 'latin1')))
     if (!refusal) throw error
     throw new ForgeError('E_INJECT', refusal.message, { hint: refusal.hint, cause: error, ...(error instanceof ForgeError && error.details !== undefined ? { details: error.details } : {}) })
   })
-}
-
-async function scriptFailure({ script = '', workDir }: InjectInput, status: string, said: readonly string[], cause: ForgeError): Promise<ForgeError> {
-  const more = { cause, ...(cause.details === undefined ? {} : { details: cause.details }) }
-  if (said.at(-1)?.startsWith('bwrap: execvp ') === true) {
-    const interpreter = /^#!\s*(\S+)/.exec(await firstLine(join(workDir, 'request/script')))?.[1]
-    return new ForgeError('E_INJECT', `the script ${script} cannot be started in the image, which has no ${interpreter ?? 'program for it'}`, { hint: 'have it begin with #!/bin/sh, or give a package with that program too', ...more })
-  }
-  return new ForgeError('E_INJECT', `the script ${script} failed in the image: exit status ${status}`, { hint: 'its last words above say why; nothing was written', ...more })
 }
 
 /** What a loop device is told to show of the ISO: whole blocks. */

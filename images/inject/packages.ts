@@ -41,7 +41,7 @@ export async function offerPackages({ packages, folders, architectures, workDir,
   const givenDir = join(workDir, 'given')
   await mkdir(givenDir)
   for (const [at, path] of packages.entries()) {
-    const unreadable = (cause: unknown): never => { throw isErrno(cause, 'ENOSPC') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) }
+    const unreadable = (cause: unknown): never => { throw isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT') ? cause : new ForgeError('E_DEB', `${path} cannot be read`, { hint: 'check the path', cause }) }
     // A pipe would be waited for without an end.
     if (!(await stat(path).catch(unreadable)).isFile()) throw new ForgeError('E_DEB', `${path} is not a file`, { hint: 'give .deb files, and folders with packages that these may need to --packages' })
     const copy = givenCopy(workDir, path, at)

@@ -177,6 +177,8 @@ describe.skipIf(!tools)('packages in an existing ISO', () => {
     let made = 0
     const initrds = async (files: Record<string, string>, postinst = ''): Promise<Injection> => (await inject([await pkg({ name: `hooked-${String(made += 1)}`, files, scripts: { postinst: `update-initramfs -u\n${postinst}` } })], {}, from)).result
     expect((await initrds({ 'etc/systemd/network/10-lan.link': '[Match]\n' })).initrds).toEqual([oldRelease])
+    expect((await initrds({ 'usr/share/initramfs-tools/hooks/more': '#!/bin/sh\n' })).initrds).toEqual([oldRelease])
+    expect((await initrds({ 'etc/modprobe.d/more.conf': 'blacklist nothing\n' })).initrds).toEqual([oldRelease])
     expect((await initrds({ 'usr/lib/firmware/amd-ucode/x.bin': 'microcode\n' })).initrds).toEqual([oldRelease])
     expect((await initrds({ 'usr/lib/firmware/vendor/inside.bin.zst': 'wanted by a module in it\n' })).initrds).toEqual([oldRelease])
     // Of a folder that is made anew, nothing but that is to be seen.

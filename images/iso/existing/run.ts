@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { sha256 } from '../../../scripts/domain/digest.ts'
@@ -52,7 +52,7 @@ export async function requestOf(plan: ExistingPlan, deps: Pick<IsoDeps, 'before'
   const further = plan.packages.filter(({ name }) => plan.further.includes(name)).map(({ file }) => join(pool ?? '', file.fileName))
   return {
     iso, packages: [...replaced, ...own, ...further], judged, folders: pool === undefined ? [] : [pool], kernel: plan.kernel === 'replace' ? 'replace' : 'keep', mode: plan.mode,
-    script: plan.script === undefined ? undefined : await runnable(await placeOf(plan.script, { fetch }), deps.workDir),
+    script: plan.script === undefined ? undefined : await placeOf(plan.script, { fetch }),
   }
 }
 
@@ -69,11 +69,4 @@ async function requireLoadable(plan: ExistingPlan, iso: string, packages: readon
   const { modules } = await inspect(image, { modules: packages })
   const refusal = refusalOf(modules)
   if (refusal) throw refusal
-}
-
-async function runnable(script: string, workDir: string): Promise<string> {
-  const copy = join(workDir, 'script')
-  await copyFile(script, copy)
-  await chmod(copy, 0o755)
-  return copy
 }
