@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import { interrupted, type Exec } from '../../scripts/lib/exec.ts'
 import type { Log } from '../../scripts/lib/log.ts'
@@ -14,6 +15,7 @@ import { vyosDriver } from './drivers/vyos.ts'
 import { SerialShell } from './drivers/serial-shell.ts'
 import type { AcceleratorProbe } from './lab/accelerator.ts'
 import { Guest } from './lab/guest.ts'
+import type { ChildExit } from './lab/host-client.ts'
 import { connectHosts } from './lab/network.ts'
 import { makePersistenceDisk } from './lab/persistence.ts'
 import { Timeline } from './lab/timeline.ts'
@@ -57,7 +59,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   })
   await connectHosts(tree)
   await tree.ipv4Host.call('serve', { host: topology.far.host, port: topology.port })
-  const captures = await capture(tree, firmware, outDir)
+  const captures = await capture(tree, firmware, { outDir, log, signal, waitMs: 20_000 * probe.speedFactor })
 
   const shell = new SerialShell(guest.console, { speedFactor: probe.speedFactor, signal })
   const login = loginOf(plan, deps.driver)
@@ -178,15 +180,31 @@ function whenAborted(signal: AbortSignal): Disposable & { promise: Promise<never
   return { promise, [Symbol.dispose]: () => { signal.removeEventListener('abort', onAbort) } }
 }
 
-async function capture(tree: LabTree, firmware: string, outDir: string): Promise<{ files: string[]; stop: () => Promise<void> }> {
+/**
+ * Captures what both hosts send and get. Waits until each capture has begun, before there is any packet: one that begins late
+ * lacks the first of them, and of a boot that ends at once nothing would be there. One that does not begin is no evidence, and told.
+ */
+async function capture(
+  tree: LabTree, firmware: string, { outDir, log, signal, waitMs }: { outDir: string; log: Log; signal: AbortSignal; waitMs: number },
+): Promise<{ files: string[]; stop: () => Promise<void> }> {
   const sides = [{ host: tree.ipv6Host, file: `ipv6-side-${firmware}.pcap` }, { host: tree.ipv4Host, file: `ipv4-side-${firmware}.pcap` }]
   const started = await Promise.all(sides.map(async ({ host, file }) => {
+    const ended: ChildExit[] = []
+    host.onExit((exit) => ended.push(exit))
     // Headers of the first packets: enough to see what happened, small enough to keep.
     const argv = ['tcpdump', '-i', 'eth0', '-n', '-s', '96', '-c', '100000', '-U', '--immediate-mode', '-Z', 'root', '-w', join(outDir, file)] as const
-    return { host, ...await host.call('start', { argv }) }
+    const { child } = await host.call('start', { argv })
+    const words = (): string | undefined => ended.find((exit) => exit.child === child)?.stderr.trim()
+    // tcpdump writes the file's header when it listens.
+    const begun = async (): Promise<boolean> => await stat(join(outDir, file)).then(({ size }) => size > 0, () => false)
+    const deadline = performance.now() + waitMs
+    while (!await begun() && words() === undefined && performance.now() < deadline && !signal.aborted) await setTimeout(20)
+    if (await begun()) return { host, child, file }
+    if (!signal.aborted) log.warn(`${firmware}: tcpdump ${words() === undefined ? `did not begin within ${String(Math.round(waitMs / 1000))} s` : `ended: ${oneLine(words() ?? '')}`}: the evidence is without ${file}`)
+    return { host, child }
   }))
   return {
-    files: sides.map(({ file }) => file),
+    files: started.flatMap(({ file }) => file ?? []),
     stop: async () => { await Promise.all(started.map(async ({ host, child }) => await host.call('stop', { child }))) },
   }
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, readlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { BootResult } from '../../images/smoke/artifact.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
@@ -42,6 +42,31 @@ describe.skipIf(withoutTools)('the lab', () => {
     expect(await readdir(outDir)).toEqual(expect.arrayContaining(boot.evidence))
     expect(performance.now() - started).toBeLessThan(60_000)
     expect(await processesIn(dir)).toEqual([])
+  })
+
+  it('captures are waited for before the guest runs, and one that does not begin is told and no evidence', async () => {
+    const dir = await temporaryFolder()
+    const iso = join(dir, 'empty.iso')
+    await writeFile(iso, '')
+    await truncate(iso, 4 << 20)
+    const [outDir, workDir, bin] = [join(dir, 'out'), join(dir, 'work'), join(dir, 'bin')]
+    for (const folder of [outDir, workDir, bin]) await mkdir(folder)
+    // A busy machine's, begins after the disc without a boot record has failed; the other has no room.
+    await writeFile(join(bin, 'tcpdump'), `#!/bin/sh\nPATH=\${PATH#*:}\nsleep 4\ncase "$*" in *ipv4-side*) echo "no space left" >&2; exit 1;; esac\nexec tcpdump "$@"\n`, { mode: 0o755 })
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH'] ?? ''}`)
+    try {
+      const { signal } = new AbortController()
+      const warnings: string[] = []
+      const { boots: [boot] } = await smokeIso({
+        medium: { iso }, plan: planBoots(smokeSpec.parse({ firmware: ['bios'], driver: 'reference' }), 'router', {}),
+        exec: createExec({ log: silentLog, signal }), log: { ...silentLog, warn: (line: string): void => { warnings.push(line) } }, signal, outDir, workDir,
+      })
+      expect(boot?.evidence).toEqual(['console-bios.log', 'ipv6-side-bios.pcap'])
+      expect(await readdir(outDir)).toEqual(expect.arrayContaining(boot?.evidence ?? []))
+      expect(warnings).toEqual(['bios: tcpdump ended: no space left: the evidence is without ipv4-side-bios.pcap'])
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   it.skipIf(!needsTools('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {
