@@ -21,8 +21,8 @@ export const topology = {
 
 export type GuestRole = 'router' | 'standby'
 
-/** An IPv4 address as IPv6 hosts write it: 198.51.100.2 is 64:ff9b::c633:6402 (RFC 6052). */
-export function translated(ipv4: string): string {
+/** An IPv4 address as IPv6 hosts write it, below a prefix of 96 bits: 198.51.100.2 is 64:ff9b::c633:6402 (RFC 6052). */
+export function translated(ipv4: string, prefix: string = topology.pool6): string {
   const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number)
-  return `64:ff9b::${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  return `${prefix.replace(/\/96$/, '')}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
 }

@@ -10,18 +10,18 @@ const { port } = topology
 export const datagrams = 20
 
 /** One connection from the IPv6 host to the IPv4 host, content verified; who the IPv4 host saw. @throws TrafficFailed, CheckFailed */
-export async function tcp({ ipv6Host, scaled }: ScenarioContext, bytes = 2000): Promise<string> {
-  return (await ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: bytes, download: bytes, timeoutMs: scaled(15_000) })).peer
+export async function tcp({ ipv6Host, scaled }: ScenarioContext, target = farTarget): Promise<string> {
+  return (await ipv6Host.call('exchangeTcp', { host: target, port, upload: 2000, download: 2000, timeoutMs: scaled(15_000) })).peer
 }
 
 /** How many of `datagrams` came back. */
-export async function echoed({ ipv6Host, scaled }: ScenarioContext): Promise<number> {
-  return (await ipv6Host.call('exchangeUdp', { host: farTarget, port, count: datagrams, sizeBytes: 100, window: 5, timeoutMs: scaled(4_000) })).returned
+export async function echoed({ ipv6Host, scaled }: ScenarioContext, target = farTarget): Promise<number> {
+  return (await ipv6Host.call('exchangeUdp', { host: target, port, count: datagrams, sizeBytes: 100, window: 5, timeoutMs: scaled(4_000) })).returned
 }
 
 /** @throws CheckFailed */
-export async function demandEchoed(context: ScenarioContext, when: string): Promise<void> {
-  const returned = await echoed(context)
+export async function demandEchoed(context: ScenarioContext, when: string, target = farTarget): Promise<void> {
+  const returned = await echoed(context, target)
   demand(returned === datagrams, `${when}: ${String(datagrams - returned)} of ${String(datagrams)} datagrams did not come back`)
 }
 

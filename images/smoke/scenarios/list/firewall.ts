@@ -1,5 +1,6 @@
-import { demand } from '../../checks/check.ts'
-import { topology } from '../../lab/topology.ts'
+import { BlockList } from 'node:net'
+import { CheckSkipped, demand } from '../../checks/check.ts'
+import { topology, translated } from '../../lab/topology.ts'
 import { TrafficFailed, type HostClient } from '../../lab/host-client.ts'
 import { apply, must } from '../nat64ctl.ts'
 import { scenarios, type ScenarioContext } from '../scenario.ts'
@@ -36,9 +37,9 @@ async function demandCounted(context: ScenarioContext, comment: string, expected
 }
 
 /** Nothing of what is sent arrives, and the rule counts all of it. */
-async function demandDenied(context: ScenarioContext, comment: string): Promise<void> {
+async function demandDenied(context: ScenarioContext, comment: string, target = farTarget): Promise<void> {
   const before = await heard(context)
-  const returned = await echoed(context)
+  const returned = await echoed(context, target)
   const arrived = await heard(context) - before
   demand(returned === 0 && arrived === 0, `"${comment}": ${String(arrived)} datagrams arrived and ${String(returned)} came back`)
   const got = await counted(context, comment)
@@ -46,13 +47,57 @@ async function demandDenied(context: ScenarioContext, comment: string): Promise<
 }
 
 /** Of connections through the router, the first that a host sees by this filter of tcpdump has the segment size that the firewall sets. */
-async function demandOffered(context: ScenarioContext, host: HostClient, filter: string): Promise<void> {
+async function demandOffered(context: ScenarioContext, host: HostClient, filter: string, target: string): Promise<void> {
   const captured = host.call('exec', { argv: ['tcpdump', '-i', 'eth0', '-n', '-v', '-c', '1', '--immediate-mode', filter], timeoutMs: context.scaled(30_000) })
   // tcpdump says that it listens, and nobody else knows when it does: connections until it has seen one.
   let seen: string | undefined
   void captured.then(({ stdout }) => { seen = stdout })
-  while (seen === undefined) await tcp(context)
+  while (seen === undefined) await tcp(context, target)
   demand(seen.includes(`mss ${String(clamped)},`), `${host.name} was offered: ${/mss \d+/.exec(seen)?.[0] ?? 'nothing'}`)
+}
+
+/** A translator that is an interface of the router: where IPv6 hosts find the IPv4 host behind it, its prefix, and whose addresses the IPv4 host sees. */
+interface Behind { target: string; prefix: string; addresses: string }
+
+/** What a forward firewall is for, on both families, done to what passes through the translator's interface. @throws CheckFailed */
+async function demandFirewalled(context: ScenarioContext, { target, prefix, addresses }: Behind): Promise<string> {
+  const { router, devices, ipv4Host, ipv6Host, scaled } = context
+  const from6 = `iifname "${devices.v6}" oifname "${device}" udp dport ${String(port)}`
+  const to4 = `iifname "${device}" oifname "${devices.v4}" ip saddr ${addresses} udp dport ${String(port)}`
+  await firewall(context, chain('forward', 0, [
+    `${from6} ct state new,established counter comment "6 in"`, `${to4} counter comment "4 out"`,
+    `iifname "${devices.v4}" oifname "${device}" udp sport ${String(port)} ct state established counter comment "4 in"`,
+    `iifname "${device}" oifname "${devices.v6}" ip6 saddr ${prefix} udp sport ${String(port)} ct state established counter comment "6 out"`,
+  ]))
+  await demandEchoed(context, 'allowed', target)
+  for (const comment of ['6 in', '4 out', '4 in', '6 out']) await demandCounted(context, comment, datagrams)
+  const connections = await must(router, `grep dport=${String(port)} /proc/net/nf_conntrack`)
+  const sources = [...connections.matchAll(/^ipv4 .* udp .*?src=(\S+) dst=(\S+) /gm)].filter(([, , to]) => to === far.host).map(([, from = '']) => from)
+  demand(/^ipv6 .* udp /m.test(connections) && sources.some((from) => within(from, addresses)), `conntrack has: ${connections.slice(0, 300)}`)
+
+  await firewall(context, chain('forward', 0, [`${from6} counter drop comment "6 denied"`]))
+  await demandDenied(context, '6 denied', target)
+  await firewall(context, chain('forward', 0, [`${from6} counter comment "6 in"`, `${to4} counter drop comment "4 denied"`]))
+  await demandDenied(context, '4 denied', target)
+  demand(await counted(context, '6 in') >= datagrams, 'what was dropped on the IPv4 side had not been counted on the IPv6 side')
+
+  await firewall(context, chain('forward', -150, [`oifname "${devices.v4}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
+  await demandOffered(context, ipv4Host, `tcp[13] & 2 != 0 and dst port ${String(port)}`, target)
+  // Of IPv6 tcpdump knows no tcp[]: next header TCP, and the flags behind 40 bytes of header.
+  await firewall(context, chain('forward', -150, [`oifname "${devices.v6}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
+  await demandOffered(context, ipv6Host, `ip6[6] == 6 and ip6[53] & 2 != 0 and src port ${String(port)}`, target)
+
+  await firewall(context, chain('forward', 0, [`${from6.replace('udp', 'tcp')} counter reject with tcp reset comment "6 rejected"`]))
+  const refused = await ipv6Host.call('exchangeTcp', { host: target, port, upload: 1, download: 1, timeoutMs: scaled(10_000) }).then(() => false, (error: unknown) => error instanceof TrafficFailed && error.unanswered)
+  demand(refused, 'a rejected connection was not refused')
+  return `${String(datagrams)} datagrams counted on each side and in each direction; dropped on either side; both in conntrack; MSS set to ${String(clamped)} on either side; a reject refuses`
+}
+
+function within(address: string, addresses: string): boolean {
+  const [network = '', length = '32'] = addresses.split('/')
+  const list = new BlockList()
+  list.addSubnet(network, Number(length))
+  return list.check(address)
 }
 
 export const firewallScenarios = scenarios([
@@ -60,36 +105,21 @@ export const firewallScenarios = scenarios([
     id: 'firewall-isolated',
     title: 'isolated: the forward firewall counts translated packets on both sides and in both directions, drops what it is told to, conntrack sees both',
     run: async (context) => {
-      const { router, devices, ipv4Host, ipv6Host, scaled } = context
-      await apply(router, [...rule, ...pool, isolated])
-      const from6 = `iifname "${devices.v6}" oifname "${device}" udp dport ${String(port)}`
-      const to4 = `iifname "${device}" oifname "${devices.v4}" ip saddr ${pool4} udp dport ${String(port)}`
-      await firewall(context, chain('forward', 0, [
-        `${from6} ct state new,established counter comment "6 in"`, `${to4} counter comment "4 out"`,
-        `iifname "${devices.v4}" oifname "${device}" udp sport ${String(port)} ct state established counter comment "4 in"`,
-        `iifname "${device}" oifname "${devices.v6}" ip6 saddr ${pool6} udp sport ${String(port)} ct state established counter comment "6 out"`,
-      ]))
-      await demandEchoed(context, 'allowed')
-      for (const comment of ['6 in', '4 out', '4 in', '6 out']) await demandCounted(context, comment, datagrams)
-      const connections = await must(router, `grep dport=${String(port)} /proc/net/nf_conntrack`)
-      demand(/^ipv6 .* udp /m.test(connections) && connections.includes(`src=${pool4} dst=${far.host}`), `conntrack has: ${connections.slice(0, 300)}`)
-
-      await firewall(context, chain('forward', 0, [`${from6} counter drop comment "6 denied"`]))
-      await demandDenied(context, '6 denied')
-      await firewall(context, chain('forward', 0, [`${from6} counter comment "6 in"`, `${to4} counter drop comment "4 denied"`]))
-      await demandDenied(context, '4 denied')
-      demand(await counted(context, '6 in') >= datagrams, 'what was dropped on the IPv4 side had not been counted on the IPv6 side')
-
-      await firewall(context, chain('forward', -150, [`oifname "${devices.v4}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
-      await demandOffered(context, ipv4Host, `tcp[13] & 2 != 0 and dst port ${String(port)}`)
-      // Of IPv6 tcpdump knows no tcp[]: next header TCP, and the flags behind 40 bytes of header.
-      await firewall(context, chain('forward', -150, [`oifname "${devices.v6}" tcp flags syn tcp option maxseg size set ${String(clamped)}`]))
-      await demandOffered(context, ipv6Host, `ip6[6] == 6 and ip6[53] & 2 != 0 and src port ${String(port)}`)
-
-      await firewall(context, chain('forward', 0, [`${from6.replace('udp', 'tcp')} counter reject with tcp reset comment "6 rejected"`]))
-      const refused = await ipv6Host.call('exchangeTcp', { host: farTarget, port, upload: 1, download: 1, timeoutMs: scaled(10_000) }).then(() => false, (error: unknown) => error instanceof TrafficFailed && error.unanswered)
-      demand(refused, 'a rejected connection was not refused')
-      return `${String(datagrams)} datagrams counted on each side and in each direction; dropped on either side; both in conntrack; MSS set to ${String(clamped)} on either side; a reject refuses`
+      await apply(context.router, [...rule, ...pool, isolated])
+      return await demandFirewalled(context, { target: farTarget, prefix: pool6, addresses: pool4 })
+    },
+  },
+  {
+    id: 'firewall-tayga',
+    title: 'TAYGA: the forward firewall counts translated packets on both sides and in both directions, drops what it is told to, conntrack sees both',
+    run: async (context) => {
+      const { router, transit } = context
+      if ((await router.run('command -v tayga')).status !== 0) throw new CheckSkipped('no tayga here')
+      const [prefix, addresses] = ['2001:db8:64ff::/96', '203.0.113.64/30']
+      // The addresses of the pool are routed to the router, as the provider of a real one would.
+      await transit.must('ip', 'route', 'replace', addresses, 'via', v4.router)
+      await apply(router, ['engine tayga', `source prefix ${prefix}`, `translation pool 1 address ${addresses}`].map((line) => `nat64 source rule 100 ${line}`))
+      return await demandFirewalled(context, { target: translated(far.host, prefix), prefix, addresses })
     },
   },
   {
