@@ -3,7 +3,7 @@ import type { SourceLocked } from '../../kernel/source/artifact.ts'
 import { dependencyNames } from '../../scripts/lib/debian-archive.ts'
 import { ForgeError } from '../../scripts/lib/errors.ts'
 import type { ResolveDeps, ResolveInput } from '../../scripts/pipeline/stage.ts'
-import { resolveExisting } from './existing/resolve.ts'
+import { resolveExisting, versionsOf } from './existing/resolve.ts'
 import { lockSecureBoot } from './secure-boot/key.ts'
 import type { SecureBootLocked } from './secure-boot/spec.ts'
 import type { IsoLocked, IsoSpec, ReferenceLocked, ReferenceSpec } from './spec.ts'
@@ -24,20 +24,36 @@ interface Before { source: SourceLocked; headers: HeadersLocked }
 
 export async function resolve({ spec, target, before }: ResolveInput<IsoSpec, Before>, deps: ResolveDeps): Promise<IsoLocked> {
   const libraries = before.source.provider === 'debian' ? dependencyNames(before.source.toolsDepends.join(', ')) : compiledToolsDepends
-  return spec.kind === 'existing' ? await resolveExisting({ spec, target, before }, libraries, deps) : await resolveReference({ spec, target, before }, libraries, deps)
+  const { locked, versions } = spec.kind === 'existing' ? await resolveExisting({ spec, target, before }, libraries, deps) : await resolveReference({ spec, target, before }, libraries, deps)
+  if (before.source.provider === 'debian') await demandLibraries(before.source, versions, target.suite, deps)
+  return locked
 }
 
-async function resolveReference({ spec, target, before }: ResolveInput<ReferenceSpec, Before>, libraries: readonly string[], deps: ResolveDeps): Promise<ReferenceLocked> {
+/**
+ * Of another suite, Jool's tools may want newer libraries than the image has: that is known before anything is compiled.
+ * @throws ForgeError E_TARGET
+ */
+async function demandLibraries({ tools, toolsDepends }: Extract<SourceLocked, { provider: 'debian' }>, versions: ReadonlyMap<string, string>, suite: string, { exec }: ResolveDeps): Promise<void> {
+  for (const relation of toolsDepends) {
+    const [, name = '', operator = '', wanted = ''] = /^(\S+?)(?::\w+)? \((<<|<=|=|>=|>>) (\S+)\)$/.exec(relation) ?? []
+    // Alternatives, and what another package provides, are apt's.
+    const version = versions.get(name)
+    if (version === undefined) continue
+    const { exitStatus } = await exec(['dpkg', '--compare-versions', version, operator, wanted], { okStatus: [0, 1], doing: 'compare versions' })
+    if (exitStatus === 0) continue
+    throw new ForgeError('E_TARGET', `jool-tools ${tools.version} depends on ${relation}, and the image will have ${name} ${version}: they could not be installed`, {
+      hint: `name in source.suite or source.version a Jool whose tools fit Debian ${suite}, or have its sources compiled (source.provider: upstream or directory)`,
+    })
+  }
+}
+
+async function resolveReference({ spec, target, before }: ResolveInput<ReferenceSpec, Before>, libraries: readonly string[], deps: ResolveDeps): Promise<{ locked: ReferenceLocked; versions: ReadonlyMap<string, string> }> {
   refuseContradiction(spec.kernel, before.headers.provider)
   const secureBoot = await resolveSecureBoot(spec, before.headers, deps)
   const backports = before.headers.provider === 'debian' && before.headers.backports === true
   const index = await deps.archive.open(target.suite, target.architecture, ...(backports ? [{ backports }] : []))
-  return {
-    packages: await index.closure([
-      ...routerPackages, ...kernelPackages(before.headers), ...libraries, ...spec.packages,
-    ]),
-    ...(secureBoot === undefined ? {} : { secureBoot }),
-  }
+  const packages = await index.closure([...routerPackages, ...kernelPackages(before.headers), ...libraries, ...spec.packages])
+  return { locked: { packages, ...(secureBoot === undefined ? {} : { secureBoot }) }, versions: versionsOf(packages) }
 }
 
 function refuseContradiction(kernel: ReferenceSpec['kernel'], provider: HeadersLocked['provider']): void {

@@ -11,10 +11,10 @@ const toolPackages = ['python3', 'iproute2']
 
 /**
  * The image's digest, and the packages of the suite that may be needed in it. What the image has under a name is its own: none of that is
- * brought up to date on the way.
+ * brought up to date on the way. `versions` are those that the image will have.
  * @throws ForgeError E_TARGET, E_HEADERS_RELEASE, E_IMAGE and the like
  */
-export async function resolveExisting({ spec, target, before: { headers } }: ResolveInput<ExistingSpec, { headers: HeadersLocked }>, libraries: readonly string[], deps: ResolveDeps): Promise<ExistingLocked> {
+export async function resolveExisting({ spec, target, before: { headers } }: ResolveInput<ExistingSpec, { headers: HeadersLocked }>, libraries: readonly string[], deps: ResolveDeps): Promise<{ locked: ExistingLocked; versions: ReadonlyMap<string, string> }> {
   if (spec.kernel === 'replace') requireKernelPackage(headers)
   const from = await lockGivenFile(spec.from, { targetDir: deps.targetDir, key: 'iso.from', errorCode: 'E_IMAGE' })
   const script = spec.script === undefined ? undefined : await lockGivenFile(spec.script, { targetDir: deps.targetDir, key: 'iso.script', errorCode: 'E_TARGET' })
@@ -27,11 +27,17 @@ export async function resolveExisting({ spec, target, before: { headers } }: Res
   }
   const { packages: present, suite } = await systemOf(image)
   if (suite !== undefined && suite !== target.suite) throw new ForgeError('E_TARGET', `${name} is made of Debian ${suite}, and the target's suite is ${target.suite}`, { hint: `write suite: ${suite} in the target, so that what is compiled fits the image's libraries; for inject, give such a target with --target FILE.yaml` })
-  const there = new Set((present ?? []).map((pkg) => pkg.name))
+  const there = versionsOf(present ?? [])
   const index = await deps.archive.open(target.suite, target.architecture)
   const closure = await index.closure([...libraries, ...toolPackages, ...spec.packages])
   const needed = (pkg: LockedPackage): boolean => !there.has(pkg.name) || spec.packages.includes(pkg.name)
-  return { kind: 'existing', from, packages: closure.filter(needed), ...(script === undefined ? {} : { script }) }
+  const packages = closure.filter(needed)
+  return { locked: { kind: 'existing', from, packages, ...(script === undefined ? {} : { script }) }, versions: new Map([...there, ...versionsOf(packages)]) }
+}
+
+/** By name. */
+export function versionsOf(packages: readonly { name: string; version: string }[]): ReadonlyMap<string, string> {
+  return new Map(packages.map(({ name, version }) => [name, version]))
 }
 
 function requireKernelPackage(headers: HeadersLocked): void {

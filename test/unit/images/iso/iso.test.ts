@@ -8,6 +8,8 @@ import { versionJson } from '../../../../images/iso/vyos-shape.ts'
 import type { DebsPlan } from '../../../../packaging/debs/artifact.ts'
 import type { HeadersLocked, HeadersPlan } from '../../../../kernel/headers/artifact.ts'
 import type { SourceLocked } from '../../../../kernel/source/artifact.ts'
+import { createExec } from '../../../../scripts/lib/exec.ts'
+import { silentLog } from '../../../../scripts/lib/log.ts'
 import { fakeDeps } from '../../../support/fake-archive.ts'
 import { rejection } from '../../../support/rejection.ts'
 import { debianSource, sampleLock, samplePackage } from '../../../support/sample-lock.ts'
@@ -102,6 +104,23 @@ describe('resolving the image\'s packages', () => {
 
   test('knows the libraries of tools that are compiled here', async () => {
     expect((await closure({ provider: 'directory' })).slice(-4)).toEqual(['libc6', 'libnl-3-200', 'libnl-genl-3-200', 'libxtables12'])
+  })
+
+  describe('refuses, before anything is compiled, tools that the image\'s libraries are too old for', () => {
+    const resolved = async (depends: string, version: string): Promise<unknown> => {
+      const { deps } = fakeDeps({ packages: [samplePackage('libnl-3-200', version)] }, { exec: createExec({ log: silentLog }) })
+      return await resolve({ target, spec: isoSpec.parse({}), before: { source: { ...debianSource, toolsDepends: [depends] } as SourceLocked, headers } }, deps)
+    }
+
+    test.each([['libnl-3-200 (>= 3.11)', '3.7.0-0.2+b1'], ['libnl-3-200:any (<< 3.7)', '3.7.0-0.2'], ['libnl-3-200 (= 3.7.0-0.2)', '3.7.0-0.2+b1']])('%s of %s', async (depends, version) => {
+      const error = await rejection(resolved(depends, version))
+      expect([error.code, error.message]).toEqual(['E_TARGET', `jool-tools 4.1.13-1.1 depends on ${depends}, and the image will have libnl-3-200 ${version}: they could not be installed`])
+      expect(error.hint).toContain('source.suite')
+    })
+
+    test.each([['libnl-3-200 (>= 3.7)', '3.7.0-0.2+b1'], ['libnl-3-200', '1'], ['libother (>= 9)', '1'], ['libother (>= 9) | libnl-3-200 (>= 9)', '1']])('and takes %s with %s', async (depends, version) => {
+      await expect(resolved(depends, version)).resolves.toMatchObject({ packages: [{ name: 'libnl-3-200', version }] })
+    })
   })
 
   test('leaves Debian\'s kernel out where another takes its place', async () => {
