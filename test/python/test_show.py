@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
+from unittest import mock
 
 from observed_router import CLIENT_100, SERVER, ConfigurationFile, instance, nat64ctl, observed_router
 
+from nat64ctl.engines import jool
 from nat64ctl.observe.printing import print_table
 from nat64ctl.running import running_state
 from nat64ctl.system import Process, Result, Unreadable
@@ -254,6 +256,22 @@ class Show(unittest.TestCase):
         row = self.json("rules")[-1]
         self.assertEqual((row["instance"], row["state"], row["description"]), ("other", "foreign", "in a namespace that is not nat64ctl's"))
         self.assertFalse([argv for argv in self.router.log if "theirs" in argv])
+
+    def test_jool_is_asked_only_where_an_instance_is(self) -> None:
+        # It complains in the kernel log of any other question.
+        told: List[Result] = []
+        run = self.router.run
+
+        def noted(argv: Sequence[str], stdin: Optional[str] = None) -> Result:
+            told.append(run(argv, stdin))
+            return told[-1]
+
+        with mock.patch.object(self.router, "run", noted):
+            self.show("rules")
+            running_state(self.router)
+        isolated = [result.argv for result in told if "netns" in result.argv and "global" in result.argv]
+        self.assertGreater(len(isolated), 1)
+        self.assertEqual([result.argv for result in told if jool.no_such_instance(result.stderr)], [])
 
     def test_a_rule_that_nobody_can_tell_is_null(self) -> None:
         main = instance(self.router)

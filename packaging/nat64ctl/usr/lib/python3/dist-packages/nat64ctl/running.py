@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 from . import isolated
 from .engines import jool
@@ -272,22 +272,22 @@ def _network(row: Dict[str, Any], name: str) -> str:
 
 
 def _instances(system: System, namespaces: FrozenSet[str]) -> Dict[InstanceKey, Instance]:
-    """`instance display` lists the instances of all namespaces, and not where each is: so each place is asked for each name."""
+    """`instance display` lists the instances of all namespaces, and not where each is: so each place is asked for each name, until all are
+    found. Jool complains in the kernel log of each place without one, so the likelier is asked first."""
     instances: Dict[InstanceKey, Instance] = {}
     for kind in Kind:
         if system.read_file("/sys/module/%s/initstate" % kind.tool) is None:
             continue
-        frameworks = jool.read_frameworks(_ask(system, kind.tool, "instance", "display", "--csv"))
-        for name in sorted(frameworks):
-            if not OUR_INSTANCE.match(name):
-                continue
-            for namespace in [MAIN] + sorted(namespaces):
-                if namespace != MAIN and _number(namespace) != _number(name):
-                    continue
+        listed = jool.read_instances(_ask(system, kind.tool, "instance", "display", "--csv"))
+        for name in sorted({each for each, _ in listed if OUR_INSTANCE.match(each)}):
+            frameworks = [framework for each, framework in listed if each == name]
+            left = len(frameworks)
+            for namespace in sorted(each for each in namespaces if _number(each) == _number(name)) + [MAIN]:
                 key = InstanceKey(namespace, kind, name)
-                instance = _instance(system, key, frameworks[name])
+                instance = _instance(system, key, frameworks) if left > 0 else None
                 if instance is not None:
                     instances[key] = instance
+                    left -= 1
     return instances
 
 
@@ -295,7 +295,7 @@ def _number(name: str) -> str:
     return name.partition("-")[2]
 
 
-def _instance(system: System, key: InstanceKey, frameworks: FrozenSet[Framework]) -> Optional[Instance]:
+def _instance(system: System, key: InstanceKey, frameworks: Sequence[Framework]) -> Optional[Instance]:
     options = system.run(jool.command(key, "global", "display", "--csv").argv)
     if options.status != 0:
         if jool.no_such_instance(options.stderr):

@@ -108,11 +108,14 @@ def jool_instances(system: System) -> List[JoolInstance]:
 
 
 def _places(system: System, kind: Kind, name: str, frameworks: List[Framework], namespaces: List[str]) -> List[JoolInstance]:
-    """Jool does not say in words where an instance is, so each place of ours is asked for it."""
+    """Jool does not say in words where an instance is, so each place of ours is asked for it, until all are found. It complains in the
+    kernel log of each place without one, so the likelier is asked first."""
     ours = bool(OUR_INSTANCE.match(name))
     left = list(frameworks)
     found: List[JoolInstance] = []
-    for namespace in [MAIN] + [each for each in namespaces if ours and each.partition("-")[2] == name.partition("-")[2]]:
+    for namespace in [each for each in namespaces if ours and each.partition("-")[2] == name.partition("-")[2]] + [MAIN]:
+        if not left:
+            break
         key = InstanceKey(namespace, kind, name)
         options = system.run(jool.command(key, "global", "display", "--csv").argv)
         if options.status != 0:
