@@ -68,9 +68,18 @@ function describe(issue: z.core.$ZodIssue, context: Context): string[] {
   if (issue.code === 'invalid_union') {
     const [best] = issue.errors.filter((branch) => branch.length > 0).sort((a, b) => Number(a[0]?.code === 'invalid_type') - Number(b[0]?.code === 'invalid_type') || a.length - b.length)
     if (best) return best.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, context))
+    if ('options' in issue) return [`${at(issue.path, context)} ${notAnOption(context.document.getIn(issue.path), issue.options.map(String))}`]
   }
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
   return [`${at(issue.path, context)} ${missing ? `missing (${issue.expected})` : issue.message}`]
+}
+
+/** Of what decides which keys there are. */
+function notAnOption(value: unknown, options: readonly string[]): string {
+  const all = `one of ${options.join(', ')}`
+  if (value === undefined) return `missing (${all})`
+  const near = typeof value === 'string' ? nearest(value, options) : undefined
+  return `${JSON.stringify(value)} is not ${all}${near === undefined ? '' : `; did you mean "${near}"?`}`
 }
 
 function at(path: readonly PropertyKey[], { document, counter, fileName }: Context): string {

@@ -98,7 +98,7 @@ describe('a wrong CLI tree', () => {
     ['a default of a length that the value does not have', 'roots: { a: { help: H, default: "64:ff9b::/64", value: [{ type: ipv6net, lengths: [96] }] } }', ['tree.yaml:1:24 roots.a.default: "64:ff9b::/64" is none of what "value" allows']],
     ['a part that nothing uses', 'parts: { d: { help: D } }', ['packaging/vyos-nat64/cli: nothing uses the parts d']],
     ['a part inside itself', 'roots: { a: { use: d } }\nparts: { d: { help: D, children: { e: { use: d } } } }', ['packaging/vyos-nat64/cli: the part d is inside itself']],
-    ['an unknown type', 'roots: { a: { help: H, value: [{ type: intger }] } }', ['tree.yaml:1:34 roots.a.value.0.type: Invalid discriminator value. Expected \'integer\' | \'text\' | \'word\' | \'ipv6net\' | \'ipv4\' | \'ipv4net\' | \'ipv6\' | \'port\' | \'portrange\' | \'interface\'']],
+    ['an unknown type', 'roots: { a: { help: H, value: [{ type: intger }] } }', ['tree.yaml:1:34 roots.a.value.0.type: "intger" is not one of integer, text, word, ipv6net, ipv4, ipv4net, ipv6, port, portrange, interface; did you mean "integer"?']],
   ])('%s', (_, text, problems) => {
     expect(refusal(text)).toEqual(problems)
   })

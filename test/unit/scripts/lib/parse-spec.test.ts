@@ -33,7 +33,9 @@ describe('a mistake is named with file, line, column and path', () => {
     ['an unknown key in a list', 'name: x\nkernel: {release: "6"}\nchecks:\n  - {id: a, prot: 1}\n', 'my.yaml:4:13 checks.0.prot: unknown key; did you mean "port"?'],
     ['a key of another branch', 'name: x\nkernel: {release: "6"}\nfrom:\n  provider: url\n  url: u\n  path: p\n', 'my.yaml:6:3 from.path: unknown key; did you mean "path"?'],
     ['a missing key of a branch', 'name: x\nkernel: {release: "6"}\nfrom:\n  provider: directory\n', 'my.yaml:3:1 from.path: missing (string)'],
-    ['a branch that does not exist', 'name: x\nkernel: {release: "6"}\nfrom:\n  provider: directroy\n', 'my.yaml:4:3 from.provider: Invalid discriminator value. Expected \'url\' | \'directory\''],
+    ['a branch that does not exist', 'name: x\nkernel: {release: "6"}\nfrom:\n  provider: directroy\n', 'my.yaml:4:3 from.provider: "directroy" is not one of url, directory; did you mean "directory"?'],
+    ['a branch that is not said', 'name: x\nkernel: {release: "6"}\nfrom:\n  path: directory\n', 'my.yaml:3:1 from.provider: missing (one of url, directory)'],
+    ['a branch that is no word', 'name: x\nkernel: {release: "6"}\nfrom: {provider: [url]}\n', 'my.yaml:3:8 from.provider: ["url"] is not one of url, directory'],
     ['a file that is no mapping', 'just words\n', 'my.yaml:1:1 (file): Invalid input: expected object, received string'],
   ])('%s', async (_what, text, message) => {
     expect(await problems(text)).toEqual([message])
