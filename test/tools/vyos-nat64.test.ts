@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { buildDeb } from '../../packaging/debs/build-deb.ts'
 import type { PackagePlan } from '../../packaging/debs/plan.ts'
@@ -99,6 +99,12 @@ describe.skipIf(!needsTools('dpkg', 'dpkg-deb', '/usr/bin/python3') || process.g
     const once = picture(root)
     install(deb)
     expect(picture(root)).toEqual(once)
+    // As Python does where it runs as root.
+    for (const path of ['usr/lib/python3/dist-packages/vyos_nat64/commit', 'usr/lib/python3/dist-packages/vyos/xml_ref/pkg_cache/vyos_nat64_cache', 'usr/libexec/vyos/conf_mode/nat46', 'usr/libexec/vyos/conf_mode/nat64']) {
+      const compiled = join(root, dirname(path), '__pycache__')
+      mkdirSync(compiled, { recursive: true })
+      writeFileSync(join(compiled, `${basename(path)}.cpython-311.pyc`), '')
+    }
     expect(dpkg('--remove', 'vyos-nat64').status).toBe(0)
     expect(picture(root)).toEqual(before)
     install(deb)
