@@ -14,7 +14,7 @@ import { referenceDriver } from './drivers/reference.ts'
 import { vyosDriver } from './drivers/vyos.ts'
 import { SerialShell } from './drivers/serial-shell.ts'
 import type { AcceleratorProbe } from './lab/accelerator.ts'
-import { Guest } from './lab/guest.ts'
+import { Guest, vyosDeadlines } from './lab/guest.ts'
 import type { ChildExit } from './lab/host-client.ts'
 import { connectHosts } from './lab/network.ts'
 import { makePersistenceDisk } from './lab/persistence.ts'
@@ -55,7 +55,7 @@ export async function smokeBoot(boot: PlannedBoot, deps: BootDeps): Promise<Boot
   const consoleFile = `console-${firmware}.log`
   await using guest = await Guest.start(tree, {
     accelerator: probe.accelerator, firmware, medium, certificate: deps.certificate, memoryMiB: plan.memoryMiB, cpus: plan.cpus,
-    speedFactor: probe.speedFactor, workDir, consoleFile: join(outDir, consoleFile), timeline, signal,
+    speedFactor: probe.speedFactor, deadlines: deps.driver === 'vyos' ? vyosDeadlines : undefined, workDir, consoleFile: join(outDir, consoleFile), timeline, signal,
   })
   await connectHosts(tree)
   await tree.ipv4Host.call('serve', { host: topology.far.host, port: topology.port })

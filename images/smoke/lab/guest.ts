@@ -11,12 +11,16 @@ import type { LabTree } from './tree.ts'
 import { secureBootVariables } from './uefi-variables.ts'
 
 /** How long a guest may stay silent, and take in all, before its boot counts as failed; times the speed factor. */
-export const bootDeadlines = { silenceMs: 75_000, totalMs: 240_000 } as const
+interface BootDeadlines { silenceMs: number; totalMs: number }
+const bootDeadlines: BootDeadlines = { silenceMs: 75_000, totalMs: 240_000 }
+/** VyOS loads its configuration, a process for each node, without a word, and has its login prompt only then. */
+export const vyosDeadlines: BootDeadlines = { silenceMs: 400_000, totalMs: 900_000 }
 
 export interface GuestOptions extends Omit<MachineOptions, 'uefiVariables'> {
   /** PEM: what the firmware trusts; needed for Secure Boot. */
   certificate?: string | undefined
   speedFactor: number
+  deadlines?: BootDeadlines | undefined
   workDir: string
   consoleFile: string
   timeline: Timeline
@@ -91,7 +95,7 @@ export class Guest implements AsyncDisposable {
    * @throws ForgeError E_BOOT naming the last milestone, with the console's tail
    */
   async until<Kind extends LabEvent['kind']>(kind: Kind): Promise<Extract<LabEvent, { kind: Kind }>> {
-    const { speedFactor, timeline, signal } = this.#options
+    const { speedFactor, deadlines = bootDeadlines, timeline, signal } = this.#options
     const started = performance.now()
     return await new Promise((resolve, reject) => {
       const stops: (() => void)[] = []
@@ -113,8 +117,8 @@ export class Guest implements AsyncDisposable {
       stops.push(() => { signal.removeEventListener('abort', onAbort) })
       const watchdog = setInterval(() => {
         const silent = performance.now() - Math.max(this.console.lastOutput, started)
-        if (silent > bootDeadlines.silenceMs * speedFactor) fail(`nothing on the console for ${seconds(silent)}`)
-        else if (performance.now() - started > bootDeadlines.totalMs * speedFactor) fail(`not there after ${seconds(performance.now() - started)}`)
+        if (silent > deadlines.silenceMs * speedFactor) fail(`nothing on the console for ${seconds(silent)}`)
+        else if (performance.now() - started > deadlines.totalMs * speedFactor) fail(`not there after ${seconds(performance.now() - started)}`)
       }, 500)
       stops.push(() => { clearInterval(watchdog) })
       if (signal.aborted) onAbort()
