@@ -7,6 +7,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from support.vyos_scripts import script
 from test_apply_failures import snapshot
 
 from nat64ctl.configuration_file import VYOS_FILE
-from nat64ctl.system import Result
+from nat64ctl.system import LocalSystem, Result
 from vyos_nat64 import log, operational
 
 NOW = 1_800_000_000
@@ -350,6 +351,16 @@ class Log(unittest.TestCase):
     def test_is_of_one_family_and_of_what_was_left_out(self) -> None:
         self.assertEqual(self.messages("nat64"), ["instance-100: added", "Started", "7 events were left out"])
         self.assertEqual(self.messages("nat46"), ["nat46-5: added", "tun\ufffd", "7 events were left out"])
+
+    @unittest.skipUnless(shutil.which("journalctl"), "no journalctl here")
+    def test_of_a_journal_with_nothing_of_ours_is_empty_and_no_error(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            here = [word for word in log.COMMAND if not word.startswith(("--namespace", "--boot"))]
+            result = LocalSystem().run([*here, "--directory=" + folder])
+        self.assertEqual((result.status, result.stdout), (0, ""), result.stderr)
+        with mock.patch.object(LocalSystem, "run", lambda self, argv, stdin=None: result):
+            self.assertEqual(operational.show_log(False, "nat64"), "-- No entries --")
+            self.assertEqual(operational.show_log(True, "nat64"), [])
 
     def test_is_a_line_an_entry_and_raw_its_fields(self) -> None:
         entry = json.loads(self.ENTRIES.split("\n")[0])

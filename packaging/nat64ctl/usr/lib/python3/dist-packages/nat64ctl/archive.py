@@ -67,7 +67,7 @@ _CONSTANT: Tuple[Piece, ...] = (
     Piece("firewall/nftables", ("nft", "list", "ruleset")),
     Piece("firewall/iptables", ("iptables-save", "-c")),
     Piece("firewall/ip6tables", ("ip6tables-save", "-c")),
-    Piece("journal/units", ("journalctl", "--no-pager", "--lines=2000", "--unit=nat64*")),
+    Piece("journal/units", ("journalctl", "--no-pager", "--lines=2000", "--unit=nat64.service", "--unit=nat64-*")),
     Piece("journal/translations", ("journalctl", "--no-pager", "--lines=2000", "--namespace=nat64")),
     Piece("journal/kernel", ("journalctl", "--no-pager", "--lines=2000", "--dmesg", "--grep=Jool|jool|tayga")),
     Piece("units/status", ("systemctl", "--no-pager", "--full", "status", "nat64*")),

@@ -9,9 +9,10 @@ from typing import Any, Dict, List
 
 from nat64ctl.system import System, Unreadable
 
-_COMMAND = (
+# One unit by its name: where nothing has been logged, patterns alone make journalctl end with "No data available".
+COMMAND = (
     "journalctl", "--namespace=+nat64", "--boot", "--no-pager", "--output=json",
-    "--unit=nat64-log@*", "--unit=nat64-tayga@*", "--unit=nat64-joold@*",
+    "--unit=nat64-log@kernel.service", "--unit=nat64-tayga@*", "--unit=nat64-joold@*",
 )
 _UNIT = re.compile(r"nat64-(?:tayga|joold)@([^.]+)\.service\Z")
 
@@ -20,7 +21,7 @@ Entry = Dict[str, Any]
 
 def entries(system: System, family: str) -> List[Entry]:
     """In the order of time. @raises Unreadable"""
-    result = system.run(_COMMAND)
+    result = system.run(COMMAND)
     if result.status != 0:
         raise Unreadable(result)
     found: List[Entry] = []

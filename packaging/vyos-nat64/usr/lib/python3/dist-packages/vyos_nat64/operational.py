@@ -120,7 +120,7 @@ def show_log(raw: bool, family: str) -> Shown:
     _expect(family)
     with _failures():
         entries = log.entries(LocalSystem(), family)
-        return [log.entry_json(entry) for entry in entries] if raw else "\n".join(log.entry_line(entry) for entry in entries)
+        return [log.entry_json(entry) for entry in entries] if raw else "\n".join(log.entry_line(entry) for entry in entries) or "-- No entries --"
 
 
 def reset_translations(family: str, address: Optional[str] = None) -> None:
