@@ -75,7 +75,7 @@ class Archive(unittest.TestCase):
         told = found[ROOT + "/CONTENTS"].decode()
         self.assertIn("      10  configuration/nat64.config\n", told)
         self.assertIn("firewall/nftables    ! `nft list ruleset`: exit status 1\n", told)
-        self.assertIn("    ! `journalctl --no-pager --lines=2000 --unit=nat64*`: had not ended after 15 seconds\n", told)
+        self.assertIn("    ! `journalctl --no-pager --lines=2000 --unit=nat64.service --unit=nat64-*`: had not ended after 15 seconds\n", told)
         self.assertIn("versions/vyos    ! /usr/share/vyos/version.json: no such file\n", told)
         self.assertIn("There are no passwords or keys", told)
 
