@@ -4,6 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
 import type { BootResult } from '../../images/smoke/artifact.ts'
+import { Guest } from '../../images/smoke/lab/guest.ts'
+import { makePersistenceDisk } from '../../images/smoke/lab/persistence.ts'
+import { Timeline } from '../../images/smoke/lab/timeline.ts'
+import { startTree } from '../../images/smoke/lab/tree.ts'
 import { planBoots } from '../../images/smoke/plan.ts'
 import { smokeIso } from '../../images/smoke/run.ts'
 import { smokeSpec } from '../../images/smoke/spec.ts'
@@ -67,6 +71,21 @@ describe.skipIf(withoutTools)('the lab', () => {
     } finally {
       vi.unstubAllEnvs()
     }
+  })
+
+  it.skipIf(!needsTools('xorriso')).each([
+    ['silent', { silenceMs: 3_000, totalMs: 60_000 }, /^nothing on the console for \d+ s \(last milestone: firmware\)$/],
+    ['slow', { silenceMs: 60_000, totalMs: 5_000 }, /^not there after \d+ s \(last milestone: firmware\)$/],
+  ])('a guest that stays %s is given up when its time is over', async (_name, deadlines, words) => {
+    const dir = await temporaryFolder()
+    const { signal } = new AbortController()
+    await using tree = await startTree()
+    await using guest = await Guest.start(tree, {
+      accelerator: 'tcg', firmware: 'bios', medium: { iso: await discThatNeverEnds(dir), on: 'cd', persistenceImage: await makePersistenceDisk(createExec({ log: silentLog }), dir) }, memoryMiB: 64, cpus: 1,
+      speedFactor: 1, deadlines, workDir: dir, consoleFile: join(dir, 'console.log'), timeline: new Timeline(), signal,
+    })
+    const [outcome] = await Promise.allSettled([guest.until('login'), guest.run()])
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'E_BOOT', message: expect.stringMatching(words) as string } })
   })
 
   it.skipIf(!needsTools('xorriso'))('Ctrl-C while the guest boots ends with status 130, says so, and leaves no process and nothing in the output', async () => {

@@ -19,6 +19,9 @@ const failedSave = /^\s*(?:Traceback \(most recent call last\).*|\S*Error\b.*|\[
 /** That it is kept is seen where the next boot reads it. */
 const kept = `sed -n '/^nat64 {/,/^}/p' /config/config.boot | grep --quiet '^ *rule ${String(rule)} {'`
 
+/** Each node is a process of VyOS's: emulated, the first commit took 90 s on an idle machine, and more than 180 beside another router. */
+const commitMs = 600_000
+
 /** The operational script of the package vyos-nat64; VyOS's own nat64 has none. */
 const operationalScript = '/usr/libexec/vyos/op_mode/nat64_nat46.py'
 
@@ -115,10 +118,10 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
       if (refusedLine.test(output)) refusals.push(`${line}\n${output}`)
     }
     if (refusals.length > 0) return { status: 1, output: refusals.join('\n') }
-    const output = await typed('commit', prompts.configuration, 180_000)
+    const output = await typed('commit', prompts.configuration, commitMs)
     if (failedCommit.test(output)) return { status: 1, output }
     if (!save) return { status: 0, output }
-    const saved = await typed('save', prompts.configuration, 120_000)
+    const saved = await typed('save', prompts.configuration, commitMs)
     return failedSave.test(saved) ? { status: 1, output: saved } : { status: 0, output: [output, saved].join('\n').trim() }
   }
 
@@ -159,7 +162,7 @@ export function vyosDriver(shell: SerialShell, login: { user: string; password: 
       where = 'operational'
       await toRootShell()
       // Until its configuration is loaded, VyOS's shell takes none.
-      await shell.run('systemctl is-system-running --wait', 300_000)
+      await shell.run('systemctl is-system-running --wait', commitMs)
     },
     run,
     configure: async () => {
